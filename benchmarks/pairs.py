@@ -1,0 +1,59 @@
+"""Two commands timed in turn, so that a drift of the machine hits both."""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Wall seconds of two commands, run by run."""
+
+    ours_s: tuple[float, ...]
+    theirs_s: tuple[float, ...]
+
+    @property
+    def differences_s(self) -> list[float]:
+        """How much longer ours took, pair by pair."""
+        return [ours - theirs for ours, theirs in zip(self.ours_s, self.theirs_s, strict=True)]
+
+    @property
+    def ratios(self) -> list[float]:
+        """Theirs over ours, pair by pair: how many times faster ours is."""
+        return [theirs / ours for ours, theirs in zip(self.ours_s, self.theirs_s, strict=True)]
+
+
+def spread(values: Sequence[float], unit: str = "", factor: float = 1.0) -> str:
+    """Return the median of ``values`` with their range, each times ``factor``."""
+    low, middle, high = (factor * value for value in (min(values), median(values), max(values)))
+    return f"{middle:.3g}{unit} ({low:.3g} to {high:.3g})"
+
+
+def run_pairs(
+    ours: Sequence[str],
+    theirs: Sequence[str],
+    cwd: Path,
+    count: int,
+    before: Callable[[], None] = lambda: None,
+) -> Pairs:
+    """Run both commands ``count`` times in turn, after one run each that does not count.
+
+    Args:
+        ours: The command of this project.
+        theirs: What it is compared with.
+        cwd: Where both run.
+        count: How many pairs.
+        before: Called before each run of ours.
+    """
+    times: tuple[list[float], list[float]] = ([], [])
+    for index in range(count + 1):
+        before()
+        for command, seconds in zip((ours, theirs), times, strict=True):
+            started = time.perf_counter()
+            subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+            if index:
+                seconds.append(time.perf_counter() - started)
+    return Pairs(tuple(times[0]), tuple(times[1]))

@@ -1,0 +1,1 @@
+"""Three small models of handwritten digits, gated by the files in ``budgets/``."""

@@ -1,0 +1,1 @@
+"""Size, accuracy and latency budgets for LiteRT models, as pytest items."""

@@ -1,0 +1,142 @@
+"""From a budget file to typed budgets, with every problem in it at once."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pytest_modelbudget.budgetfile.checks import Variant, variant_problems
+from pytest_modelbudget.budgetfile.document import Document, Location
+from pytest_modelbudget.budgetfile.invalid import shown
+from pytest_modelbudget.budgetfile.read import read_document
+from pytest_modelbudget.budgetfile.sections import read_section
+from pytest_modelbudget.budgetfile.sources import absolute, parse_model
+from pytest_modelbudget.budgetfile.stages import Distill, Stage
+from pytest_modelbudget.budgetfile.types import (
+    Budget,
+    Data,
+    Latency,
+    Limit,
+    LocatedStage,
+    Metric,
+    Training,
+)
+from pytest_modelbudget.errors import BudgetFileError
+
+VERSION = 1
+VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+DEFAULT_TIMEOUT_S = 1800.0
+
+
+def load(path: Path) -> tuple[Budget, ...]:
+    """Read the budget file at ``path``.
+
+    Returns:
+        One budget for each variant; or a single one, with ``variant`` None.
+
+    Raises:
+        BudgetFileError: With every problem in the file, in the order of their places.
+    """
+    document = read_document(path)
+    _check_version(document)
+    variants = _variants(document)
+    for variant in variants:
+        document.problems.extend(variant_problems(document, variant))
+    if document.problems:
+        distinct = dict.fromkeys(document.problems)
+        raise BudgetFileError(tuple(sorted(distinct, key=lambda problem: problem.span)))
+    return tuple(_budget(document, variant) for variant in variants)
+
+
+def _check_version(document: Document) -> None:
+    if "version" not in document.data:
+        problem = document.problem_of_key((), "there is no version", f"write version: {VERSION}")
+        raise BudgetFileError((problem,))
+    version = document.data["version"]
+    if type(version) is not int or version != VERSION:
+        what = f"expected {VERSION}, got {shown(version)}"
+        raise BudgetFileError((document.problem(("version",), what, f"write version: {VERSION}"),))
+
+
+def _variants(document: Document) -> list[Variant]:
+    """Return the variants of the file, each with the settings that it inherits."""
+    inherited = read_section(document, (), also=("version", "variants"))
+    if "variants" not in document.data:
+        return [Variant(None, (), inherited)]
+    named = document.data["variants"]
+    if not isinstance(named, dict) or not named:
+        what = f"expected variants by name, got {shown(named)}"
+        hint = "write such as int8: {recipe: int8}"
+        document.problems.append(document.problem(("variants",), what, hint))
+        return []
+    variants = []
+    for name, section in named.items():
+        location: Location = ("variants", name)
+        if not VARIANT_NAME.fullmatch(name):
+            what = f"{shown(name)} cannot be the name of a test"
+            hint = "write letters, digits, '_', '.' and '-' only"
+            document.problems.append(document.problem_of_key(location, what, hint))
+        if section is None:
+            variants.append(Variant(name, location, inherited))
+        elif isinstance(section, dict):
+            settings = inherited | read_section(document, location)
+            variants.append(Variant(name, location, settings))
+        else:
+            what = f"expected a mapping, got {shown(section)}"
+            hint = "write keys such as recipe and budget below it"
+            document.problems.append(document.problem(location, what, hint))
+    return variants
+
+
+def _budget(document: Document, variant: Variant) -> Budget:
+    directory = document.path.parent
+    data = {name: absolute(source, directory) for name, source in _section(variant, "data").items()}
+    confidence: float | None = variant.value("confidence")
+    return Budget(
+        variant=variant.name,
+        span=document.key_span(variant.location),
+        model=absolute(variant.value("model"), directory),
+        model_span=document.key_span(variant.settings[("model",)].location),
+        data=Data(**data),
+        metric=variant.value("metric") or Metric(),
+        training=Training(**_section(variant, "training")),
+        recipe=_recipe(document, variant),
+        limits=_limits(document, variant),
+        baseline=absolute(variant.value("baseline"), directory),
+        latency=Latency(**_section(variant, "latency")),
+        seed=variant.value("seed") or 0,
+        timeout_s=variant.value("timeout") or DEFAULT_TIMEOUT_S,
+        confidence=confidence,
+        imports=variant.value("imports") or (),
+        depends_on=variant.value("depends_on") or (),
+    )
+
+
+def _section(variant: Variant, section: str) -> dict[str, Any]:
+    settings = variant.settings.items()
+    return {key[1]: setting.value for key, setting in settings if key[0] == section}
+
+
+def _recipe(document: Document, variant: Variant) -> tuple[LocatedStage, ...]:
+    return tuple(
+        LocatedStage(
+            _with_absolute_student(written.stage, document.path.parent),
+            written.where,
+            document.key_span(written.location),
+        )
+        for written in variant.recipe()
+        if written.stage is not None
+    )
+
+
+def _with_absolute_student(stage: Stage, directory: Path) -> Stage:
+    if not isinstance(stage, Distill):
+        return stage
+    student = absolute(parse_model(stage.student), directory)
+    return stage.model_copy(update={"student": str(student)})
+
+
+def _limits(document: Document, variant: Variant) -> tuple[Limit, ...]:
+    return tuple(
+        Limit(name, setting.value, document.key_span(setting.location))
+        for name, setting in variant.limits().items()
+    )

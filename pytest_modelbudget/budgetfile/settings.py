@@ -1,0 +1,177 @@
+"""Every key of a budget file but ``recipe`` and ``variants``, and the type that reads it.
+
+A key inside ``data``, ``training``, ``latency`` or ``budget`` is a setting of its own, so
+that a variant inherits and overrides each alone.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Strict,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+)
+
+from pytest_modelbudget.budgetfile.invalid import did_you_mean, expected
+from pytest_modelbudget.budgetfile.limits import LIMITS, Score
+from pytest_modelbudget.budgetfile.names import CALL, Call, Module
+from pytest_modelbudget.budgetfile.sources import (
+    DataSource,
+    ModelSource,
+    form,
+)
+from pytest_modelbudget.budgetfile.stages import Positive, PositiveFloat
+from pytest_modelbudget.budgetfile.types import (
+    CommandTarget,
+    FileSource,
+    FixedBaseline,
+    Metric,
+)
+from pytest_modelbudget.budgetfile.written import Duration
+from pytest_modelbudget.frozen import Frozen, Sequence
+
+METRICS = ("accuracy", "top_k_accuracy", "auc", "f1", "mae", "mse")
+LOWER_IS_BETTER = ("mae", "mse")
+TARGETS = (
+    "host",
+    "adb",
+    *(f"ethos-u55-{macs}" for macs in (32, 64, 128, 256)),
+    *(f"ethos-u65-{macs}" for macs in (256, 512)),
+    *(f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)),
+)
+
+
+def _metric_of_name(value: object) -> Metric:
+    if isinstance(value, str) and value in METRICS:
+        # The name is one of the literals that Metric takes: METRICS lists them.
+        return Metric.model_validate(
+            {"name": value, "higher_is_better": value not in LOWER_IS_BETTER}
+        )
+    if isinstance(value, str) and CALL.fullmatch(value):
+        return Metric(name="call", call=value)
+    hint = did_you_mean(value, METRICS) if isinstance(value, str) else ""
+    raise expected("a metric or package.module:callable", value, hint)
+
+
+class TopK(Frozen):
+    """How many of the best guesses count."""
+
+    k: Positive
+
+
+class MetricMapping(Frozen):
+    """A metric with its parameter, or one of the user's own with its direction."""
+
+    top_k_accuracy: TopK | None = None
+    call: Call | None = None
+    higher_is_better: bool = True
+
+
+def _metric(value: Metric | MetricMapping) -> Metric:
+    if isinstance(value, Metric):
+        return value
+    if value.call is not None and value.top_k_accuracy is None:
+        return Metric(name="call", call=value.call, higher_is_better=value.higher_is_better)
+    if value.top_k_accuracy is not None and value.model_fields_set == {"top_k_accuracy"}:
+        return Metric(name="top_k_accuracy", k=value.top_k_accuracy.k)
+    raise expected("a metric", value.model_dump(), "write {top_k_accuracy: {k: 3}} or {call: ...}")
+
+
+class FixedScore(Frozen):
+    """A baseline that was measured elsewhere."""
+
+    accuracy: Score
+
+
+def _tflite(value: object) -> FileSource:
+    if isinstance(value, str) and value.lower().endswith(".tflite"):
+        return FileSource(path=Path(value))
+    raise expected("a path ending in .tflite, or {accuracy: 0.982}", value)
+
+
+def _baseline(value: FileSource | FixedScore) -> FileSource | FixedBaseline:
+    return FixedBaseline(value.accuracy) if isinstance(value, FixedScore) else value
+
+
+def _target(value: object) -> str:
+    if isinstance(value, str) and value in TARGETS:
+        return value
+    hint = did_you_mean(value, TARGETS) if isinstance(value, str) else ""
+    raise expected("a target or {command: [...]}", value, hint)
+
+
+class Command(Frozen):
+    """The program and its arguments."""
+
+    command: Annotated[Sequence[str], Field(min_length=1)]
+
+
+def _command(value: str | Command) -> str | CommandTarget:
+    return CommandTarget(command=value.command) if isinstance(value, Command) else value
+
+
+_TEXT = WithJsonSchema({"type": "string"})
+_TFLITE = WithJsonSchema({"type": "string", "pattern": r"\.tflite$"})
+_TARGET = WithJsonSchema({"enum": list(TARGETS)})
+
+MetricSetting = Annotated[
+    Annotated[Metric, PlainValidator(_metric_of_name), _TEXT, Tag("a text")]
+    | Annotated[MetricMapping, Tag("a mapping")],
+    Discriminator(form),
+    AfterValidator(_metric),
+]
+BaselineSetting = Annotated[
+    Annotated[FileSource, PlainValidator(_tflite), _TFLITE, Tag("a text")]
+    | Annotated[FixedScore, Tag("a mapping")],
+    Discriminator(form),
+    AfterValidator(_baseline),
+]
+TargetSetting = Annotated[
+    Annotated[str, PlainValidator(_target), _TARGET, Tag("a text")]
+    | Annotated[Command, Tag("a mapping")],
+    Discriminator(form),
+    AfterValidator(_command),
+]
+
+Text = Annotated[str, Strict(), Field(min_length=1)]
+
+_TYPES: dict[tuple[str, ...], Any] = {
+    ("model",): ModelSource,
+    ("data", "train"): DataSource,
+    ("data", "test"): DataSource,
+    ("data", "calibration"): DataSource,
+    ("metric",): MetricSetting,
+    ("training", "loss"): Text,
+    ("training", "optimizer"): Text,
+    ("training", "learning_rate"): PositiveFloat,
+    ("training", "batch_size"): Positive,
+    **{("budget", name): kind.type_ for name, kind in LIMITS.items()},
+    ("baseline",): BaselineSetting,
+    ("latency", "target"): TargetSetting,
+    ("latency", "threads"): Positive,
+    ("latency", "batch_size"): Positive,
+    ("seed",): Annotated[int, Strict(), Field(ge=0, lt=2**32)],
+    ("timeout",): Duration,
+    ("confidence",): Annotated[float, Strict(), Field(gt=0.5, lt=1)],
+    ("imports",): Sequence[Module],
+    ("depends_on",): Sequence[Text],
+}
+
+SETTINGS: Mapping[tuple[str, ...], TypeAdapter[Any]] = MappingProxyType(
+    {key: TypeAdapter(type_) for key, type_ in _TYPES.items()}
+)
+SECTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        section: tuple(key[1] for key in _TYPES if key[0] == section and len(key) == 2)
+        for section in ("data", "training", "latency", "budget")
+    }
+)
+KEYS = (*dict.fromkeys(key[0] for key in _TYPES), "recipe")

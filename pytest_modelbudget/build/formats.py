@@ -1,0 +1,77 @@
+"""What a model file is, told from its bytes, without TensorFlow."""
+
+from pathlib import Path
+from typing import TypeGuard
+
+from pytest_modelbudget.budgetfile.types import FileSource, Source
+from pytest_modelbudget.errors import JobError
+
+ZIP = b"PK\x03\x04"
+HDF5 = b"\x89HDF\r\n\x1a\n"
+TFLITE = b"TFL3"  # the identifier at offset 4 of a flatbuffer
+_MAGICS = {
+    ZIP: "a zip archive",
+    HDF5: "an HDF5 file",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"\x1f\x8b": "a gzip file",
+    b"version https://git-lfs": "a Git LFS pointer, not the file itself",
+}
+_HINTS = {
+    ".tflite": "name a file that a LiteRT or TensorFlow Lite converter wrote",
+    ".keras": "name a file that model.save('name.keras') wrote",
+    ".h5": "name a file that model.save('name.h5') wrote",
+}
+
+
+def is_tflite(source: Source) -> TypeGuard[FileSource]:
+    """Tell whether a source is a ``.tflite``, by its name."""
+    return isinstance(source, FileSource) and source.path.suffix == ".tflite"
+
+
+def found(path: Path) -> str:
+    """Describe what a file or folder really is, such as ``a PNG image (3,021 bytes)``."""
+    if path.is_dir():
+        return "a folder without a saved_model.pb"
+    size_bytes = path.stat().st_size
+    if not size_bytes:
+        return "an empty file"
+    with path.open("rb") as file:
+        start = file.read(32)
+    kind = next((name for magic, name in _MAGICS.items() if start.startswith(magic)), None)
+    if kind is None and start[4:8] == TFLITE:
+        kind = "a .tflite"
+    return f"{kind or f'data that begins with 0x{start[:8].hex()}'} ({size_bytes:,} bytes)"
+
+
+def require(path: Path, fits: bool, expected: str) -> None:
+    """Refuse a path that does not exist or is not what its name promises.
+
+    Args:
+        path: Where the model should be.
+        fits: Whether its content is as expected.
+        expected: What it should have been, such as ``a .tflite``.
+
+    Raises:
+        JobError: It does not exist, or ``fits`` is false.
+    """
+    if not path.exists():
+        raise JobError(
+            f"{path} does not exist", "correct the path; it is relative to the budget file"
+        )
+    if not fits:
+        raise unexpected(path, expected)
+
+
+def unexpected(path: Path, expected: str) -> JobError:
+    """Return the error for a path that is not what its name promises."""
+    hint = _HINTS.get(path.suffix, "name a .keras, .h5 or .tflite file, or a SavedModel folder")
+    return JobError(f"{path} is not {expected}; found {found(path)}", hint)
+
+
+def starts_with(path: Path, magic: bytes, offset: int = 0) -> bool:
+    """Tell whether a file has ``magic`` at ``offset``."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(offset + len(magic))[offset:] == magic

@@ -1,0 +1,40 @@
+"""From a model in any supported form to a ``.tflite``: float32, or quantized in training."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pytest_modelbudget.build import tflite
+from pytest_modelbudget.build.formats import is_tflite
+from pytest_modelbudget.jobs import BuildJob, Progress
+
+
+def run(job: BuildJob, output: Path, progress: Progress) -> None:
+    """Convert what the stages before it made; a ``.tflite`` is checked and kept as it is.
+
+    Raises:
+        JobError: The model cannot be loaded or has an operator that LiteRT lacks.
+    """
+    if is_tflite(job.model):
+        (output / tflite.MODEL).write_bytes(tflite.read(job.model.path))
+        return
+    # Not at the top: a ``.tflite`` is handled without TensorFlow.
+    sources = import_module("pytest_modelbudget.build.sources")
+    tf_converter = import_module("pytest_modelbudget.build.tf_converter")
+    progress("loading the model")
+    if job.parent and any(stage.kind == "quantize_aware" for stage in job.before):
+        qat = import_module("pytest_modelbudget.build.qat")
+        model, convert = qat.load_quantized(job.parent), qat.convert_quantized
+    else:
+        model, convert = load_model(job), tf_converter.convert
+    progress("converting")
+    (output / tflite.MODEL).write_bytes(convert(model))
+    if sources.is_keras(model):
+        sources.keras_layers(model).write(output)
+
+
+def load_model(job: BuildJob) -> Any:
+    """Load what the stage before made, or else the model that the budget names."""
+    if job.parent:
+        return import_module("pytest_modelbudget.build.training").load(job)
+    return import_module("pytest_modelbudget.build.sources").load_model(job.model, job.seed)

@@ -1,0 +1,74 @@
+"""Magnitude pruning: the smallest weights become zero while the others are fine-tuned."""
+
+from pathlib import Path
+
+import tf_keras
+
+from pytest_modelbudget.budgetfile.stages import Prune
+from pytest_modelbudget.build import training
+from pytest_modelbudget.build.preserve import Preserve
+from pytest_modelbudget.build.pruning import PruneByMagnitude, prunable_weights
+from pytest_modelbudget.build.schedules import make_schedule
+from pytest_modelbudget.build.selection import Layer, take, walk
+from pytest_modelbudget.build.sparsity import TOLERANCE, Target
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.jobs import BuildJob, Progress
+
+# Their kernels have the inputs of one output elsewhere than tfmot's patterns expect them.
+NO_PATTERN = (tf_keras.layers.Conv2DTranspose, tf_keras.layers.Embedding)
+
+
+def run(job: BuildJob, output: Path, progress: Progress) -> None:
+    """Write ``output / "model.keras"``: the model with zeros in every layer that it takes.
+
+    Zeros that an earlier ``prune`` made stay, also in layers that this one leaves.
+
+    Raises:
+        JobError: No layer can be pruned, the schedule never gets to the sparsity, or training
+            fails.
+    """
+    stage = job.stage
+    assert isinstance(stage, Prune)
+    target = Target.of(stage)
+    model = training.load(job)
+    selection = take(model, stage.layers, lambda layer: _why_left(layer, target))
+    schedule = make_schedule(stage, training.plan_steps(job, stage.epochs))
+    layers = dict(walk(model))
+    kernels = [
+        (name, kernel) for name in selection.taken for kernel in prunable_weights(layers[name])
+    ]
+    pruned = [earlier for earlier in job.before if isinstance(earlier, Prune)]
+    wanted = [
+        max(target.sparsity, target.measure(kernel.numpy()) if pruned else 0)
+        for _, kernel in kernels
+    ]
+    preserve = Preserve(model.variables, pruned)
+    prune = PruneByMagnitude([kernel for _, kernel in kernels], schedule, target)
+    training.fit(model, job, stage.epochs, progress, callbacks=[preserve, prune])
+    preserve.check("prune")
+    for (name, kernel), sparsity in zip(kernels, wanted, strict=True):
+        _prove(name, target.measure(kernel.numpy()), sparsity)
+    selection.write(output)
+    training.save(model, output)
+
+
+def _why_left(layer: Layer, target: Target) -> str | None:
+    if not layer.weights:
+        return "it has no weights"
+    kernels = prunable_weights(layer)
+    if not kernels:
+        return f"tfmot prunes no {type(layer).__name__}"
+    if not layer.trainable:
+        return "it is frozen, and could not make up for what it loses"
+    if target.pattern and isinstance(layer, NO_PATTERN):
+        return f"a {type(layer).__name__} takes no pattern"
+    reasons = (target.why_unfit(tuple(kernel.shape)) for kernel in kernels)
+    return next(filter(None, reasons), None)
+
+
+def _prove(name: str, reached: float, wanted: float) -> None:
+    if abs(reached - wanted) > TOLERANCE:
+        raise JobError(
+            f"prune: layer {name} has sparsity {reached:.2f}, not the {wanted:.2f} asked for",
+            "see whether its schedule gets there, or leave the layer out with layers: skip",
+        )

@@ -1,0 +1,61 @@
+"""A stage of the user's own: ``package.module:callable``."""
+
+from pathlib import Path
+from typing import Any
+
+import tf_keras
+
+from pytest_modelbudget.budgetfile.stages import UserStage
+from pytest_modelbudget.build import training
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.jobs import BuildJob, Progress
+from pytest_modelbudget.worker.usercode import load_callable, user_code
+
+
+def run(job: BuildJob, output: Path, progress: Progress) -> None:
+    """Write ``output / "model.keras"``: what the user's callable makes of the model.
+
+    It is called with the tf_keras model and its own keyword arguments.
+
+    Raises:
+        JobError: It cannot be loaded, raises, or returns no tf_keras model with the same inputs.
+    """
+    stage = job.stage
+    assert isinstance(stage, UserStage)
+    function = load_callable(stage.call)
+    model = training.load(job)
+    inputs = _inputs(model)
+    progress(f"calling {stage.call}")
+    with user_code(stage.call):
+        made = function(model, **stage.args)
+    _check(stage.call, made, inputs)
+    training.carry_compiled(model, made)
+    training.save(made, output)
+
+
+def _check(call: str, made: Any, inputs: dict[str, tuple[int | None, ...]]) -> None:
+    if not isinstance(made, tf_keras.Model):
+        what = "None" if made is None else f"a {type(made).__module__}.{type(made).__name__}"
+        raise JobError(f"{call} returned {what}, not a tf_keras model", "return the model")
+    if not made.inputs:
+        raise JobError(
+            f"{call} returned the model {made.name}, which has no inputs",
+            "return a functional or Sequential model with an Input layer",
+        )
+    if _inputs(made) != inputs:
+        raise JobError(
+            f"{call} returned a model with the inputs {_shown(_inputs(made))}, "
+            f"not {_shown(inputs)}",
+            "keep the names and shapes of the inputs",
+        )
+
+
+def _inputs(model: Any) -> dict[str, tuple[int | None, ...]]:
+    return {
+        name: tuple(tensor.shape)
+        for name, tensor in zip(model.input_names, model.inputs, strict=True)
+    }
+
+
+def _shown(inputs: dict[str, tuple[int | None, ...]]) -> str:
+    return ", ".join(f"{name} {shape}" for name, shape in inputs.items())

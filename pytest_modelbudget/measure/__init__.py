@@ -1,0 +1,1 @@
+"""The world of LiteRT: from a ``.tflite`` to numbers."""

@@ -1,0 +1,37 @@
+"""Ships what was gated: copies the artifacts of variants whose every limit passed."""
+
+import shutil
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+from pytest_modelbudget.report.row import Row
+
+
+def ship(directory: Path, rows: Iterable[Row]) -> list[Path]:
+    """Copy each artifact whose limits all passed to ``directory``.
+
+    The file is named after budget file and variant: ``budgets/digits_cnn.int8.tflite``. One that
+    an earlier run left there is removed if its variant did not pass now.
+
+    Returns:
+        The files written.
+    """
+    shipped = []
+    ordered = sorted(rows, key=_subject)
+    for (budget, variant), group in groupby(ordered, key=_subject):
+        judged = list(group)
+        stem = budget.partition(".budget.")[0]
+        target = directory / ".".join(filter(None, [stem, variant, "tflite"]))
+        target.unlink(missing_ok=True)
+        if all(row.outcome == "within" for row in judged):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged = target.with_suffix(".part")
+            shutil.copyfile(judged[0].artifact, staged)
+            staged.replace(target)
+            shipped.append(target)
+    return shipped
+
+
+def _subject(row: Row) -> tuple[str, str]:
+    return row.budget, row.variant

@@ -1,0 +1,110 @@
+"""One limit as all reports show it; it travels as JUnit properties, also out of xdist workers."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from pytest_modelbudget.budgetfile.quantities import format_pair
+from pytest_modelbudget.gauges import Artifact
+from pytest_modelbudget.report.advice import advice
+from pytest_modelbudget.verdict import Verdict
+
+Outcome = Literal["within", "exceeded", "unmeasured", "error"]
+WIDTH = 10
+SHARED = {"bytes", "seconds", "count"}  # units in which a share of the limit says something
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one limit.
+
+    Attributes:
+        budget: The budget file, as in the node id.
+        place: The limit's own place, ``path:line:column``.
+        measured: In ``unit``, as are ``limit`` and ``margin``; None if it was not measured.
+        margin: The room that is left; negative if the limit is exceeded.
+        how: How it was measured, or why it was not.
+        artifact: The path of the ``.tflite``.
+        built: ``built`` in this session, or ``cached``.
+        seconds: What the artifact's last stage took, whenever that was.
+    """
+
+    budget: str
+    name: str
+    place: str
+    variant: str = ""
+    outcome: Outcome = "error"
+    unit: str = ""
+    measured: float | None = None
+    limit: float | None = None
+    margin: float | None = None
+    baseline: str = ""
+    how: str = ""
+    artifact: str = ""
+    built: str = ""
+    seconds: float | None = None
+
+    def of_artifact(self, artifact: Artifact) -> Self:
+        """Return the row with the artifact it is about."""
+        return dataclasses.replace(
+            self,
+            artifact=str(artifact.path),
+            built="cached" if artifact.cached else "built",
+            seconds=artifact.seconds,
+        )
+
+    def judged(self, verdict: Verdict) -> Self:
+        """Return the row with its verdict."""
+        return dataclasses.replace(
+            self,
+            outcome=verdict.outcome,
+            unit=verdict.unit,
+            measured=verdict.measured,
+            limit=verdict.bound,
+            margin=verdict.margin,
+            baseline=verdict.baseline,
+            how=verdict.how,
+        )
+
+    def unmeasured(self, why: str) -> Self:
+        """Return the row of a limit that could not be measured."""
+        return dataclasses.replace(self, outcome="unmeasured", how=why)
+
+    def properties(self) -> list[tuple[str, str | float]]:
+        """Return what is known as name and value pairs, for ``user_properties``."""
+        return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
+
+    def amounts(self) -> tuple[str, str, str]:
+        """Return measured, limit and margin as text, with digits enough to tell them apart."""
+        if self.measured is None or self.limit is None or self.margin is None:
+            return "", "", ""
+        measured, limit = format_pair(self.measured, self.limit, self.unit)
+        margin, _ = format_pair(abs(self.margin), 0.0, self.unit)
+        shared = self.limit and self.unit in SHARED
+        share = f" ({abs(self.margin / self.limit):.2%})" if shared else ""
+        sign = "-" if self.margin < 0 else "+" if self.margin else ""
+        return measured, limit, f"{sign}{margin}{share}"
+
+    def explain(self) -> str:
+        """Return the text of a failure; its first line alone says what is wrong."""
+        if self.outcome == "unmeasured":
+            return f"{self.name} could not be measured: {self.how}\n{self.place}"
+        measured, limit, margin = self.amounts()
+        side = "below the minimum" if self.name.startswith("min_") else "over the limit"
+        by = margin.lstrip("-")
+        lines = [
+            f"{self.name}: {measured} is {by} {side} of {limit}",
+            "",
+            _line("measured", f"{measured}  {self.how}"),
+            _line("limit", f"{limit}  {self.place}"),
+            _line("over by" if side.startswith("over") else "short by", by),
+        ]
+        if self.baseline:
+            lines.append(_line("baseline", self.baseline))
+        lines.append(_line("artifact", f"{self.artifact} ({self.built})"))
+        lines.append(_line("what helps", advice(self.name)))
+        return "\n".join(lines)
+
+
+def _line(name: str, text: str) -> str:
+    return f"  {name:<{WIDTH}}  {text}"

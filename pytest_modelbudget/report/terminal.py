@@ -1,0 +1,51 @@
+"""The table at the end of a pytest run."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pytest_modelbudget.report.row import Row
+
+HEAD = ("limit", "measured", "allowed", "margin", "")
+MARKS = {"within": "", "exceeded": "EXCEEDED", "unmeasured": "UNMEASURED", "error": "NOT BUILT"}
+RIGHT = {1, 2, 3}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table; ``alarm`` if its limit does not hold."""
+
+    text: str
+    alarm: bool = False
+
+
+def table(rows: Iterable[Row]) -> Iterator[Line]:
+    """Yield the lines of one table, a block for each variant."""
+    cells = {row: (row.name, *row.amounts(), MARKS[row.outcome]) for row in rows}
+    widths = [max(map(len, column)) for column in zip(HEAD, *cells.values(), strict=True)]
+    yield Line(_align(HEAD, widths))
+    for subject, variant in _by_variant(cells).items():
+        yield Line(" ".join(filter(None, [*subject, _history(variant)])))
+        for row in variant:
+            yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
+
+
+def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows of each variant, in the order in which variants first came."""
+    variants: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        variants.setdefault((row.budget, row.variant), []).append(row)
+    return variants
+
+
+def _history(rows: list[Row]) -> str:
+    """Say where the artifact of a variant came from, and what it took."""
+    known = [f"({row.built}, {row.seconds:.2f} s)" for row in rows if row.seconds is not None]
+    return known[0] if known else ""
+
+
+def _align(cells: Iterable[str], widths: Iterable[int]) -> str:
+    padded = (
+        cell.rjust(width) if column in RIGHT else cell.ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    )
+    return f"  {'  '.join(padded)}".rstrip()

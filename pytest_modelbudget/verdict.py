@@ -1,0 +1,62 @@
+"""From a measurement and a limit to a verdict: pure, and the only place that compares."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.types import Limit
+from pytest_modelbudget.gauges import Measurement, UnmeasuredError
+
+Outcome = Literal["within", "exceeded"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a limit holds.
+
+    Attributes:
+        limit: The limit's name.
+        unit: Of ``measured``, ``bound`` and ``margin``.
+        margin: How much room is left; negative if the limit is exceeded.
+        how: How the measurement was taken.
+        baseline: What it was compared with, if anything.
+    """
+
+    limit: str
+    outcome: Outcome
+    unit: str
+    measured: float
+    bound: float
+    margin: float
+    how: str
+    baseline: str
+
+
+def judge(limit: Limit, measurement: Measurement) -> Verdict:
+    """Hold ``measurement`` against ``limit``.
+
+    A value that is exactly the limit is within it.
+
+    Raises:
+        UnmeasuredError: If the value is not a finite number.
+    """
+    kind = LIMITS[limit.name]
+    # `integer_only: true` allows no float operator at all.
+    bound = 0 if limit.bound is True else limit.bound
+    assert isinstance(bound, int | float), "the limits with a gauge are numbers"
+    if not math.isfinite(measurement.value):
+        raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
+    # Twelve digits: 0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp.
+    room = round(bound - measurement.value, 12)
+    margin = room if kind.lower_is_better else -room
+    return Verdict(
+        limit=limit.name,
+        outcome="within" if margin >= 0 else "exceeded",
+        unit=kind.unit,
+        measured=measurement.value,
+        bound=bound,
+        margin=margin,
+        how=measurement.how,
+        baseline=measurement.baseline,
+    )

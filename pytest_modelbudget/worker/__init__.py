@@ -1,0 +1,1 @@
+"""What both kinds of worker process share; never imported by the pytest process."""

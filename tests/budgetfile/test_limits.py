@@ -1,0 +1,327 @@
+import pytest
+
+from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.types import Growth
+
+from .conftest import Load, Problems
+
+HEAD = """\
+version: 1
+model: m:f
+data: {train: m:a, test: m:b}
+budget:
+"""
+
+WRONG = [
+    (
+        "max_byte: 5",
+        [
+            "5:3: budget: unknown key 'max_byte'; did you mean 'max_bytes'?",
+        ],
+    ),
+    (
+        "recipe: int8",
+        [
+            "1:1: there is no limit to hold; write at least one under budget:, such as "
+            "max_bytes: 900 KiB",
+            "5:3: budget: unknown key 'recipe'; write it outside budget:",
+        ],
+    ),
+    (
+        "max_bytes: true",
+        [
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got true",
+        ],
+    ),
+    (
+        "max_bytes: -5",
+        [
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got -5",
+        ],
+    ),
+    (
+        "max_bytes: 0",
+        [
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got 0",
+        ],
+    ),
+    (
+        "max_bytes: 900 KB",
+        [
+            "5:14: budget > max_bytes: unknown unit 'KB'; write 900 kB or 900 KiB",
+        ],
+    ),
+    (
+        "max_bytes: 900 kib",
+        [
+            "5:14: budget > max_bytes: unknown unit 'kib'; write 900 KiB",
+        ],
+    ),
+    (
+        "max_bytes: 3.4 mb",
+        [
+            "5:14: budget > max_bytes: unknown unit 'mb'; write 3.4 MB or 3.4 MiB",
+        ],
+    ),
+    (
+        "max_bytes: 3.5",
+        [
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got 3.5; "
+            "write 3.5 kB or 3.5 KiB; bytes are whole",
+        ],
+    ),
+    (
+        "max_bytes: 3,5 MB",
+        [
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got '3,5 "
+            "MB'; write 3.5 MB",
+        ],
+    ),
+    (
+        "max_bytes: 900000 bits",
+        [
+            "5:14: budget > max_bytes: unknown unit 'bits'; known are B, kB, MB, GB, KiB, MiB, GiB",
+        ],
+    ),
+    (
+        "max_bytes: 2000000 GB",
+        [
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got '2000000 GB'",
+        ],
+    ),
+    (
+        "max_bytes: [5]",
+        [
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got a list of 1",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 0.5%",
+        [
+            "5:22: budget > max_accuracy_drop: a drop is absolute, got '0.5%'; write 0.5 pp "
+            "for points of 100; a share goes into max_relative_accuracy_drop",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 0.5 percent",
+        [
+            "5:22: budget > max_accuracy_drop: expected a drop such as 0.5 pp or 0.005, got "
+            "'0.5 percent'",
+        ],
+    ),
+    (
+        "max_accuracy_drop: -0.1",
+        [
+            "5:22: budget > max_accuracy_drop: expected a drop of 0 or more, such as 0.5 pp, "
+            "got -0.1",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 5",
+        [
+            "5:22: budget > max_accuracy_drop: accuracy lies between 0 and 1, got 5; write "
+            "0.05 for 5 percent",
+        ],
+    ),
+    (
+        "max_relative_accuracy_drop: 0.01",
+        [
+            "5:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got "
+            "0.01; write 1%",
+        ],
+    ),
+    (
+        "max_relative_accuracy_drop: 1 pp",
+        [
+            "5:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got '1 "
+            "pp'; write 1%",
+        ],
+    ),
+    (
+        "max_relative_accuracy_drop: 101%",
+        [
+            "5:31: budget > max_relative_accuracy_drop: expected a share from 0% to 100%, "
+            "got '101%'",
+        ],
+    ),
+    (
+        "min_accuracy: 98",
+        [
+            "5:17: budget > min_accuracy: accuracy lies between 0 and 1, got 98; write 0.98 "
+            "for 98 percent",
+        ],
+    ),
+    (
+        "min_accuracy: 98%",
+        [
+            "5:17: budget > min_accuracy: expected a number, got '98%'; write 0.98",
+        ],
+    ),
+    (
+        "max_latency: 2",
+        [
+            "5:16: budget > max_latency: expected a duration with its unit, got 2; write 2 "
+            "ms, 2 s or 2 min",
+        ],
+    ),
+    (
+        "max_latency: 2 msec",
+        [
+            "5:16: budget > max_latency: unknown unit 'msec'; write 2 ms",
+        ],
+    ),
+    (
+        "max_latency_p90: 0 ms",
+        [
+            "5:20: budget > max_latency_p90: expected a duration from 1 ns to 168 h, got '0 ms'",
+        ],
+    ),
+    (
+        "max_latency_ratio: 50%",
+        [
+            "5:22: budget > max_latency_ratio: expected a number, got '50%'; write 0.5",
+        ],
+    ),
+    (
+        "max_latency_ratio: 0",
+        [
+            "5:22: budget > max_latency_ratio: expected a number above 0, got 0",
+        ],
+    ),
+    (
+        "max_memory: lots",
+        [
+            "5:15: budget > max_memory: expected a size such as 900 KiB or 3.4 MB, got 'lots'",
+        ],
+    ),
+    (
+        "max_macs: 12 MMAC",
+        [
+            "5:13: budget > max_macs: unknown unit 'MMAC'; write 12 M",
+        ],
+    ),
+    (
+        "max_macs: 1.5",
+        [
+            "5:13: budget > max_macs: expected a whole number, got 1.5",
+        ],
+    ),
+    (
+        "min_sparsity: 88%",
+        [
+            "5:17: budget > min_sparsity: expected a number, got '88%'; write 0.88",
+        ],
+    ),
+    (
+        "min_sparsity: 1.5",
+        [
+            "5:17: budget > min_sparsity: expected a number of at most 1, got 1.5",
+        ],
+    ),
+    (
+        "max_unique_weights: 0",
+        [
+            "5:23: budget > max_unique_weights: expected a count from 1 to 10**18, got 0",
+        ],
+    ),
+    (
+        "integer_only: false",
+        [
+            "5:17: budget > integer_only: expected true, got false; leave integer_only out "
+            "where it is not wanted",
+        ],
+    ),
+    (
+        "integer_only: yes",
+        [
+            "5:17: budget > integer_only: expected true, got 'yes'; leave integer_only out "
+            "where it is not wanted",
+        ],
+    ),
+    (
+        "allowed_ops: []",
+        [
+            "5:16: budget > allowed_ops: expected a list of at least 1, got an empty list",
+        ],
+    ),
+    (
+        "allowed_ops: [conv_2d]",
+        [
+            "5:17: budget > allowed_ops[0]: expected a name like FULLY_CONNECTED, got "
+            "'conv_2d'; write CONV_2D",
+        ],
+    ),
+    (
+        "allowed_ops: CONV_2D",
+        [
+            "5:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",
+        ],
+    ),
+    (
+        "max_bytes_growth: 5 pp",
+        [
+            "5:21: budget > max_bytes_growth: expected a growth such as 5 kB or 2%, got '5 pp'",
+        ],
+    ),
+    (
+        "max_latency_growth: 5",
+        [
+            "5:23: budget > max_latency_growth: expected a growth such as 0.1 ms or 2%, got 5",
+        ],
+    ),
+    (
+        "max_accuracy_loss: 1%",
+        [
+            "5:22: budget > max_accuracy_loss: a drop is absolute, got '1%'; write 1 pp for "
+            "points of 100; a share goes into max_relative_accuracy_drop",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), WRONG)
+def test_every_problem_of_a_limit(problems: Problems, line: str, expected: list[str]) -> None:
+    assert problems(f"{HEAD}  {line}\n") == expected
+
+
+RIGHT = {
+    "max_bytes: 900 KiB": 921_600,
+    "max_gzip_bytes: 3.4 MB": 3_400_000,
+    "max_accuracy_drop: 0.5 pp": 0.005,
+    "max_relative_accuracy_drop: 1%": 0.01,
+    "min_accuracy: 0.98": 0.98,
+    "max_latency: 2 ms": 0.002,
+    "max_latency_p90: 350 us": 0.00035,
+    "max_latency_p99: 1.5 s": 1.5,
+    "max_latency_ratio: 0.5": 0.5,
+    "max_memory: 20 kB": 20_000,
+    "max_macs: 12 M": 12_000_000,
+    "min_sparsity: 0.88": 0.88,
+    "max_unique_weights: 16": 16,
+    "integer_only: true": True,
+    "allowed_ops: [CONV_2D, FULLY_CONNECTED]": ("CONV_2D", "FULLY_CONNECTED"),
+    "max_bytes_growth: 5 kB": Growth(5000, relative=False),
+    "max_gzip_bytes_growth: 2%": Growth(0.02, relative=True),
+    "max_accuracy_loss: 0.5 pp": Growth(0.005, relative=False),
+    "max_latency_growth: 0.1 ms": Growth(0.0001, relative=False),
+}
+
+
+def test_every_limit_is_read_in_the_order_written(load_text: Load) -> None:
+    [budget] = load_text(HEAD + "".join(f"  {line}\n" for line in RIGHT))
+    assert [limit.name for limit in budget.limits] == list(LIMITS)
+    assert [limit.bound for limit in budget.limits] == list(RIGHT.values())
+    assert [limit.span.line for limit in budget.limits] == list(range(5, 5 + len(RIGHT)))
+
+
+def test_minima_and_what_needs_test_data() -> None:
+    assert [name for name, kind in LIMITS.items() if not kind.lower_is_better] == [
+        "min_accuracy",
+        "min_sparsity",
+    ]
+    assert [name for name, kind in LIMITS.items() if kind.needs_test_data] == [
+        "max_accuracy_drop",
+        "max_relative_accuracy_drop",
+        "min_accuracy",
+        "max_accuracy_loss",
+    ]

@@ -1,0 +1,335 @@
+import pytest
+
+from .conftest import Problems
+
+HEAD = """\
+version: 1
+model: m:f
+data: {train: m:a, test: m:b}
+budget: {max_bytes: 5}
+"""
+
+KEYS = [
+    (
+        "modle: m:f",
+        [
+            "5:1: unknown key 'modle'; did you mean 'model'?",
+        ],
+    ),
+    (
+        "zzz: 1",
+        [
+            "5:1: unknown key 'zzz'; known are baseline, budget, confidence, data, "
+            "depends_on, imports, latency, metric, model, recipe, seed, timeout, training, "
+            "variants, version",
+        ],
+    ),
+    (
+        "max_bytes: 5",
+        [
+            "5:1: unknown key 'max_bytes'; write it under budget:",
+        ],
+    ),
+    (
+        "seed: true",
+        [
+            "5:7: seed: expected a whole number, got true",
+        ],
+    ),
+    (
+        "seed: -1",
+        [
+            "5:7: seed: expected a number of at least 0, got -1",
+        ],
+    ),
+    (
+        "seed: 1.5",
+        [
+            "5:7: seed: expected a whole number, got 1.5",
+        ],
+    ),
+    (
+        "seed: 99999999999999999999",
+        [
+            "5:7: seed: expected a whole number, got 1e+20",
+        ],
+    ),
+    (
+        "timeout: 30",
+        [
+            "5:10: timeout: expected a duration with its unit, got 30; write 30 ms, 30 s or 30 min",
+        ],
+    ),
+    (
+        "timeout: 30 m",
+        [
+            "5:10: timeout: unknown unit 'm'; write 30 ms or 30 min",
+        ],
+    ),
+    (
+        "timeout: 0 s",
+        [
+            "5:10: timeout: expected a duration from 1 ns to 168 h, got '0 s'",
+        ],
+    ),
+    (
+        "timeout: 400 h",
+        [
+            "5:10: timeout: expected a duration from 1 ns to 168 h, got '400 h'",
+        ],
+    ),
+    (
+        "timeout: half an hour",
+        [
+            "5:10: timeout: expected a duration such as 2 ms, got 'half an hour'",
+        ],
+    ),
+    (
+        "confidence: 95%",
+        [
+            "5:13: confidence: expected a number, got '95%'; write 0.95",
+        ],
+    ),
+    (
+        'confidence: "0.95"',
+        [
+            "5:13: confidence: expected a number, got '0.95'; write 0.95",
+        ],
+    ),
+    (
+        "confidence: 1",
+        [
+            "5:13: confidence: expected a number below 1, got 1",
+        ],
+    ),
+    (
+        "imports: my.layers",
+        [
+            "5:10: imports: expected a list, got 'my.layers'; write [my.layers]",
+        ],
+    ),
+    (
+        "imports: [my layers]",
+        [
+            "5:11: imports[0]: expected a module such as package.module, got 'my layers'",
+        ],
+    ),
+    (
+        "depends_on: [3]",
+        [
+            "5:14: depends_on[0]: expected text, got 3",
+        ],
+    ),
+    (
+        "metric: acuracy",
+        [
+            "5:9: metric: expected a metric or package.module:callable, got 'acuracy'; did "
+            "you mean 'accuracy'?",
+        ],
+    ),
+    (
+        "metric: 5",
+        [
+            "5:9: metric: expected a metric or package.module:callable, got 5",
+        ],
+    ),
+    (
+        "metric: {top_k_accuracy: {k: true}}",
+        [
+            "5:30: metric > top_k_accuracy > k: expected a whole number, got true",
+        ],
+    ),
+    (
+        "metric: {top_k_accuracy: {n: 3}}",
+        [
+            "5:26: metric > top_k_accuracy: 'k' is missing",
+            "5:27: metric > top_k_accuracy: unknown key 'n'; known are k",
+        ],
+    ),
+    (
+        "metric: {call: metrics.mine}",
+        [
+            "5:16: metric > call: expected package.module:callable, got 'metrics.mine'; "
+            "write metrics:mine",
+        ],
+    ),
+    (
+        "metric: {call: m:f, higher_is_beter: false}",
+        [
+            "5:21: metric: unknown key 'higher_is_beter'; did you mean 'higher_is_better'?",
+        ],
+    ),
+    (
+        "metric: {name: mae}",
+        [
+            "5:10: metric: unknown key 'name'; known are call, higher_is_better, top_k_accuracy",
+        ],
+    ),
+    (
+        "baseline: float.keras",
+        [
+            "5:11: baseline: expected a path ending in .tflite, or {accuracy: 0.982}, got "
+            "'float.keras'",
+        ],
+    ),
+    (
+        "baseline: {accuracy: 98%}",
+        [
+            "5:22: baseline > accuracy: expected a number, got '98%'; write 0.98",
+        ],
+    ),
+    (
+        "baseline: {accuracy: 98.2}",
+        [
+            "5:22: baseline > accuracy: accuracy lies between 0 and 1, got 98.2; write 0.982 "
+            "for 98.2 percent",
+        ],
+    ),
+    (
+        "baseline: {acc: 0.98}",
+        [
+            "5:11: baseline: 'accuracy' is missing",
+            "5:12: baseline: unknown key 'acc'; known are accuracy",
+        ],
+    ),
+    (
+        "latency: {target: ethos-u55-12}",
+        [
+            "5:19: latency > target: expected a target or {command: [...]}, got "
+            "'ethos-u55-12'; did you mean 'ethos-u55-128'?",
+        ],
+    ),
+    (
+        "latency: {target: {command: run.sh}}",
+        [
+            "5:29: latency > target > command: expected a list, got 'run.sh'; write [run.sh]",
+        ],
+    ),
+    (
+        "latency: {target: {command: []}}",
+        [
+            "5:29: latency > target > command: expected a list of at least 1, got an empty list",
+        ],
+    ),
+    (
+        "latency: {threads: 0, batch: 2}",
+        [
+            "5:20: latency > threads: expected a number of at least 1, got 0",
+            "5:23: latency: unknown key 'batch'; did you mean 'batch_size'?",
+        ],
+    ),
+    (
+        "latency: host",
+        [
+            "5:10: latency: expected a mapping, got 'host'; write keys such as target, "
+            "threads, batch_size",
+        ],
+    ),
+    (
+        "training: {loss: 5, learning_rate: 0, batch_size: 2.5}",
+        [
+            "5:18: training > loss: expected text, got 5",
+            "5:36: training > learning_rate: expected a number above 0, got 0",
+            "5:51: training > batch_size: expected a whole number, got 2.5",
+        ],
+    ),
+    (
+        "data: 5",
+        [
+            "4:7: data: expected a mapping, got 5; write keys such as train, test, calibration",
+        ],
+    ),
+    (
+        "variants: {}",
+        [
+            "5:11: variants: expected variants by name, got an empty mapping; write such as "
+            "int8: {recipe: int8}",
+        ],
+    ),
+    (
+        "variants: [int8]",
+        [
+            "5:11: variants: expected variants by name, got a list of 1; write such as int8: "
+            "{recipe: int8}",
+        ],
+    ),
+    (
+        "variants: {a b: {recipe: int8}}",
+        [
+            "5:12: variants > a b: 'a b' cannot be the name of a test; write letters, "
+            "digits, '_', '.' and '-' only",
+        ],
+    ),
+    (
+        "variants: {a: 5}",
+        [
+            "5:15: variants > a: expected a mapping, got 5; write keys such as recipe and "
+            "budget below it",
+        ],
+    ),
+    (
+        "variants: {a: {recipe: [cluster: {clusters: 1}]}}",
+        [
+            "5:45: variants > a > recipe[0] > clusters: expected a number of at least 2, got 1",
+        ],
+    ),
+    (
+        "variants: {a: {version: 2, variants: {}}}",
+        [
+            "5:16: variants > a: unknown key 'version'; known are baseline, budget, "
+            "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
+            "timeout, training",
+            "5:28: variants > a: unknown key 'variants'; known are baseline, budget, "
+            "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
+            "timeout, training",
+        ],
+    ),
+    (
+        "model: pkg.net.build",
+        [
+            "4:8: model: 'pkg.net.build' is not a model; write pkg.net:build or a path "
+            "ending in .keras, .h5, .hdf5, .tflite",
+        ],
+    ),
+    (
+        "model: net.onnx",
+        [
+            "4:8: model: 'net.onnx' is not a model; write net:onnx or a path ending in "
+            ".keras, .h5, .hdf5, .tflite",
+        ],
+    ),
+    (
+        "model: {call: pkg.net, args: [1]}",
+        [
+            "4:15: model > call: expected package.module:callable, got 'pkg.net'; write pkg:net",
+            "4:30: model > args: expected a mapping, got a list of 1",
+        ],
+    ),
+    (
+        "model: {args: {}}",
+        [
+            "4:8: model: 'call' is missing",
+        ],
+    ),
+    (
+        "model: 5",
+        [
+            "4:8: model: expected package.module:callable or a path ending in .keras, .h5, "
+            ".hdf5, .tflite, got 5",
+        ],
+    ),
+    (
+        'model: ""',
+        [
+            "4:8: model: expected package.module:callable or a path ending in .keras, .h5, "
+            ".hdf5, .tflite, got ''",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), KEYS)
+def test_every_problem_of_a_key(problems: Problems, line: str, expected: list[str]) -> None:
+    key = line.partition(":")[0]
+    kept = [text for text in HEAD.splitlines() if text.partition(":")[0] != key]
+    assert problems("\n".join([*kept, line])) == expected

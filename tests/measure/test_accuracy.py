@@ -1,0 +1,88 @@
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric, Source
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.jobs import EvaluateJob, Project, Score
+from pytest_modelbudget.measure.accuracy import evaluate
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.random((3000, 3)).astype(np.float32)
+Y = np.where(np.arange(3000) % 4 == 0, (X.argmax(1) + 1) % 3, X.argmax(1))
+
+
+def score(model: Path, data: Source, name: Literal["accuracy", "mae"] = "accuracy") -> Score:
+    project = Project(rootdir=model.parent, sys_path=())
+    job = EvaluateJob(model=model, data=data, metric=Metric(name=name), project=project)
+    return evaluate(job, lambda _activity: None)
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let the user's callable ``mine:data`` return something."""
+
+    def given(value: object) -> CallSource:
+        module = ModuleType("mine")
+        module.data = lambda: value  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "mine", module)
+        return CallSource(call="mine:data")
+
+    return given
+
+
+@pytest.mark.parametrize("model", ["double", "fixed"])
+def test_three_of_four_are_right(models: Path, given: Any, model: str) -> None:
+    found = score(models / f"{model}.tflite", given((X, Y)))
+    assert found.value == 0.75
+    assert found.samples == 3000
+    assert 0 < found.invoke_s < found.seconds
+
+
+def test_an_npz_and_a_list_of_batches_give_the_same(
+    models: Path, given: Any, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "test.npz", x=X, y=Y)
+    batches = [(X[:1], Y[:1]), (X[1:], Y[1:])]
+    for source in (FileSource(path=tmp_path / "test.npz"), given(batches)):
+        assert score(models / "double.tflite", source).value == 0.75
+
+
+def test_several_inputs_and_outputs(models: Path, given: Any) -> None:
+    x = {"a": X, "b": X[:, :1]}
+    found = score(models / "two.tflite", given((x, {"double": 2 * X + 1})), "mae")
+    assert found.value == pytest.approx(1, abs=1e-6)
+
+
+def test_every_sample_with_an_infinite_output_is_counted(models: Path, given: Any) -> None:
+    x = np.ones((9000, 1))
+    x[[12, 700, 8999]] = 0
+    with pytest.raises(JobError) as error:
+        score(models / "log.tflite", given((x, x)), "mae")
+    assert str(error.value) == (
+        "the model's output y has NaN or infinity in 3 of 9000 samples (first: sample 12); "
+        "look for an overflow in float16, or for a range that calibration missed"
+    )
+
+
+def test_a_nan_output_is_no_prediction(models: Path, given: Any) -> None:
+    with pytest.raises(JobError, match="has NaN or infinity in 1 of 2 samples"):
+        score(models / "log.tflite", given((np.array([[1.0], [-1.0]]), np.zeros(2))), "mae")
+
+
+def test_data_that_does_not_fit_the_model(models: Path, given: Any) -> None:
+    with pytest.raises(JobError) as error:
+        score(models / "double.tflite", given((X[:, :2], Y)))
+    assert str(error.value) == (
+        "input x takes samples of shape (3,), but x has samples of shape (2,); reshape the samples"
+    )
+
+
+def test_data_without_labels(models: Path, given: Any) -> None:
+    with pytest.raises(JobError) as error:
+        score(models / "double.tflite", given((X, None)))
+    assert str(error.value) == "mine:data: has no y; give y: accuracy needs it"

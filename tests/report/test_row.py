@@ -1,0 +1,141 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbudget.gauges import Artifact
+from pytest_modelbudget.report.row import Outcome, Row
+from pytest_modelbudget.verdict import Verdict
+
+PLANNED = Row(
+    budget="budgets/digits.budget.yaml",
+    variant="int8",
+    name="max_accuracy_drop",
+    place="budgets/digits.budget.yaml:14:21",
+)
+ARTIFACT = Artifact(Path("store/model.tflite"), "ab", 3776, 900, seconds=0.5, cached=False)
+DROP = Verdict(
+    limit="max_accuracy_drop",
+    outcome="exceeded",
+    unit="score",
+    measured=0.0075,
+    bound=0.005,
+    margin=-0.0025,
+    how="accuracy 0.9725 over 1,797 samples",
+    baseline="accuracy 0.9800",
+)
+EXCEEDED = PLANNED.of_artifact(ARTIFACT).judged(DROP)
+
+
+def sized(measured: int, limit: int) -> Row:
+    outcome: Outcome = "within" if measured <= limit else "exceeded"
+    return replace(
+        EXCEEDED,
+        name="max_bytes",
+        outcome=outcome,
+        unit="bytes",
+        measured=measured,
+        limit=limit,
+        margin=limit - measured,
+        how="the .tflite as it is",
+        baseline="",
+    )
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        PLANNED,
+        EXCEEDED,
+        sized(1000, 1000),
+        replace(EXCEEDED, variant=""),
+        PLANNED.unmeasured("no data"),
+        PLANNED.of_artifact(ARTIFACT).unmeasured("no data"),
+    ],
+)
+def test_a_row_travels_as_properties(row: Row) -> None:
+    properties = row.properties()
+    assert all(type(value) in (str, int, float) for _, value in properties)
+    assert Row(**dict(properties)) == row  # type: ignore[arg-type]
+
+
+def test_a_row_is_an_error_until_it_is_judged() -> None:
+    assert PLANNED.outcome == "error"
+
+
+@pytest.mark.parametrize(("cached", "built"), [(True, "cached"), (False, "built")])
+def test_a_row_says_where_its_artifact_came_from(cached: bool, built: str) -> None:
+    row = PLANNED.of_artifact(replace(ARTIFACT, cached=cached))
+    assert (row.artifact, row.built, row.seconds) == ("store/model.tflite", built, 0.5)
+
+
+def test_what_is_exceeded_is_explained() -> None:
+    assert EXCEEDED.explain() == (
+        "max_accuracy_drop: 0.007500 is 0.002500 over the limit of 0.005000\n"
+        "\n"
+        "  measured    0.007500  accuracy 0.9725 over 1,797 samples\n"
+        "  limit       0.005000  budgets/digits.budget.yaml:14:21\n"
+        "  over by     0.002500\n"
+        "  baseline    accuracy 0.9800\n"
+        "  artifact    store/model.tflite (built)\n"
+        "  what helps  a gentler recipe such as int16x8 or dynamic, layers left in float "
+        "(`layers: {skip: [...]}`), or calibration data closer to what the model meets"
+    )
+
+
+def test_a_size_is_explained_to_the_byte() -> None:
+    assert sized(60_001, 60_000).explain() == (
+        "max_bytes: 60,001 B is 1 B (0.00%) over the limit of 60,000 B\n"
+        "\n"
+        "  measured    60,001 B  the .tflite as it is\n"
+        "  limit       60,000 B  budgets/digits.budget.yaml:14:21\n"
+        "  over by     1 B (0.00%)\n"
+        "  artifact    store/model.tflite (built)\n"
+        "  what helps  a smaller recipe (`modelbudget recipes` lists them), "
+        "or a smaller architecture"
+    )
+
+
+def test_a_minimum_is_explained_as_one() -> None:
+    row = replace(EXCEEDED, name="min_accuracy", measured=0.95, limit=0.96, margin=-0.01)
+    head, _, *lines = (
+        replace(row, how="accuracy over 400 samples", baseline="").explain().split("\n")
+    )
+    assert head == "min_accuracy: 0.9500 is 0.01000 below the minimum of 0.9600"
+    assert lines[:3] == [
+        "  measured    0.9500  accuracy over 400 samples",
+        "  limit       0.9600  budgets/digits.budget.yaml:14:21",
+        "  short by    0.01000",
+    ]
+
+
+def test_what_is_unmeasured_is_explained() -> None:
+    assert PLANNED.unmeasured("data:test: gives None").explain() == (
+        "max_accuracy_drop could not be measured: data:test: gives None\n"
+        "budgets/digits.budget.yaml:14:21"
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "measured", "limit", "amounts"),
+    [
+        ("bytes", 900, 1000, ("900 B", "1,000 B", "+100 B (10.00%)")),
+        ("bytes", 1001, 1000, ("1,001 B", "1,000 B", "-1 B (0.10%)")),
+        ("bytes", 1000, 1000, ("1,000 B", "1,000 B", "0 B (0.00%)")),
+        ("count", 17, 16, ("17", "16", "-1 (6.25%)")),
+        ("seconds", 1.5e-3, 2e-3, ("1.50 ms", "2.00 ms", "+500 us (25.00%)")),
+        ("score", 0.0, 0.01, ("0.00000", "0.01000", "+0.01000")),
+        ("share", 0.012, 0.01, ("1.200%", "1.000%", "-0.2000%")),
+        ("score", 0.1, 0.0, ("0.1000", "0.0000", "-0.1000")),
+    ],
+)
+def test_amounts_carry_their_unit_and_the_direction(
+    unit: str, measured: float, limit: float, amounts: tuple[str, str, str]
+) -> None:
+    margin = limit - measured
+    row = replace(EXCEEDED, unit=unit, measured=measured, limit=limit, margin=margin)
+    assert row.amounts() == amounts
+
+
+def test_nothing_measured_has_no_amounts() -> None:
+    assert PLANNED.unmeasured("no data").amounts() == ("", "", "")

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.terminal import table
+
+FLOAT32 = Row(
+    budget="digits.budget.yaml",
+    variant="float32",
+    name="max_bytes",
+    place="digits.budget.yaml:8:14",
+    outcome="within",
+    unit="bytes",
+    measured=6300,
+    limit=6400,
+    margin=100,
+    how="the .tflite as it is",
+    artifact="model.tflite",
+    built="cached",
+    seconds=1.234,
+)
+INT8 = replace(FLOAT32, variant="int8", built="built", seconds=0.01)
+DROP = replace(
+    INT8,
+    name="max_accuracy_drop",
+    outcome="exceeded",
+    unit="score",
+    measured=0.0075,
+    limit=0.005,
+    margin=-0.0025,
+)
+NOT_BUILT = Row(
+    budget="kws.budget.yaml", name="max_gzip_bytes", place="kws.budget.yaml:4:3", outcome="error"
+)
+UNMEASURED = replace(INT8, name="min_accuracy", measured=None, limit=None, margin=None)
+
+
+def test_the_table_has_a_block_for_each_variant() -> None:
+    rows = [FLOAT32, INT8, DROP, UNMEASURED.unmeasured("no data"), NOT_BUILT]
+    assert "\n".join(line.text for line in table(rows)) == (
+        "  limit              measured   allowed          margin\n"
+        "digits.budget.yaml float32 (cached, 1.23 s)\n"
+        "  max_bytes           6,300 B   6,400 B  +100 B (1.56%)\n"
+        "digits.budget.yaml int8 (built, 0.01 s)\n"
+        "  max_bytes           6,300 B   6,400 B  +100 B (1.56%)\n"
+        "  max_accuracy_drop  0.007500  0.005000       -0.002500  EXCEEDED\n"
+        "  min_accuracy                                           UNMEASURED\n"
+        "kws.budget.yaml\n"
+        "  max_gzip_bytes                                         NOT BUILT"
+    )
+
+
+def test_what_does_not_hold_is_an_alarm() -> None:
+    rows = [FLOAT32, DROP, UNMEASURED.unmeasured("no data"), NOT_BUILT]
+    alarms = [line.text.split()[0] for line in table(rows) if line.alarm]
+    assert alarms == ["max_accuracy_drop", "min_accuracy", "max_gzip_bytes"]
+
+
+def test_variants_stay_together_however_workers_mix_them() -> None:
+    mixed = list(table([FLOAT32, INT8, replace(FLOAT32, name="max_gzip_bytes"), DROP]))
+    sorted_ = list(table([FLOAT32, replace(FLOAT32, name="max_gzip_bytes"), INT8, DROP]))
+    assert mixed == sorted_

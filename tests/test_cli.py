@@ -1,0 +1,152 @@
+import json
+import os
+import shutil
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from pytest_modelbudget.budgetfile.presets import PRESETS, render
+
+from .conftest import BLOBS, Project, Result
+
+MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
+WRONG = "version: 1\nmodel: blobs.tflite\nrecipe: int9\nbudget: {max_byte: 5}\n"
+PROBLEMS = (
+    "wrong.budget.yaml:3:9: recipe: ",
+    "wrong.budget.yaml:4:10: budget: unknown key 'max_byte'; did you mean 'max_bytes'?\n",
+)
+
+
+def modelbudget(project: Project, *words: str) -> Result:
+    return project.run(MODELBUDGET, *words)
+
+
+def test_check_counts_what_is_right(blobs: Project) -> None:
+    result = modelbudget(blobs, "check", "blobs.budget.yaml")
+    assert result == Result(0, "1 file, 2 variants: no problem found\n")
+    assert not (blobs.root / ".modelbudget").exists()
+
+
+def test_check_shows_every_problem(blobs: Project) -> None:
+    blobs.write("wrong.budget.yaml", WRONG)
+    result = modelbudget(blobs, "check", "wrong.budget.yaml")
+    assert result.exitcode == 1
+    result.has(*PROBLEMS, "2 problems in 1 file\n")
+    assert "Traceback" not in result.output
+
+
+def test_check_looks_for_budget_files_below_a_folder(blobs: Project) -> None:
+    blobs.write("below/this/wrong.budget.yml", WRONG)
+    blobs.write("below/other.yaml", "no budget")
+    everywhere = modelbudget(blobs, "check")
+    assert everywhere.exitcode == 1
+    everywhere.has("below/this/wrong.budget.yml:3:9: ", "2 problems in 2 files\n")
+    assert modelbudget(blobs, "check", ".") == everywhere
+    assert modelbudget(blobs, "check", "below").output.endswith("2 problems in 1 file\n")
+
+
+def test_check_names_a_file_once(blobs: Project) -> None:
+    result = modelbudget(blobs, "check", ".", "blobs.budget.yaml")
+    assert result.output == "1 file, 2 variants: no problem found\n"
+
+
+def test_check_of_a_path_that_is_not_there_fails(project: Project) -> None:
+    result = modelbudget(project, "check", "missing.budget.yaml")
+    assert result == Result(
+        1,
+        "missing.budget.yaml:1:1: the file cannot be read: No such file or directory\n"
+        "1 problem in 1 file\n",
+    )
+
+
+def test_check_that_finds_nothing_fails(project: Project) -> None:
+    (project.root / "empty").mkdir()
+    result = modelbudget(project, "check", "empty")
+    assert result == Result(1, "no budget file in empty\n")
+
+
+def test_recipes_are_what_the_presets_expand_to(project: Project) -> None:
+    result = modelbudget(project, "recipes")
+    assert result.exitcode == 0
+    for name in PRESETS:
+        result.has(render(name))
+
+
+def test_the_schema_takes_what_check_takes_and_no_more(project: Project) -> None:
+    result = modelbudget(project, "schema")
+    assert result.exitcode == 0
+    schema = json.loads(result.output)
+    Draft202012Validator.check_schema(schema)
+    assert Draft202012Validator(schema).is_valid(yaml.safe_load(BLOBS))
+    assert not Draft202012Validator(schema).is_valid(yaml.safe_load(WRONG))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache with one entry, made by a real run."""
+    root = tmp_path_factory.mktemp("filled")
+    shutil.copy(Path(__file__).parent / "models" / "blobs.tflite", root)
+    gate = Project(root)
+    gate.write("blobs.budget.yaml", "version: 1\nmodel: blobs.tflite\nbudget: {max_bytes: 7 kB}\n")
+    assert gate.pytest("--rootdir=.").exitcode == 0
+    return root / ".modelbudget"
+
+
+@pytest.fixture
+def cached(project: Project, filled: Path) -> Project:
+    shutil.copytree(filled, project.root / ".modelbudget")
+    return project
+
+
+def entry(project: Project) -> Path:
+    [folder] = (project.root / ".modelbudget" / "entries").glob("*/*")
+    return folder
+
+
+def test_cache_info_counts_entries_and_bytes(cached: Project) -> None:
+    files = [file for file in (cached.root / ".modelbudget").rglob("*") if file.is_file()]
+    size_bytes = sum(file.stat().st_size for file in files)
+    result = modelbudget(cached, "cache", "info")
+    assert result == Result(0, f".modelbudget: 1 entry, {size_bytes:,} B\n")
+
+
+def test_a_cache_that_is_not_there_is_empty(project: Project) -> None:
+    result = modelbudget(project, "cache", "info", "--budget-cache", "nowhere")
+    assert result == Result(0, "nowhere: 0 entries, 0 B\n")
+    assert not (project.root / "nowhere").exists()
+
+
+def test_cache_verify_names_what_is_damaged(cached: Project) -> None:
+    assert modelbudget(cached, "cache", "verify") == Result(0, ".modelbudget: 1 entry, 0 damaged\n")
+    model = entry(cached) / "model.tflite"
+    model.write_bytes(model.read_bytes()[:-1])
+    assert modelbudget(cached, "cache", "verify") == Result(
+        1,
+        f"{entry(cached).name}: damaged; it will be rebuilt when it is needed\n"
+        ".modelbudget: 1 entry, 1 damaged\n",
+    )
+
+
+def test_cache_prune_removes_what_nobody_used_for_so_long(cached: Project) -> None:
+    used_s = time.time() - 40 * 24 * 3600
+    os.utime(entry(cached), (used_s, used_s))
+    assert modelbudget(cached, "cache", "prune", "--days", "50") == Result(
+        0, ".modelbudget: removed 0 entries unused for 50 days\n"
+    )
+    assert modelbudget(cached, "cache", "prune") == Result(
+        0, ".modelbudget: removed 1 entry unused for 30 days\n"
+    )
+    assert modelbudget(cached, "cache", "info").output.startswith(".modelbudget: 0 entries, ")
+
+
+@pytest.mark.parametrize("words", [(), ("chek",), ("cache",), ("cache", "prune", "--days", "x")])
+def test_a_wrong_call_is_exit_code_2_with_the_usage(
+    project: Project, words: tuple[str, ...]
+) -> None:
+    result = modelbudget(project, *words)
+    assert result.exitcode == 2
+    result.has("usage: modelbudget", "error: ")

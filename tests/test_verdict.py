@@ -1,0 +1,76 @@
+import math
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbudget.budgetfile.types import Bound, Limit, Span
+from pytest_modelbudget.gauges import Measurement, UnmeasuredError
+from pytest_modelbudget.verdict import Verdict, judge
+
+PLACE = Span(Path("digits.budget.yaml"), 3, 5)
+
+
+def judged(name: str, bound: Bound, measured: float) -> Verdict:
+    return judge(Limit(name, bound, PLACE), Measurement(measured, "somehow", "something"))
+
+
+def test_a_verdict_tells_all_that_a_report_shows() -> None:
+    assert judged("max_bytes", 1000, 900) == Verdict(
+        limit="max_bytes",
+        outcome="within",
+        unit="bytes",
+        measured=900,
+        bound=1000,
+        margin=100,
+        how="somehow",
+        baseline="something",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "unit"),
+    [
+        ("max_bytes", 1000, 1),
+        ("max_macs", 10**12, 1),
+        ("max_accuracy_drop", 0.005, 1e-6),
+        ("max_latency", 2e-3, 1e-9),
+        ("max_accuracy_drop", 0.0, 1e-6),
+    ],
+)
+def test_a_maximum_holds_up_to_the_bound_and_not_one_unit_further(
+    name: str, bound: float, unit: float
+) -> None:
+    below, at, above = (judged(name, bound, bound + step * unit) for step in (-1, 0, 1))
+    assert (below.outcome, at.outcome, above.outcome) == ("within", "within", "exceeded")
+    assert (below.margin, at.margin, above.margin) == pytest.approx((unit, 0, -unit))
+
+
+@pytest.mark.parametrize(("name", "bound"), [("min_accuracy", 0.98), ("min_sparsity", 0.88)])
+def test_a_minimum_holds_down_to_the_bound_and_not_one_unit_further(
+    name: str, bound: float
+) -> None:
+    unit = 1e-6
+    below, at, above = (judged(name, bound, bound + step * unit) for step in (-1, 0, 1))
+    assert (below.outcome, at.outcome, above.outcome) == ("exceeded", "within", "within")
+    assert (below.margin, at.margin, above.margin) == pytest.approx((-unit, 0, unit))
+
+
+def test_a_drop_that_only_rounding_puts_over_the_bound_is_within() -> None:
+    drop = 0.98 - 0.975
+    assert drop > 0.005
+    verdict = judged("max_accuracy_drop", 0.005, drop)
+    assert (verdict.outcome, verdict.margin) == ("within", 0)
+
+
+@pytest.mark.parametrize("name", ["max_bytes", "max_accuracy_drop", "min_accuracy", "max_latency"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_never_within(name: str, value: float) -> None:
+    with pytest.raises(UnmeasuredError) as raised:
+        judged(name, 1, value)
+    assert str(raised.value) == f"the measured value is {value}: somehow"
+
+
+@pytest.mark.parametrize(("found", "outcome"), [(0, "within"), (1, "exceeded")])
+def test_integer_only_allows_no_float_operator_at_all(found: int, outcome: str) -> None:
+    verdict = judged("integer_only", True, found)
+    assert (verdict.outcome, verdict.bound, verdict.margin) == (outcome, 0, -found)
