@@ -55,7 +55,7 @@ def why_as_large(budget: Budget) -> str:
         return ""
     trainings, values = (" and ".join(words) for words in zip(*gains, strict=True))
     leave = "leave" if len(gains) > 1 else "leaves"
-    return f"{trainings} {leave} the file as it is: {values} are stored like any other"
+    return f"{trainings} {leave} the file as it is: {values} are stored like any other value"
 
 
 def other_forms(budget: Budget) -> Iterator[OtherForm]:

@@ -28,6 +28,7 @@ from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.build import tflite
 from pytest_modelbudget.build.calibration import samples
 from pytest_modelbudget.build.layers import KerasLayers, LayerOperator, find_operators, select
+from pytest_modelbudget.build.reshapes import fold_reshapes
 from pytest_modelbudget.errors import JobError
 
 _Choice = Scheme | Literal["float32"]
@@ -58,7 +59,8 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     """
     if tflite.is_quantized(model):
         raise JobError("the model is quantized already", "start from a float model")
-    model = tflite.with_signature(model)  # the quantizer calibrates through one
+    # The quantizer calibrates through a signature, and keeps shapes of activations in float.
+    model = fold_reshapes(tflite.with_signature(model))
     recipe = _recipe(stage, find_operators(model, layers))
     ranges = _ranges(model, recipe, data) if recipe.need_calibration() else None
     if ranges == {}:

@@ -63,27 +63,37 @@ def encode_sparse(model: bytes) -> bytes:
             "LiteRT cannot run any tensor of this model in sparse encoding",
             "quantize to float16 or int16x8, or leave it float32",
         )
-    zeros = [_encode(index, graph, parsed) for graph, index in kernels]
-    encoded = bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
-    if len(encoded) >= len(model):
-        cause = f"no tensor is sparse enough for sparse encoding: {max(zeros):.0%} zeros at most"
+    encoded = [_encode(index, graph, parsed) for graph, index in kernels]
+    result = bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+    if not any(encoded) or len(result) >= len(model):
+        most = max(_zeros(graph.tensors[index], parsed) for graph, index in kernels)
+        cause = f"no tensor is sparse enough for sparse encoding: {most:.0%} zeros at most"
         raise JobError(cause, "prune first")
-    return encoded
+    return result
 
 
-def _encode(index: int, graph: Any, model: Any) -> float:
-    """Encode a kernel in place if that makes it smaller; return its share of zeros."""
+def _encode(index: int, graph: Any, model: Any) -> bool:
+    """Encode a kernel in place if that makes the file smaller; return whether it did."""
     tensor = graph.tensors[index]
-    stored = model.buffers[tensor.buffer].data
-    dense = np.frombuffer(stored, _DTYPES[tensor.type]).reshape(tensor.shape)
+    dense = _elements(tensor, model)
     encoded = min(_encodings(dense), key=lambda each: each.size_bytes)
     channels = len(tensor.quantization.scale) if _is_quantized(tensor) else 0
     size_bytes = encoded.size_bytes + _DENSIFY_BYTES + _CHANNEL_BYTES * channels
-    if encoded.values.size and size_bytes < len(stored):
-        _densify(index, graph, model)
-        tensor.sparsity = _sparsity(dense.shape, encoded)
-        model.buffers[tensor.buffer].data = encoded.values.view(np.uint8)
-    return float((dense == 0).mean())
+    if not encoded.values.size or size_bytes >= dense.nbytes:
+        return False
+    _densify(index, graph, model)
+    tensor.sparsity = _sparsity(dense.shape, encoded)
+    model.buffers[tensor.buffer].data = encoded.values.view(np.uint8)
+    return True
+
+
+def _elements(tensor: Any, model: Any) -> Array:
+    stored = model.buffers[tensor.buffer].data
+    return np.frombuffer(stored, _DTYPES[tensor.type]).reshape(tensor.shape)
+
+
+def _zeros(tensor: Any, model: Any) -> float:
+    return float((_elements(tensor, model) == 0).mean())
 
 
 def _kernels(graph: Any, model: Any) -> Iterator[int]:
@@ -146,7 +156,7 @@ def _densify(index: int, graph: Any, model: Any) -> None:
         schema.TensorT(
             shape=tensor.shape,
             type=tensor.type,
-            name=b"%s/dense" % (tensor.name or b""),
+            name=b"densified",
             quantization=tensor.quantization,
             hasRank=tensor.hasRank,
         )

@@ -80,7 +80,7 @@ class Row:
         lines = [_line("why", size.why)]
         for other, amount in zip(size.others, sizes, strict=True):
             is_made = other.size_bytes is not None
-            shown = f"{amount:>{width}}  {other.note}" if is_made else f"none: {other.note}"
+            shown = f"{amount:>{width}}  {other.note}" if is_made else f"not made: {other.note}"
             lines.append(_line(other.name, shown))
         return dataclasses.replace(self, why="\n".join(lines))
 
