@@ -54,11 +54,14 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
         and that may be all.
 
     Raises:
-        JobError: The model is not float, the data does not fit it, or a layer that was asked
-            for does not exist or cannot be quantized so.
+        JobError: The model is not float or is sparse, the data does not fit it, or a layer that was
+            asked for does not exist or cannot be quantized so.
     """
     if tflite.is_quantized(model):
         raise JobError("the model is quantized already", "start from a float model")
+    if tflite.is_sparse(model):
+        hint = "start from a dense model, and write convert: {sparse: true} before quantize"
+        raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
     # The quantizer calibrates through a signature, and keeps shapes of activations in float.
     model = fold_reshapes(tflite.with_signature(model))
     recipe = _recipe(stage, find_operators(model, layers))

@@ -74,6 +74,17 @@ def test_a_dense_model_is_not_shipped_as_sparse() -> None:
     )
 
 
+def test_a_sparse_model_of_the_user_cannot_be_quantized(tmp_path: Path) -> None:
+    sparse = tmp_path / "model.tflite"
+    sparse.write_bytes(encode_sparse(widened(np.eye(64, 16, dtype=np.float32))))
+    with pytest.raises(JobError) as raised:
+        make(tmp_path / "out", sparse, Quantize(scheme="float16"), tmp_path)
+    assert str(raised.value) == (
+        "the LiteRT quantizer cannot read sparse encoding; "
+        "start from a dense model, and write convert: {sparse: true} before quantize"
+    )
+
+
 def test_other_numbers_than_before_are_refused() -> None:
     before = widened(np.ones((64, 16), np.float32))
     require_same_outputs(before, before, "nothing")
