@@ -1,8 +1,9 @@
 """How each limit is read from what was found: one small pure function a limit."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -71,6 +72,8 @@ def gauge_of(limit: Limit, budget: Budget) -> Gauge:
     Raises:
         UnmeasuredError: If this version cannot judge the limit as the budget asks for it.
     """
+    if isinstance(limit.bound, tuple):
+        return Gauge(_STRUCTURE, partial(_other_operators, limit.bound))
     gauge = GAUGES.get(limit.name)
     if gauge is None:
         raise UnmeasuredError(f"{limit.name} is not available in this version")
@@ -139,8 +142,18 @@ def _macs(findings: Findings) -> Measurement:
 
 
 def _integer_only(findings: Findings) -> Measurement:
-    found = _present(findings.structure).float_operators
-    return Measurement(len(found), f"kinds of float operators: {', '.join(found) or 'none'}")
+    return _operators("float", _present(findings.structure).float_operators)
+
+
+def _other_operators(allowed: tuple[str, ...], findings: Findings) -> Measurement:
+    operators = _present(findings.structure).operators
+    return _operators("other", [name for name in operators if name not in allowed])
+
+
+def _operators(kind: str, found: Sequence[str]) -> Measurement:
+    count = len(found) or "no"
+    names = f": {', '.join(found)}" if found else ""
+    return Measurement(len(found), f"{count} {kind} operator{'s' * (len(found) > 1)}{names}")
 
 
 def _present(value: T | None) -> T:
@@ -148,6 +161,7 @@ def _present(value: T | None) -> T:
     return value
 
 
+_STRUCTURE: frozenset[Need] = frozenset({"artifact", "structure"})
 GAUGES: Mapping[str, Gauge] = {
     "max_bytes": Gauge(frozenset({"artifact"}), _size),
     "max_gzip_bytes": Gauge(frozenset({"artifact"}), _gzip_size),
@@ -156,10 +170,10 @@ GAUGES: Mapping[str, Gauge] = {
     "max_relative_accuracy_drop": Gauge(
         frozenset({"artifact", "score", "baseline"}), _relative_drop
     ),
-    "min_sparsity": Gauge(frozenset({"artifact", "structure"}), _sparsity),
-    "max_unique_weights": Gauge(frozenset({"artifact", "structure"}), _unique_weights),
-    "max_macs": Gauge(frozenset({"artifact", "structure"}), _macs),
-    "integer_only": Gauge(frozenset({"artifact", "structure"}), _integer_only),
+    "min_sparsity": Gauge(_STRUCTURE, _sparsity),
+    "max_unique_weights": Gauge(_STRUCTURE, _unique_weights),
+    "max_macs": Gauge(_STRUCTURE, _macs),
+    "integer_only": Gauge(_STRUCTURE, _integer_only),
     "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50_s")),
     "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90_s")),
     "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99_s")),

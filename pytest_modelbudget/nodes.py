@@ -78,6 +78,8 @@ class LimitItem(pytest.Item):
             findings = session_of(self.config).find(self.budget, self.limit)
             row = row.of_artifact(findings.artifact)
             row = row.judged(judge(self.limit, gauge.read(findings)))
+            if row.name == "max_bytes" and row.outcome == "exceeded":
+                row = row.explained(session_of(self.config).explain_size(self.budget))
         except UnmeasuredError as error:
             row = row.unmeasured(str(error))
         self.user_properties[:] = row.properties()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from pytest_modelbudget.budgetfile.types import Budget, FixedBaseline, Limit
 from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.file_size import FileSize, OtherSize, other_forms, why_as_large
 from pytest_modelbudget.fingerprint import Fingerprints
 from pytest_modelbudget.gauges import Artifact, Findings, Need, UnmeasuredError, gauge_of
 from pytest_modelbudget.jobs import (
@@ -128,6 +129,26 @@ class Pipeline:
             latency=latency,
             structure=structure,
         )
+
+    async def explain_size(self, budget: Budget) -> FileSize | None:
+        """Make what the recipe could end in instead, to tell why the file is as large as it is.
+
+        Returns:
+            None where no stage leaves it as large as before.
+        """
+        if not (why := why_as_large(budget)):
+            return None
+        artifact = await self._artifact(self._plan(budget).step, budget)
+        others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
+        for form in other_forms(budget):
+            step = make_plan(form.budget, self._fingerprints, self._project).step
+            try:
+                size_bytes = (await self._artifact(step, form.budget)).size_bytes
+                others.append(OtherSize(form.name, size_bytes, form.written))
+            except BuildError as error:
+                cause = str(error.__cause__).partition("\n")[0]
+                others.append(OtherSize(form.name, None, cause))
+        return FileSize(why, tuple(others))
 
     async def close(self) -> None:
         """Stop all work; what is already in the store stays."""

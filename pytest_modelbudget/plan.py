@@ -29,7 +29,6 @@ from pytest_modelbudget.budgetfile.types import (
     Source,
     Span,
 )
-from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.fingerprint import Fingerprint, Fingerprints, of_globs
 from pytest_modelbudget.jobs import BuildJob, Project
 from pytest_modelbudget.store import digest
@@ -44,10 +43,6 @@ TOOLS = (
     "tensorflow-model-optimization",
     "tf-keras",
 )
-
-
-class NotAvailableError(ModelBudgetError):
-    """The budget asks for something that this version does not have."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +96,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def make_plan(budget: Budget, fingerprints: Fingerprints, project: Project) -> Plan:
-    """Plan one variant.
-
-    Raises:
-        NotAvailableError: If the recipe has a stage that this version does not have.
-    """
+    """Plan one variant."""
     chain = _Chain(budget, fingerprints, project)
     baseline = None
     if budget.baseline is None:
@@ -161,10 +152,6 @@ class _Chain:
         self, located: LocatedStage, model: Source, parent: Step | None, before: tuple[Stage, ...]
     ) -> Step:
         budget, stage = self._budget, located.stage
-        if isinstance(stage, Convert) and stage.sparse:
-            raise NotAvailableError(
-                f"{located.span}: {located.where}: `sparse` is not available in this version"
-            )
         data = _data_of(stage, budget.data)
         read = [data.train, data.calibration, _own_source(stage), None if parent else model]
         inputs = [self._fingerprints.of_source(source) for source in read if source is not None]
@@ -197,21 +184,19 @@ class _Chain:
 
 
 def _with_conversion(recipe: tuple[LocatedStage, ...], span: Span) -> list[LocatedStage]:
-    """Return ``recipe`` with a conversion where the ``.tflite`` begins, if none is written."""
-    stages = list(recipe)
-    if not any(_makes_tflite(located.stage) for located in stages):
-        end = len(stages)
-        if stages and isinstance(stages[-1].stage, Quantize):
-            end -= 1
-        stages.insert(end, LocatedStage(Convert(), "convert", span))
-    return stages
+    """Return ``recipe`` with the conversion where the ``.tflite`` begins, written or not.
 
-
-def _makes_tflite(stage: Stage) -> bool:
-    """Return whether ``stage`` takes a Keras model and makes a ``.tflite`` of it."""
-    return isinstance(stage, Convert) or (
-        isinstance(stage, Quantize) and stage.backend == "converter"
-    )
+    Sparse encoding comes last, wherever it is written: no quantizer can read it.
+    """
+    stages = [located for located in recipe if not isinstance(located.stage, Convert)]
+    written = [located for located in recipe if isinstance(located.stage, Convert)]
+    last = stages[-1].stage if stages else None
+    quantized = isinstance(last, Quantize)
+    if not (isinstance(last, Quantize) and last.backend == "converter"):
+        place = written[0] if written else LocatedStage(Convert(), "convert", span)
+        converted = LocatedStage(Convert(), place.where, place.span)
+        stages.insert(len(stages) - quantized, converted)
+    return stages + [located for located in written if located.stage != Convert()]
 
 
 def _data_of(stage: Stage, data: Data) -> Data:
@@ -235,4 +220,6 @@ def _own_source(stage: Stage) -> Source | None:
 def _needs_tensorflow(stage: Stage, model: Source) -> bool:
     if isinstance(stage, Quantize):
         return stage.backend == "converter"
+    if stage == Convert(sparse=True):
+        return False
     return not (isinstance(model, FileSource) and model.path.suffix == ".tflite")

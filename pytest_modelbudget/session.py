@@ -11,6 +11,7 @@ import pytest
 
 from pytest_modelbudget.background import Background
 from pytest_modelbudget.budgetfile.types import Budget, Limit
+from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.gauges import Findings
 from pytest_modelbudget.jobs import Project
 from pytest_modelbudget.pipeline import BuildError, Pipeline, Settings
@@ -48,6 +49,10 @@ class Session:
     def find(self, budget: Budget, limit: Limit) -> Findings:
         """Wait until all that ``limit`` needs is measured; raises ``UnmeasuredError``."""
         return self._wait(self._background.submit(self._pipeline.find(budget, limit)))
+
+    def explain_size(self, budget: Budget) -> FileSize | None:
+        """Wait for what tells why a file is as large as it is; None if nothing does."""
+        return self._wait(self._background.submit(self._pipeline.explain_size(budget)))
 
     def close(self) -> None:
         """Stop all work and all worker processes."""

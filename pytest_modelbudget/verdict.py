@@ -42,8 +42,8 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         UnmeasuredError: If the value is not a finite number.
     """
     kind = LIMITS[limit.name]
-    # `integer_only: true` allows no float operator at all.
-    bound = 0 if limit.bound is True else limit.bound
+    # `integer_only` and `allowed_ops` allow none of the operators that their gauges count.
+    bound = 0 if kind.unit in ("flag", "operators") else limit.bound
     assert isinstance(bound, int | float), "the limits with a gauge are numbers"
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")

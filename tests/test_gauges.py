@@ -50,7 +50,7 @@ MEASURED = {
     "min_sparsity": Measurement(0.82, "zeros among 1,280 weights of the .tflite"),
     "max_unique_weights": Measurement(16, "different values, most of them in head"),
     "max_macs": Measurement(1280, "read from the graph, for one sample"),
-    "integer_only": Measurement(1, "kinds of float operators: SOFTMAX"),
+    "integer_only": Measurement(1, "1 float operator: SOFTMAX"),
 }
 
 
@@ -72,7 +72,7 @@ def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
     assert GAUGES[name].read(only) == MEASURED[name]
 
 
-@pytest.mark.parametrize("name", GAUGES)
+@pytest.mark.parametrize("name", [*GAUGES, "allowed_ops"])
 def test_there_is_advice_for_each(name: str) -> None:
     assert advice(name)
 
@@ -107,6 +107,26 @@ def test_operations_that_cannot_be_counted_are_unmeasured() -> None:
     with pytest.raises(UnmeasuredError) as raised:
         GAUGES["max_macs"].read(replace(FINDINGS, structure=uncounted))
     assert str(raised.value) == "the graph has loops, branches or operators of its own to count"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "count", "how"),
+    [
+        ("[SOFTMAX, FULLY_CONNECTED, ABS]", 0, "no other operator"),
+        ("[SOFTMAX]", 1, "1 other operator: FULLY_CONNECTED"),
+        ("[CUSTOM:mine]", 2, "2 other operators: FULLY_CONNECTED, SOFTMAX"),
+    ],
+)
+def test_other_operators_than_the_allowed_are_counted(
+    tmp_path: Path, allowed: str, count: int, how: str
+) -> None:
+    file = tmp_path / "m.budget.yaml"
+    file.write_text(f"version: 1\nmodel: m.tflite\nbudget: {{allowed_ops: {allowed}}}\n")
+    [budget] = load(file)
+    gauge = gauge_of(budget.limits[0], budget)
+    only = Findings(FINDINGS.artifact, "accuracy", True, structure=FINDINGS.structure)
+    assert gauge.needs == {"artifact", "structure"}
+    assert gauge.read(only) == Measurement(count, how)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import pytest
 
 from pytest_modelbudget import plan as planning
 from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.stages import Convert
 from pytest_modelbudget.budgetfile.types import CallSource, Data
 from pytest_modelbudget.fingerprint import Fingerprints
 from pytest_modelbudget.jobs import Project
-from pytest_modelbudget.plan import Evaluation, NotAvailableError, Plan, Step, make_plan
+from pytest_modelbudget.plan import Evaluation, Plan, Step, make_plan
 
 BASE = """
 version: 1
@@ -242,9 +243,32 @@ def test_the_code_of_a_metric_is_in_the_key_of_the_evaluation(root: Path) -> Non
     assert evaluation(before).key != evaluation(after).key
 
 
-def test_sparse_encoding_is_not_there_yet(root: Path) -> None:
-    with pytest.raises(NotAvailableError) as raised:
-        planned(root, BASE.replace("quantize: {scheme: int8}", "convert: {sparse: true}"))
-    assert str(raised.value).endswith(
-        "model.budget.yaml:5:34: recipe[1] > convert: `sparse` is not available in this version"
-    )
+@pytest.mark.parametrize(
+    ("recipe", "kinds"),
+    [
+        ("[prune, convert]", ["prune", "convert"]),
+        ("[prune, convert: {sparse: true}]", ["prune", "convert", "sparse"]),
+        ("[prune, convert, quantize]", ["prune", "convert", "quantize"]),
+        (
+            "[prune, convert: {sparse: true}, quantize]",
+            ["prune", "convert", "quantize", "sparse"],
+        ),
+        (
+            "[prune, convert: {sparse: true}, quantize: {backend: converter}]",
+            ["prune", "quantize", "sparse"],
+        ),
+    ],
+)
+def test_sparse_encoding_comes_last(root: Path, recipe: str, kinds: list[str]) -> None:
+    old = "[prune: {sparsity: 0.5}, quantize: {scheme: int8}]"
+    [plan] = planned(root, BASE.replace(old, recipe))
+    stages = [step.job.stage for step in chain(plan.step)]
+    found = ["sparse" if stage == Convert(sparse=True) else stage.kind for stage in stages]
+    assert found == kinds
+
+
+def test_only_sparse_encoding_is_new_where_the_rest_is_built(root: Path) -> None:
+    [dense] = planned(root)
+    [sparse] = planned(root, BASE.replace(", quantize", ", convert: {sparse: true}, quantize"))
+    assert keys(sparse)[:-1] == keys(dense)
+    assert not sparse.step.tensorflow

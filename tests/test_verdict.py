@@ -71,6 +71,9 @@ def test_what_is_no_number_is_never_within(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize(("found", "outcome"), [(0, "within"), (1, "exceeded")])
-def test_integer_only_allows_no_float_operator_at_all(found: int, outcome: str) -> None:
-    verdict = judged("integer_only", True, found)
+@pytest.mark.parametrize(("name", "bound"), [("integer_only", True), ("allowed_ops", ("ADD",))])
+def test_operators_that_should_not_be_there_are_allowed_none(
+    name: str, bound: Bound, found: int, outcome: str
+) -> None:
+    verdict = judged(name, bound, found)
     assert (verdict.outcome, verdict.bound, verdict.margin) == (outcome, 0, -found)

@@ -9,7 +9,7 @@ from pytest_modelbudget.budgetfile.limits import LIMITS
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.rules import NEEDS_KERAS, TRAINS
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
-from pytest_modelbudget.budgetfile.stages import Quantize
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize
 from pytest_modelbudget.budgetfile.types import FileSource, FixedBaseline, Metric
 from pytest_modelbudget.errors import Problem
 
@@ -118,6 +118,7 @@ def _stage_problems(stage: WrittenStage, variant: Variant) -> Iterator[tuple[str
     model = variant.value("model")
     if isinstance(model, FileSource) and model.path.suffix.lower() == ".tflite":
         with_converter = quantize is not None and quantize.backend == "converter"
-        if stage.kind in NEEDS_KERAS or with_converter:
+        needs_keras = stage.kind in NEEDS_KERAS and stage.stage != Convert(sparse=True)
+        if needs_keras or with_converter:
             what = f"needs a Keras model, and {model.path.name} is a .tflite"
             yield what, "write the Keras model that it was converted from"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, Strict, WithJsonSchema
 
 from pytest_modelbudget.budgetfile.invalid import expected
+from pytest_modelbudget.budgetfile.operators import OperatorName
 from pytest_modelbudget.budgetfile.written import (
     Count,
     Drop,
@@ -25,7 +26,6 @@ Unit = Literal["bytes", "seconds", "score", "share", "count", "ratio", "flag", "
 Score = Annotated[float, Strict(), Field(ge=-1e9, le=1e9)]
 Sparsity = Annotated[float, Strict(), Field(gt=0, le=1)]
 Ratio = Annotated[float, Strict(), Field(gt=0, le=1e6)]
-OperatorName = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")]
 Operators = Annotated[Sequence[OperatorName], Field(min_length=1)]
 
 

@@ -30,7 +30,6 @@ _EXPECTED = {
     "less_than_equal": "a number of at most {le:g}",
     "literal_error": "{expected}",
     "model_type": "a mapping",
-    "string_pattern_mismatch": "a name like FULLY_CONNECTED",
     "string_too_short": "text",
     "string_type": "text",
     "too_long": "a list of {max_length}",
@@ -93,8 +92,6 @@ def _hint(details: ErrorDetails) -> str:
     if kind == "literal_error":
         near = closest(value, re.findall(r"'(.*?)'", details["ctx"]["expected"]))
         return f"did you mean '{near}'?" if near else ""
-    if kind == "string_pattern_mismatch" and value:
-        return f"write {value.upper()}"
     number = value.removesuffix("%").strip()
     try:
         amount = float(number) / (100 if value.endswith("%") else 1)

@@ -49,7 +49,7 @@ def format_pair(first: float, second: float, unit: str) -> tuple[str, str]:
         second: As ``first``.
         unit: ``LimitKind.unit``.
     """
-    if unit in ("bytes", "count", "flag"):
+    if unit in ("bytes", "count", "flag", "operators"):
         suffix = " B" if unit == "bytes" else ""
         return f"{first:,.0f}{suffix}", f"{second:,.0f}{suffix}"
     texts = ("", "")

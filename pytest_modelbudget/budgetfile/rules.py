@@ -69,6 +69,24 @@ def recipe_problems(document: Document, recipe: Sequence[WrittenStage]) -> Itera
         if later.stage is not None:
             for parameter, what, hint in _parameter_problems(later.stage):
                 yield document.problem_of_key((*later.location, parameter), what, hint)
+    yield from _sparse_problems(document, recipe)
+
+
+def _sparse_problems(document: Document, recipe: Sequence[WrittenStage]) -> Iterator[Problem]:
+    """Yield what leaves sparse encoding nothing to encode, or nothing that LiteRT can run."""
+    sparse = next((each for each in recipe if each.stage == Convert(sparse=True)), None)
+    if sparse is None:
+        return
+    kinds = {each.kind for each in recipe}
+    if kinds & TRAINS and not kinds & {"prune", "call"}:
+        what = "no stage makes zeros that sparse encoding could leave out"
+        yield document.problem_of_key((*sparse.location, "sparse"), what, "write prune before it")
+    for later in recipe:
+        stage = later.stage
+        if isinstance(stage, Quantize) and stage.scheme in ("dynamic", "int4"):
+            what = f"LiteRT cannot run {stage.scheme} kernels in sparse encoding"
+            hint = "write float16, int8 or int16x8, or leave convert out"
+            yield document.problem_of_key((*later.location, "scheme"), what, hint)
 
 
 def _parameter_problems(stage: Stage) -> Iterator[tuple[str, str, str]]:

@@ -28,6 +28,7 @@ from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.build import tflite
 from pytest_modelbudget.build.calibration import samples
 from pytest_modelbudget.build.layers import KerasLayers, LayerOperator, find_operators, select
+from pytest_modelbudget.build.reshapes import fold_reshapes
 from pytest_modelbudget.errors import JobError
 
 _Choice = Scheme | Literal["float32"]
@@ -53,12 +54,16 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
         and that may be all.
 
     Raises:
-        JobError: The model is not float, the data does not fit it, or a layer that was asked
-            for does not exist or cannot be quantized so.
+        JobError: The model is not float or is sparse, the data does not fit it, or a layer that was
+            asked for does not exist or cannot be quantized so.
     """
     if tflite.is_quantized(model):
         raise JobError("the model is quantized already", "start from a float model")
-    model = tflite.with_signature(model)  # the quantizer calibrates through one
+    if tflite.is_sparse(model):
+        hint = "start from a dense model, and write convert: {sparse: true} before quantize"
+        raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
+    # The quantizer calibrates through a signature, and keeps shapes of activations in float.
+    model = fold_reshapes(tflite.with_signature(model))
     recipe = _recipe(stage, find_operators(model, layers))
     ranges = _ranges(model, recipe, data) if recipe.need_calibration() else None
     if ranges == {}:

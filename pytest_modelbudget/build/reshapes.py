@@ -15,7 +15,7 @@ _SHAPE_OPERATORS = {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 
 def fold_reshapes(model: bytes) -> bytes:
-    """Replace each reshape's only computed size by -1, which means the same.
+    """Replace each reshape's only open size by -1, which means the same.
 
     Args:
         model: A ``.tflite``.
@@ -40,7 +40,7 @@ def _fold(graph: Any, model: Any) -> bool:
     folded = False
     for shape in {op.inputs[1] for op in reshapes if len(op.inputs) > 1} & packs.keys():
         sizes = [_constant(graph.tensors[index], model) for index in packs[shape].inputs]
-        if sizes.count(None) == 1:
+        if sizes.count(None) == 1 and -1 not in sizes:
             values = np.array([-1 if size is None else size for size in sizes], np.int32)
             graph.tensors[shape].buffer = len(model.buffers)
             model.buffers.append(_buffer(values))

@@ -112,6 +112,12 @@ def is_quantized(model: bytes) -> bool:
     return any(each.quantization and each.quantization.scale is not None for each in tensors)
 
 
+def is_sparse(model: bytes) -> bool:
+    """Tell whether any tensor is in sparse encoding."""
+    parsed = flatbuffer_utils.read_model_from_bytearray(model)
+    return any(each.sparsity for graph in parsed.subgraphs for each in graph.tensors)
+
+
 def computes_in(model: bytes, tensor_type: str) -> bool:
     """Tell whether a model computes in ``tensor_type`` (such as ``INT8``) or has such weights.
 

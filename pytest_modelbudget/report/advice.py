@@ -17,6 +17,8 @@ _ADVICE = {
     "max_unique_weights": "fewer `clusters`, or fewer layers left out of `cluster`",
     "max_macs": "`prune_channels`, or a smaller architecture",
     "integer_only": "`quantize: {scheme: int8, io: int8}`, without layers left in float",
+    "allowed_ops": "another `scheme` or `io` in `quantize`, layers that convert to allowed "
+    "operators, or more operators in the list if the target has them",
     "max_latency": _FASTER,
     "max_latency_p90": _FASTER,
     "max_latency_p99": _FASTER,

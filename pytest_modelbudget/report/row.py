@@ -4,7 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pytest_modelbudget.budgetfile.quantities import format_pair
+from pytest_modelbudget.budgetfile.quantities import format_bytes, format_pair
+from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.gauges import Artifact
 from pytest_modelbudget.report.advice import advice
 from pytest_modelbudget.verdict import Verdict
@@ -12,6 +13,8 @@ from pytest_modelbudget.verdict import Verdict
 Outcome = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10
 SHARED = {"bytes", "seconds", "count"}  # units in which a share of the limit says something
+
+OPERATORS = {"flag", "operators"}  # units of operators that should not be there
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Row:
         measured: In ``unit``, as are ``limit`` and ``margin``; None if it was not measured.
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it was not.
+        why: Lines on why it is so much, and what would be less.
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
@@ -40,6 +44,7 @@ class Row:
     margin: float | None = None
     baseline: str = ""
     how: str = ""
+    why: str = ""
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
@@ -66,6 +71,19 @@ class Row:
             how=verdict.how,
         )
 
+    def explained(self, size: FileSize | None) -> Self:
+        """Return the row with what explains its file's size, if anything does."""
+        if size is None:
+            return self
+        sizes = [format_bytes(other.size_bytes or 0) for other in size.others]
+        width = max(map(len, sizes))
+        lines = [_line("why", size.why)]
+        for other, amount in zip(size.others, sizes, strict=True):
+            is_made = other.size_bytes is not None
+            shown = f"{amount:>{width}}  {other.note}" if is_made else f"not made: {other.note}"
+            lines.append(_line(other.name, shown))
+        return dataclasses.replace(self, why="\n".join(lines))
+
     def unmeasured(self, why: str) -> Self:
         """Return the row of a limit that could not be measured."""
         return dataclasses.replace(self, outcome="unmeasured", how=why)
@@ -89,6 +107,8 @@ class Row:
         """Return the text of a failure; its first line alone says what is wrong."""
         if self.outcome == "unmeasured":
             return f"{self.name} could not be measured: {self.how}\n{self.place}"
+        if self.unit in OPERATORS:
+            return self._explain_operators()
         measured, limit, margin = self.amounts()
         side = "below the minimum" if self.name.startswith("min_") else "over the limit"
         by = margin.lstrip("-")
@@ -99,11 +119,19 @@ class Row:
             _line("limit", f"{limit}  {self.place}"),
             _line("over by" if side.startswith("over") else "short by", by),
         ]
+        if self.why:
+            lines.append(self.why)
         if self.baseline:
             lines.append(_line("baseline", self.baseline))
-        lines.append(_line("artifact", f"{self.artifact} ({self.built})"))
-        lines.append(_line("what helps", advice(self.name)))
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._last_lines()])
+
+    def _explain_operators(self) -> str:
+        head = f"{self.name}: {self.how}"
+        return "\n".join([head, "", _line("limit", self.place), *self._last_lines()])
+
+    def _last_lines(self) -> list[str]:
+        built = f"{self.artifact} ({self.built})"
+        return [_line("artifact", built), _line("what helps", advice(self.name))]
 
 
 def _line(name: str, text: str) -> str:

@@ -247,8 +247,18 @@ WRONG = [
     (
         "allowed_ops: [conv_2d]",
         [
-            "5:17: budget > allowed_ops[0]: expected a name like FULLY_CONNECTED, got "
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
             "'conv_2d'; write CONV_2D",
+        ],
+    ),
+    (
+        "allowed_ops: [DEPTHWISE_CONV, FULLY_CONNECTED, Frobnicate, 3]",
+        [
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
+            "'DEPTHWISE_CONV'; write DEPTHWISE_CONV_2D",
+            "5:50: budget > allowed_ops[2]: expected an operator such as FULLY_CONNECTED, got "
+            "'Frobnicate'; write CUSTOM:name for one that is not built in",
+            "5:62: budget > allowed_ops[3]: expected an operator such as FULLY_CONNECTED, got 3",
         ],
     ),
     (
@@ -299,7 +309,7 @@ RIGHT = {
     "min_sparsity: 0.88": 0.88,
     "max_unique_weights: 16": 16,
     "integer_only: true": True,
-    "allowed_ops: [CONV_2D, FULLY_CONNECTED]": ("CONV_2D", "FULLY_CONNECTED"),
+    "allowed_ops: [CONV_2D, FlexErf, CUSTOM:a.b]": ("CONV_2D", "FlexErf", "CUSTOM:a.b"),
     "max_bytes_growth: 5 kB": Growth(5000, relative=False),
     "max_gzip_bytes_growth: 2%": Growth(0.02, relative=True),
     "max_accuracy_loss: 0.5 pp": Growth(0.005, relative=False),

@@ -70,6 +70,23 @@ ORDER = [
     ),
 ]
 
+SPARSE = [
+    (
+        "recipe: [cluster, convert: {sparse: true}]",
+        [
+            "5:29: recipe[1] > sparse: no stage makes zeros that sparse encoding could leave "
+            "out; write prune before it",
+        ],
+    ),
+    (
+        "recipe: [prune, convert: {sparse: true}, quantize: {scheme: dynamic}]",
+        [
+            "5:53: recipe[2] > scheme: LiteRT cannot run dynamic kernels in sparse encoding; "
+            "write float16, int8 or int16x8, or leave convert out",
+        ],
+    ),
+]
+
 PARAMETERS = [
     (
         "recipe: [prune: {block: [1, 4], pattern: 2:4}]",
@@ -146,7 +163,7 @@ PARAMETERS = [
 ]
 
 
-@pytest.mark.parametrize(("recipe", "expected"), [*ORDER, *PARAMETERS])
+@pytest.mark.parametrize(("recipe", "expected"), [*ORDER, *SPARSE, *PARAMETERS])
 def test_what_cannot_work_together(problems: Problems, recipe: str, expected: list[str]) -> None:
     assert problems(HEAD + recipe) == expected
 
@@ -158,6 +175,8 @@ def test_what_cannot_work_together(problems: Problems, recipe: str, expected: li
         "[distill: {student: m:s}, prune, quantize]",
         "[convert: {sparse: true}, quantize: {layers: {dense: int4}}]",
         "[prune, prune, cluster, m:stage, convert]",
+        "[prune, cluster, quantize_aware, convert: {sparse: true}]",
+        "[m:stage, cluster, convert: {sparse: true}, quantize: {scheme: float16}]",
     ],
 )
 def test_what_works_together(load_text: Load, recipe: str) -> None:

@@ -170,3 +170,10 @@ def test_a_callable_that_gives_no_usable_model(name: str, message: str, tmp_path
 
     line = str(zoo.broken.__code__.co_firstlineno + 1)
     assert str(raised.value) == message.replace("LINE", line)
+
+
+def test_flattening_an_open_axis_stays_computed(tmp_path: Path) -> None:
+    model = make(tmp_path, call("open_flatten"))
+    texts = np.random.default_rng(0).random((2, 5, 4)).astype(np.float32)
+    (output,) = invoke(model, {"text": texts}).values()
+    np.testing.assert_array_equal(output, texts.reshape(2, 20))

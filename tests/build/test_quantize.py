@@ -128,6 +128,24 @@ def test_a_flattened_model_is_integer_only(tmp_path: Path) -> None:
     ]
 
 
+def test_a_flattened_tflite_of_the_user_is_integer_only(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(zoo.sequential()).convert())
+    assert "SHAPE" in [each.name for each in find_operators(path.read_bytes(), None)]
+    make(tmp_path / "float", path)
+    stage = Quantize(scheme="int8", io="int8")
+    model = make(tmp_path / "int8", path, stage, tmp_path / "float", call("images"))
+
+    kinds = [each.name for each in find_operators(model, None)]
+    assert kinds == ["RESHAPE", "FULLY_CONNECTED"]
+    (output,) = invoke(
+        model, {next(iter(tflite.signature(model).inputs)): zoo.images()[0]}
+    ).values()
+    assert output.shape == (40, 4)
+
+
 def test_a_tflite_without_a_signature(cnn: Path, tmp_path: Path) -> None:
     parsed = flatbuffer_utils.read_model(cnn / "model.tflite")
     parsed.signatureDefs = []

@@ -32,6 +32,19 @@ def _cnn(keras: Any, units: int) -> Any:
     return keras.Model(image, layers.Dense(4, activation="softmax", name="class")(x), name="cnn")
 
 
+def separable() -> Any:
+    """A model with kernels of all kinds that can be sparse, and large enough to be."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 16), name="image")
+    x = layers.Conv2D(64, 3, activation="relu", name="conv")(image)
+    x = layers.DepthwiseConv2D(5, activation="relu", name="depthwise")(x)
+    x = layers.Conv2D(32, 1, activation="relu", name="pointwise")(x)
+    x = layers.Dense(300, activation="relu", name="dense")(layers.Flatten()(x))
+    return tf_keras.Model(image, layers.Dense(4, name="class")(x))
+
+
 def two_ends() -> Any:
     import keras
 
@@ -47,6 +60,13 @@ def sequential() -> Any:
 
     layers = keras.layers
     return keras.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), layers.Dense(4)])
+
+
+def open_flatten() -> Any:
+    import keras
+
+    text = keras.layers.Input((None, 4), name="text")
+    return keras.Model(text, keras.layers.Flatten()(text))
 
 
 def lstm() -> Any:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbudget.file_size import FileSize, OtherSize
 from pytest_modelbudget.gauges import Artifact
 from pytest_modelbudget.report.row import Outcome, Row
 from pytest_modelbudget.verdict import Verdict
@@ -93,6 +94,42 @@ def test_a_size_is_explained_to_the_byte() -> None:
         "  artifact    store/model.tflite (built)\n"
         "  what helps  a smaller recipe (`modelbudget recipes` lists them), "
         "or a smaller architecture"
+    )
+
+
+SIZE = FileSize(
+    "pruning leaves the file as it is",
+    (
+        OtherSize("gzip", 900, "what max_gzip_bytes limits"),
+        OtherSize("sparse", 3_776, "convert: {sparse: true}"),
+        OtherSize("int8", None, "the data has no samples"),
+    ),
+)
+
+
+def test_why_a_file_is_as_large_as_it_is_is_explained() -> None:
+    row = sized(60_001, 60_000).explained(SIZE)
+    lines = row.explain().split("\n")
+    assert lines[5:9] == [
+        "  why         pruning leaves the file as it is",
+        "  gzip          900 B  what max_gzip_bytes limits",
+        "  sparse      3,776 B  convert: {sparse: true}",
+        "  int8        not made: the data has no samples",
+    ]
+    assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
+    assert sized(60_001, 60_000).explained(None) == sized(60_001, 60_000)
+
+
+def test_operators_that_should_not_be_there_are_named() -> None:
+    how = "2 other operators: DEQUANTIZE, QUANTIZE"
+    row = replace(EXCEEDED, name="allowed_ops", unit="operators", measured=2, limit=0, how=how)
+    assert row.explain() == (
+        "allowed_ops: 2 other operators: DEQUANTIZE, QUANTIZE\n"
+        "\n"
+        "  limit       budgets/digits.budget.yaml:14:21\n"
+        "  artifact    store/model.tflite (built)\n"
+        "  what helps  another `scheme` or `io` in `quantize`, layers that convert to allowed "
+        "operators, or more operators in the list if the target has them"
     )
 
 

@@ -1,11 +1,17 @@
-"""From a model in any supported form to a ``.tflite``: float32, or quantized in training."""
+"""From a model in any supported form to a ``.tflite``: float32, or quantized in training.
+
+With ``sparse``, from that ``.tflite`` to one in sparse encoding.
+"""
 
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pytest_modelbudget.budgetfile.stages import Convert
 from pytest_modelbudget.build import tflite
 from pytest_modelbudget.build.formats import is_tflite
+from pytest_modelbudget.build.same_outputs import require_same_outputs
+from pytest_modelbudget.build.sparse_encoding import encode_sparse
 from pytest_modelbudget.jobs import BuildJob, Progress
 
 
@@ -13,8 +19,14 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     """Convert what the stages before it made; a ``.tflite`` is checked and kept as it is.
 
     Raises:
-        JobError: The model cannot be loaded or has an operator that LiteRT lacks.
+        JobError: The model cannot be loaded or has an operator that LiteRT lacks; or it was to
+            be sparse, and cannot be, or is not smaller so.
     """
+    stage = job.stage
+    assert isinstance(stage, Convert)
+    if stage.sparse:
+        _write_sparse(job, output, progress)
+        return
     if is_tflite(job.model):
         (output / tflite.MODEL).write_bytes(tflite.read(job.model.path))
         return
@@ -31,6 +43,16 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     (output / tflite.MODEL).write_bytes(convert(model))
     if sources.is_keras(model):
         sources.keras_layers(model).write(output)
+
+
+def _write_sparse(job: BuildJob, output: Path, progress: Progress) -> None:
+    assert job.parent is not None, "the plan puts it behind all that writes a .tflite"
+    dense = (job.parent / tflite.MODEL).read_bytes()
+    progress("encoding sparse tensors")
+    sparse = encode_sparse(dense)
+    progress("comparing with the dense model")
+    require_same_outputs(dense, sparse, "sparse encoding")
+    (output / tflite.MODEL).write_bytes(sparse)
 
 
 def load_model(job: BuildJob) -> Any:
