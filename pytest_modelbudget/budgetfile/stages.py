@@ -63,7 +63,7 @@ class Prune(Frozen):
     sparsity: Fraction = 0.8
     initial_sparsity: Fraction = 0.0
     schedule: Schedule = "polynomial"
-    epochs: Positive = 2
+    epochs: Positive = 8
     begin: Annotated[float, Field(ge=0, le=1)] = 0.0
     end: Annotated[float, Field(ge=0, le=1)] = 0.75
     frequency: Positive | None = None
@@ -78,7 +78,7 @@ class PruneChannels(Frozen):
     kind: Literal["prune_channels"] = "prune_channels"
     fraction: Fraction = 0.5
     criterion: Literal["l1", "l2", "batch_norm"] = "l1"
-    epochs: Positive = 2
+    epochs: Positive = 8
     layers: LayerSelection = LayerSelection()
 
 
@@ -89,7 +89,7 @@ class Distill(Frozen):
     student: str
     temperature: PositiveFloat = 4.0
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.1
-    epochs: Positive = 5
+    epochs: Positive = 80
 
 
 class Cluster(Frozen):
@@ -99,7 +99,7 @@ class Cluster(Frozen):
     clusters: Annotated[int, Field(ge=2)] = 16
     init: Literal["linear", "random", "density", "kmeans++"] = "kmeans++"
     per_channel: bool = False
-    epochs: Positive = 1
+    epochs: Positive = 2
     layers: LayerSelection = LayerSelection()
 
 

@@ -114,6 +114,8 @@ def _named_loss(name: str) -> Any:
 
 
 def _optimizer(compiled: Compiled | None, name: str | None, rate: float | None) -> Any:
+    if name is None and compiled is not None and isinstance(compiled.optimizer, str):
+        name = compiled.optimizer  # compiled with a name, which has no learning rate to replace
     if name is None and compiled is not None and compiled.optimizer is not None:
         try:
             made = _made(tf_keras.optimizers, compiled.optimizer, compiled.generation, rate)

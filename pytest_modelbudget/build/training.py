@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from pytest_modelbudget.build.batch_norm import settle_batch_norm
 from pytest_modelbudget.build.compiled import Compiled, compile_arguments
 from pytest_modelbudget.build.formats import is_tflite
 from pytest_modelbudget.build.keras3 import to_tf_keras
@@ -106,6 +107,8 @@ def fit(
         traceback.print_exc()
         hint = "see whether the loss fits data.train and the model's outputs; the log has it all"
         raise JobError(f"training failed: {_reason(error)}", hint) from error
+    one_pass = (x for x, _ in _feed(model, job, plan_steps(job, epochs=1), failures))
+    settle_batch_norm(model, one_pass)
     if failures:
         raise failures[0]
 

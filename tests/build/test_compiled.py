@@ -7,7 +7,7 @@ import pytest
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Prune
-from pytest_modelbudget.budgetfile.types import FileSource, Training
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Training
 from pytest_modelbudget.build import training
 from pytest_modelbudget.build.compiled import Compiled, compile_arguments
 from pytest_modelbudget.errors import JobError
@@ -63,6 +63,20 @@ def test_the_budget_file_goes_before_the_model_and_the_stage_before_both() -> No
         assert isinstance(made["optimizer"], tf_keras.optimizers.SGD)
         assert made["optimizer"].learning_rate.numpy() == expected
         assert made["loss"] is tf_keras.losses.mean_squared_error
+
+
+@pytest.mark.parametrize("generation", [keras, tf_keras])
+def test_a_learning_rate_also_counts_where_the_model_was_compiled_with_a_name(
+    generation: Any,
+) -> None:
+    model = generation.Sequential([generation.Input((4,)), generation.layers.Dense(3)])
+    model.compile("sgd", "mse")
+    compiled = Compiled.of(model, CallSource(call="any.module:model"))
+
+    for rate, expected in [(None, 0.01), (0.25, 0.25)]:
+        made = compile_arguments(compiled, Training(), rate)
+        assert isinstance(made["optimizer"], tf_keras.optimizers.SGD)
+        assert made["optimizer"].learning_rate.numpy() == pytest.approx(expected)
 
 
 def test_a_loss_of_the_users_own_that_was_not_registered() -> None:

@@ -15,7 +15,6 @@ import tf_keras
 from pytest_modelbudget.budgetfile.sources import parse_model
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.build import training
-from pytest_modelbudget.build.batch_norm import settle_batch_norm
 from pytest_modelbudget.build.distiller import Distiller
 from pytest_modelbudget.build.sources import Model
 from pytest_modelbudget.errors import JobError
@@ -41,7 +40,6 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     distiller = Distiller(teacher, student, stage.temperature, stage.alpha)
     training.carry_compiled(teacher, distiller)
     training.fit(distiller, job, stage.epochs, progress)
-    settle_batch_norm(student, job)
     training.carry_compiled(teacher, student)
     training.save(student, output)
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import PruneChannels
 from pytest_modelbudget.build import training
-from pytest_modelbudget.build.batch_norm import settle_batch_norm
 from pytest_modelbudget.build.channels.rank import Group, choose, find_groups, why_whole
 from pytest_modelbudget.build.channels.rebuild import prove, rebuild
 from pytest_modelbudget.build.channels.trace import Layer, Model, Trace
@@ -31,7 +30,6 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     prove(model, smaller, trace, keep)
     training.carry_compiled(model, smaller)
     training.fit(smaller, job, stage.epochs, progress)
-    settle_batch_norm(smaller, job)
     selection.write(output)
     training.save(smaller, output)
 

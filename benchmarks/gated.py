@@ -1,0 +1,91 @@
+"""Runs the gate of one budget file, and reads what it measured and what its builds took."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.types import Budget
+from pytest_modelbudget.fingerprint import Fingerprints
+from pytest_modelbudget.jobs import Built, Project
+from pytest_modelbudget.plan import Step, make_plan
+from pytest_modelbudget.store import Store
+
+ROOT = Path(__file__).parents[1]
+CACHE = ROOT / ".modelbudget"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What became of one variant.
+
+    Attributes:
+        name: As in the budget file.
+        chain_s: What all stages of its recipe took when they were built, in seconds.
+        measured: By the name of the limit, in the limit's unit; without what was not measured.
+    """
+
+    name: str
+    chain_s: float
+    measured: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gated:
+    """The variants in the order of the file, and pytest's exit code."""
+
+    variants: tuple[Variant, ...]
+    exitcode: int
+
+
+def run_gate(budget_file: Path, options: Sequence[str] = ()) -> Gated:
+    """Run pytest on one budget file, with the cache that ``pytest`` itself uses.
+
+    Args:
+        budget_file: It has variants.
+        options: More of pytest's, such as ``--budget-rebuild``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        junit = Path(folder, "junit.xml")
+        command = [sys.executable, "-m", "pytest", str(budget_file), f"--junitxml={junit}"]
+        done = subprocess.run([*command, *options], cwd=ROOT, stdout=sys.stderr, check=False)
+        cases = [_properties(case) for case in ElementTree.parse(junit).iter("testcase")]
+    variants = {budget.variant: _variant(budget) for budget in load(budget_file)}
+    for case in cases:
+        if "measured" in case:
+            variants[case["variant"]].measured[case["name"]] = float(case["measured"])
+    return Gated(tuple(variants.values()), done.returncode)
+
+
+def steps_of(budget: Budget) -> Iterable[Step]:
+    """Yield the steps of a recipe, the last one first."""
+    project = Project(rootdir=ROOT, sys_path=())
+    step: Step | None = make_plan(budget, Fingerprints((str(ROOT),)), project).step
+    while step is not None:
+        yield step
+        step = step.parent
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a Markdown table."""
+    for cells in [head, ["---"] * len(head), *rows]:
+        print(f"| {' | '.join(cells)} |")
+
+
+def _properties(case: ElementTree.Element) -> dict[str, str]:
+    return {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
+
+
+def _variant(budget: Budget) -> Variant:
+    store = Store(CACHE)
+    entries = [store.find(step.key) for step in steps_of(budget)]
+    built = [
+        Built.model_validate_json((entry.path / "result.json").read_bytes())
+        for entry in entries
+        if entry is not None
+    ]
+    return Variant(budget.variant or "", sum(each.seconds for each in built))
