@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_modelbudget.build import tflite
+from pytest_modelbudget.build import formats, tflite
 from pytest_modelbudget.build.formats import is_tflite
 from pytest_modelbudget.jobs import BuildJob, Progress
 
@@ -16,7 +16,9 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
         JobError: The model cannot be loaded or has an operator that LiteRT lacks.
     """
     if is_tflite(job.model):
-        (output / tflite.MODEL).write_bytes(tflite.read(job.model.path))
+        path = job.model.path
+        formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
+        (output / tflite.MODEL).write_bytes(path.read_bytes())
         return
     # Not at the top: a ``.tflite`` is handled without TensorFlow.
     sources = import_module("pytest_modelbudget.build.sources")
