@@ -1,17 +1,12 @@
 """Runs a ``.tflite`` with LiteRT's default delegate, and again with its reference kernels.
 
 What an optimized kernel gets wrong, it gets wrong without a word: sparse and 2-bit weights have
-given NaN or other numbers. The reference kernels are other code. They are slow, lack some
-operators, and end the whole process where they meet numbers that they did not expect: they run
-in a child of their own.
+given NaN or other numbers. The reference kernels are other code.
 """
 
-import multiprocessing
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
@@ -21,6 +16,7 @@ from ai_edge_litert.tools.flatbuffer_utils import ModelT
 from pytest_modelbudget.build import probes
 from pytest_modelbudget.build.layers import KerasLayers, find_operators
 from pytest_modelbudget.build.probes import Values
+from pytest_modelbudget.build.runs import invoke, run, run_in_child
 from pytest_modelbudget.build.tflite import is_quantized
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.measure.graph import graph_macs
@@ -82,7 +78,7 @@ def check(model: bytes, name: str, layers: KerasLayers | None) -> None:
         interpreter = Interpreter(model_content=model, num_threads=1)
         interpreter.allocate_tensors()
         trial = _trial(probes.parse(model), interpreter, is_quantized(model))
-        _invoke(interpreter, trial.samples[0], [])
+        invoke(interpreter, trial.samples[0], [])
     except (RuntimeError, ValueError) as error:
         raise _refusal(model, name, error) from error
     what = _try(model, trial)
@@ -90,7 +86,8 @@ def check(model: bytes, name: str, layers: KerasLayers | None) -> None:
         return
     where = next((each for each in _compare_operators(model, trial) if each.is_wrong), None)
     if where is None and what != _NOT_FINITE:
-        _log(f"{name} {what}, but none of its operators does by itself: it is rounding")
+        explained = "but none of its operators does by itself: it is rounding"
+        sys.stderr.write(f"{name} {what}, {explained}\n")
         return
     culprit = f"the operator {_operator(model, where, layers)}" if where else "no single operator"
     raise JobError(
@@ -128,12 +125,12 @@ def _try(model: bytes, trial: _Trial) -> str | None:
     parsed = probes.parse(model)
     if probes.add_probes(parsed):
         model = probes.pack(parsed)
-    default = _run(model, OpResolverType.BUILTIN, trial.samples)
+    default = run(model, OpResolverType.BUILTIN, trial.samples)
     if not all(
         np.isfinite(values).all() for values in default.values() if values.dtype.kind == "f"
     ):
         return _NOT_FINITE
-    other = _run_in_child(model, trial.other, trial.samples)
+    other = run_in_child(model, trial.other, trial.samples)
     limit = _NETWORK_LIMIT if trial.quantized else _FLOAT_LIMIT
     differences = (_difference(index, default, other, parsed, limit) for index in default)
     wrong = next((each for each in differences if each.is_wrong), None)
@@ -150,10 +147,10 @@ def _compare_operators(model: bytes, trial: _Trial) -> Iterator[_Difference]:
     """Yield how each operator differs in what it makes of the first sample, in order."""
     parsed = probes.parse(model)
     sample = trial.samples[:1]
-    other = _run_in_child(model, trial.other, sample, sorted(probes.activations(parsed)))
+    other = run_in_child(model, trial.other, sample, sorted(probes.activations(parsed)))
     stand_ins = probes.take_apart(parsed, other)
     given = {stand_ins[index]: values for index, values in other.items()}
-    default = _run(probes.pack(parsed), OpResolverType.BUILTIN, [given]) if given else {}
+    default = run(probes.pack(parsed), OpResolverType.BUILTIN, [given]) if given else {}
     for operator in parsed.subgraphs[0].operators:
         for index in operator.outputs:
             if index in default:
@@ -183,71 +180,3 @@ def _operator(model: bytes, difference: _Difference, layers: KerasLayers | None)
     operator = find_operators(model, layers)[place]
     layer = f" (layer {', '.join(operator.layers)})" if operator.layers else ""
     return f"{operator.name}{layer}"
-
-
-def _run_in_child(
-    model: bytes, kernels: OpResolverType, samples: list[Values], wanted: list[int] | None = None
-) -> Values:
-    """As ``_run``, but return nothing, and log it, where the kernels cannot."""
-    context = multiprocessing.get_context("fork")  # as the workers are: it imports nothing anew
-    receiver, sender = context.Pipe(duplex=False)
-    arguments = (sender, model, kernels, samples, wanted)
-    child = context.Process(target=_send, args=arguments, daemon=True)
-    child.start()
-    sender.close()
-    try:
-        found: Values | str = receiver.recv()
-    except EOFError:
-        found = "they ended their process"
-    child.join()
-    if isinstance(found, str):
-        _log(f"there is nothing to compare with: the {kernels.name} kernels cannot: {found}")
-        return {}
-    return found
-
-
-def _send(
-    sender: Connection,
-    model: bytes,
-    kernels: OpResolverType,
-    samples: list[Values],
-    wanted: list[int] | None,
-) -> None:
-    try:
-        sender.send(_run(model, kernels, samples, wanted))
-    except (RuntimeError, ValueError) as error:
-        sender.send(str(error))
-
-
-def _run(
-    model: bytes, kernels: OpResolverType, samples: list[Values], wanted: list[int] | None = None
-) -> Values:
-    """Return outputs, or the tensors ``wanted``, as stored: those of all samples in a row."""
-    interpreter = Interpreter(
-        model_content=model,
-        num_threads=1,
-        experimental_op_resolver_type=kernels,
-        experimental_preserve_all_tensors=wanted is not None,
-    )
-    interpreter.allocate_tensors()
-    if wanted is None:
-        wanted = [output["index"] for output in interpreter.get_output_details()]
-    runs = [_invoke(interpreter, sample, wanted) for sample in samples]
-    if len(runs) == 1:
-        return runs[0]
-    return {index: np.concatenate([run[index].ravel() for run in runs]) for index in wanted}
-
-
-def _invoke(interpreter: Any, sample: Values, wanted: list[int]) -> Values:
-    for index, value in sample.items():
-        interpreter.set_tensor(index, value)
-    interpreter.invoke()
-    values = {}
-    for index in wanted:
-        with suppress(ValueError):  # some tensors never have data, such as those of a loop
-            values[index] = interpreter.get_tensor(index)
-    return values
-
-
-def _log(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

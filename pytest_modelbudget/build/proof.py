@@ -1,6 +1,7 @@
 """Checks a ``.tflite`` that a stage made: that it runs, and is what its recipe promises."""
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pytest_modelbudget.build.layers import KerasLayers, LayerOperator, find_ope
 from pytest_modelbudget.build.promises import Kernel
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob
+from pytest_modelbudget.measure.graph import touches_float
 from pytest_modelbudget.measure.weights import Weight, operator_name, read_weights
 from pytest_modelbudget.worker.data import Array
 
@@ -44,15 +46,18 @@ def prove(job: BuildJob, output: Path) -> None:
     """
     made = (output / tflite.MODEL).read_bytes()
     layers = KerasLayers.read(output)
-    is_given = is_tflite(job.model) and isinstance(job.stage, Convert)
-    name = str(job.model.path) if is_tflite(job.model) and is_given else None
-    kernels.check(made, name or f"the result of {job.stage.kind}", layers)
+    is_given = isinstance(job.stage, Convert) and is_tflite(job.model)
+    name = str(job.model) if is_given else f"the result of {job.stage.kind}"
+    kernels.check(made, name, layers)
     operators = find_operators(made, layers)
     model = probes.parse(made)
     if not is_given:
         _check_built_in(model, operators)
+    if isinstance(job.stage, Convert) and job.stage.sparse:
+        _check_sparse(model)
     if isinstance(job.stage, Quantize):
         _check_quantized(made, operators, job.stage)
+        _check_integers(model, operators, job.stage)
     promises.hold_all(promises.read(output), list(find_kernels(model, operators)))
 
 
@@ -105,6 +110,12 @@ def _check_built_in(model: ModelT, operators: Sequence[LayerOperator]) -> None:
             )
 
 
+def _check_sparse(model: ModelT) -> None:
+    tensors = (tensor for graph in model.subgraphs for tensor in graph.tensors)
+    if all(tensor.sparsity is None for tensor in tensors):
+        raise JobError("convert: no tensor of the .tflite is stored sparse", "prune first")
+
+
 def _check_quantized(model: bytes, operators: Sequence[LayerOperator], stage: Quantize) -> None:
     """Refuse a model that silently stayed float, or whose ends did."""
     overrides = stage.layers.values() if isinstance(stage.layers, dict) else ()
@@ -119,3 +130,23 @@ def _check_quantized(model: bytes, operators: Sequence[LayerOperator], stage: Qu
     for name, port in (signature.inputs | signature.outputs).items():
         if port.dtype == "float32" and stage.io != "float32":
             raise JobError(f"{name} stayed float32, although io is {stage.io}", "use io: float32")
+
+
+def _check_integers(model: ModelT, operators: Sequence[LayerOperator], stage: Quantize) -> None:
+    """Refuse float operators that the LiteRT quantizer could have made integer."""
+    if stage.backend != "litert" or not stage.needs_calibration:
+        return
+    # Not at the top: only this backend pays for the import.
+    quantizer = import_module("pytest_modelbudget.build.litert_quantizer")
+    graph = model.subgraphs[0]  # the quantizer leaves loops and branches
+    floats = [
+        found
+        for operator, found in zip(graph.operators, operators, strict=False)
+        if found.name not in ("QUANTIZE", "DEQUANTIZE") and touches_float(operator, graph)
+    ]
+    for operator in quantizer.stayed_float(floats, stage):
+        raise JobError(
+            f"quantize: {operator.name} of layer {', '.join(operator.layers) or 'unknown'} "
+            f"stayed float32, although {stage.scheme} has it",
+            "report it with the log",
+        )

@@ -52,7 +52,7 @@ def describe(path: Path) -> Structure:
         unique_weights=max((tensor.unique for tensor in tensors), default=0),
         macs=_macs(model, path),
         operators=_names(model, lambda _operator, _graph: True),
-        float_operators=_names(model, _is_float),
+        float_operators=_names(model, touches_float),
         weights=tensors,
     )
 
@@ -67,7 +67,8 @@ def _names(model: ModelT, is_wanted: Callable[[OperatorT, SubGraphT], bool]) -> 
     return tuple(sorted(names))
 
 
-def _is_float(operator: OperatorT, graph: SubGraphT) -> bool:
+def touches_float(operator: OperatorT, graph: SubGraphT) -> bool:
+    """Tell whether an operator has a float input or output."""
     touched = (*(operator.inputs or ()), *(operator.outputs or ()))
     return any("float" in TYPES[graph.tensors[index].type] for index in touched if index >= 0)
 
