@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,12 @@ class KerasLayers(Frozen):
         """
         unnumbered = re.sub(r"_\d+$", "", scope)
         candidates = (unnumbered,) if self.keras_3 else (scope, unnumbered)
-        return next((name for name in candidates if name in self.classes), None)
+        return next((name for name in candidates if name in self.scopes), None)
+
+    @cached_property
+    def scopes(self) -> frozenset[str]:
+        """All single names: quantization-aware training calls a nested layer ``outer/inner``."""
+        return frozenset(part for name in self.classes for part in name.split("/"))
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,15 @@ class LayerOperator:
         outputs: The names of its output tensors.
         layers: The names of the layers that it computes: several if they were fused.
         classes: Their classes, as far as they are known.
+        paths: The layers that its own tensors are named after, ``outer/inner`` in nested models;
+            those that only its inputs tell do not count.
     """
 
     name: str
     outputs: tuple[str, ...]
     layers: tuple[str, ...]
     classes: tuple[str, ...]
+    paths: tuple[str, ...]
 
     def matches(self, pattern: str) -> bool:
         """Tell whether a layer class or a glob over layer names means this operator."""
@@ -88,6 +97,13 @@ def find_operators(model: bytes, known: KerasLayers | None) -> list[LayerOperato
                     tuple(graph.tensors[index].name.decode() for index in operator.outputs),
                     layers,
                     tuple(classes[name] for name in layers if name in classes),
+                    next(
+                        filter(
+                            None,
+                            (_paths(name, find) for name in _own(operator, graph, parsed.buffers)),
+                        ),
+                        (),
+                    ),
                 )
             )
     return operators
@@ -116,6 +132,19 @@ def _telling(operator: Any, graph: Any, buffers: Sequence[Any]) -> Iterator[str]
     inputs = [graph.tensors[index] for index in operator.inputs if index >= 0]
     inputs.sort(key=lambda tensor: buffers[tensor.buffer].data is None)
     yield from (tensor.name.decode() for tensor in inputs)
+
+
+def _own(operator: Any, graph: Any, buffers: Sequence[Any]) -> Iterator[str]:
+    """Yield the names of the outputs and constants of an operator."""
+    yield from (graph.tensors[index].name.decode() for index in operator.outputs)
+    for index in operator.inputs:
+        if index >= 0 and buffers[graph.tensors[index].buffer].data is not None:
+            yield graph.tensors[index].name.decode()
+
+
+def _paths(tensor_name: str, find: Callable[[str], str | None]) -> tuple[str, ...]:
+    paths = ("/".join(_layers(part, find)) for part in tensor_name.split(";"))
+    return tuple(dict.fromkeys(filter(None, paths)))
 
 
 def _layers(tensor_name: str, find: Callable[[str], str | None]) -> tuple[str, ...]:

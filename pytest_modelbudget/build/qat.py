@@ -114,7 +114,7 @@ def _check_integers(converted: bytes, model: Model) -> None:
     for found, (operator, graph) in zip(
         find_operators(converted, keras_layers(model)), operators, strict=True
     ):
-        stayed = quantized.intersection(found.layers)
+        stayed = quantized.intersection({*found.layers, *found.paths})
         types = [graph.tensors[index].type for index in operator.inputs[:2]]
         if found.name in _WEIGHTED and flatbuffer_utils.TensorType.FLOAT32 in types and stayed:
             name = min(stayed)

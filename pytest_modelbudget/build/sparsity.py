@@ -34,6 +34,13 @@ class Target:
         rows, columns = stage.block or (1, 1)
         return cls(stage.sparsity, block=(rows, columns))
 
+    @property
+    def unit(self) -> str:
+        """In what the zeros are counted, as messages say it behind the number."""
+        if self.pattern is not None:
+            return " in the pattern {}:{}".format(*self.pattern)
+        return "" if self.block == (1, 1) else f" in blocks {list(self.block)}"
+
     def why_unfit(self, shape: tuple[int, ...]) -> str | None:
         """Tell why a weight of a shape cannot have these zeros, or return None."""
         if self.pattern is not None:

@@ -1,15 +1,11 @@
 """Reads, runs and looks into ``.tflite`` models with LiteRT alone."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
-
-from pytest_modelbudget.build import formats
-from pytest_modelbudget.errors import JobError
 
 MODEL = "model.tflite"
 _TYPES = {code: name for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()}
@@ -30,46 +26,6 @@ class Signature:
     name: str
     inputs: dict[str, Port]
     outputs: dict[str, Port]
-
-
-def read(path: Path) -> bytes:
-    """Read a ``.tflite`` that runs.
-
-    Raises:
-        JobError: The file does not exist, is something else, or LiteRT cannot run it.
-    """
-    fits = formats.starts_with(path, formats.TFLITE, offset=4)
-    formats.require(path, fits, "a .tflite")
-    model = path.read_bytes()
-    check(model, str(path))
-    return model
-
-
-def check(model: bytes, name: str) -> None:
-    """Run a model once, on zeros.
-
-    Args:
-        model: The flatbuffer.
-        name: What it is called in the error.
-
-    Raises:
-        JobError: It does not parse, or LiteRT cannot allocate or invoke it.
-    """
-    try:
-        interpreter = Interpreter(model_content=model, num_threads=1)
-        interpreter.allocate_tensors()
-        for put in interpreter.get_input_details():
-            interpreter.set_tensor(put["index"], np.zeros(put["shape"], put["dtype"]))
-        interpreter.invoke()
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        hint = (
-            "it may be damaged, need operators that LiteRT does not have, or leave "
-            "sizes other than the batch open"
-        )
-        raise JobError(
-            f"{name} ({len(model):,} bytes) does not run in LiteRT: {reason}", hint
-        ) from error
 
 
 def signature(model: bytes) -> Signature:

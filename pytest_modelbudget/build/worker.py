@@ -1,8 +1,9 @@
-"""Does one build job: runs its stage, and checks the ``.tflite`` that comes out."""
+"""Does one build job: runs its stage, and proves the ``.tflite`` that comes out."""
 
 from pathlib import Path
 
-from pytest_modelbudget.build import tflite
+from pytest_modelbudget.build import promises, tflite
+from pytest_modelbudget.build.proof import prove
 from pytest_modelbudget.build.stages import stage_module
 from pytest_modelbudget.jobs import BuildJob, Progress
 
@@ -16,7 +17,7 @@ def build(job: BuildJob, output: Path, progress: Progress) -> None:
         JobError: The model, the data or the stage's parameters do not allow it.
     """
     stage_module(job.stage.kind).run(job, output, progress)
-    made = output / tflite.MODEL
-    if made.exists():
+    promises.carry(job, output)
+    if (output / tflite.MODEL).exists():
         progress("checking the .tflite")
-        tflite.check(made.read_bytes(), f"the result of {job.stage.kind}")
+        prove(job, output)

@@ -15,6 +15,7 @@ from pytest_modelbudget.measure.weights import (
     TYPES,
     WEIGHT_INPUTS,
     Weight,
+    most_unique,
     operator_name,
     read_weights,
 )
@@ -51,7 +52,7 @@ def describe(path: Path) -> Structure:
         unique_weights=max((tensor.unique for tensor in tensors), default=0),
         macs=_macs(model, path),
         operators=_names(model, lambda _operator, _graph: True),
-        float_operators=_names(model, _is_float),
+        float_operators=_names(model, touches_float),
         weights=tensors,
     )
 
@@ -66,30 +67,29 @@ def _names(model: ModelT, is_wanted: Callable[[OperatorT, SubGraphT], bool]) -> 
     return tuple(sorted(names))
 
 
-def _is_float(operator: OperatorT, graph: SubGraphT) -> bool:
+def touches_float(operator: OperatorT, graph: SubGraphT) -> bool:
+    """Tell whether an operator has a float input or output."""
     touched = (*(operator.inputs or ()), *(operator.outputs or ()))
     return any("float" in TYPES[graph.tensors[index].type] for index in touched if index >= 0)
 
 
 def _summary(weight: Weight) -> WeightTensor:
-    values, axis = weight.values, weight.channel_axis
-    channels = [values] if axis is None else np.moveaxis(values, axis, 0)
     return WeightTensor(
         name=weight.name,
-        shape=values.shape,
+        shape=weight.values.shape,
         dtype=weight.dtype,
         sparsity=float(weight.is_zero.mean()),
-        unique=max(len(np.unique(channel)) for channel in channels),
+        unique=most_unique(weight.values, weight.channel_axis),
     )
 
 
 def _macs(model: ModelT, path: Path) -> int | None:
     primary, *others = model.subgraphs
     called = {operator_name(model, operator) for operator in primary.operators} & _RUN_SUBGRAPHS
-    if called and any(_graph_macs(model, graph, _stored_shapes(graph)) for graph in others):
+    if called and any(graph_macs(model, graph, _stored_shapes(graph)) for graph in others):
         return None
     shapes = _run_shapes(path)
-    return None if shapes is None else _graph_macs(model, primary, shapes)
+    return None if shapes is None else graph_macs(model, primary, shapes)
 
 
 def _run_shapes(path: Path) -> Shapes | None:
@@ -115,7 +115,8 @@ def _stored_shapes(graph: SubGraphT) -> Shapes:
     return {index: tuple(tensor.shape or ()) for index, tensor in enumerate(graph.tensors)}
 
 
-def _graph_macs(model: ModelT, graph: SubGraphT, shapes: Shapes) -> int:
+def graph_macs(model: ModelT, graph: SubGraphT, shapes: Shapes) -> int:
+    """Count the multiply-accumulates of a graph whose tensors have ``shapes``."""
     return sum(
         _operator_macs(operator_name(model, operator), operator, shapes)
         for operator in graph.operators

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ class Weight:
         values: As stored, dense; quantized ones are not scaled.
         is_zero: Where the real value is 0; has the shape of ``values``.
         channel_axis: Along which there are several scales; None if there is at most one.
+        reader: The place, among all operators of the file, of the first that reads it.
+        slot: Which of that operator's inputs it is.
     """
 
     name: str
@@ -55,6 +58,14 @@ class Weight:
     values: Array
     is_zero: Array
     channel_axis: int | None
+    reader: int
+    slot: int
+
+
+def most_unique(values: Array, channel_axis: int | None) -> int:
+    """Count the different values of a tensor, or of the channel that has most of them."""
+    channels = [values] if channel_axis is None else np.moveaxis(values, channel_axis, 0)
+    return max(len(np.unique(channel)) for channel in channels)
 
 
 def operator_name(model: ModelT, operator: OperatorT) -> str:
@@ -75,9 +86,10 @@ def read_weights(model: ModelT) -> Iterator[Weight]:
         JobError: A tensor has a type that cannot be read here.
     """
     seen: set[int] = set()
+    places = count()
     for graph in model.subgraphs:
         stored_as = _stored_as(model, graph)
-        for operator in graph.operators:
+        for operator, place in zip(graph.operators, places, strict=False):
             for slot in WEIGHT_INPUTS.get(operator_name(model, operator), ()):
                 index = operator.inputs[slot] if slot < len(operator.inputs) else -1
                 tensor = graph.tensors[stored_as.get(index, index)]
@@ -86,7 +98,7 @@ def read_weights(model: ModelT) -> Iterator[Weight]:
                     continue
                 if TYPES[tensor.type] not in _NOT_WEIGHTS:
                     seen.add(tensor.buffer)
-                    yield _read(tensor, model.buffers[tensor.buffer].data)
+                    yield _read(tensor, model.buffers[tensor.buffer].data, place, slot)
 
 
 def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
@@ -102,7 +114,7 @@ def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
     return origin
 
 
-def _read(tensor: TensorT, data: Array) -> Weight:
+def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
     name = (tensor.name or b"unnamed").decode()  # stripped models have no names
     dtype = TYPES[tensor.type]
     values = _unpack(data, name, dtype)
@@ -111,7 +123,7 @@ def _read(tensor: TensorT, data: Array) -> Weight:
     else:
         dense = _densify(values, tensor.sparsity, tensor.shape)
     zero, channel_axis = _quantization(tensor)
-    return Weight(name, dtype, dense, dense == zero, channel_axis)
+    return Weight(name, dtype, dense, dense == zero, channel_axis, reader, slot)
 
 
 def _unpack(data: Array, name: str, dtype: str) -> Array:

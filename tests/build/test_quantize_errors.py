@@ -3,7 +3,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource
@@ -67,7 +69,6 @@ def test_parameters_that_cannot_work(
         )
 
     assert str(raised.value) == message
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("backend", ["litert", "converter"])
@@ -124,10 +125,15 @@ def test_float_samples_for_an_integer_input(tmp_path: Path) -> None:
     )
 
 
-def test_a_model_that_computes_nan(tmp_path: Path) -> None:
-    make(tmp_path / "float", call("nan_weights"))
+def test_a_model_that_computes_nan(cnn: Path, tmp_path: Path) -> None:
+    """It cannot come from a conversion, which checks that, but from elsewhere."""
+    model = flatbuffer_utils.read_model_with_mutable_tensors(str(cnn / "model.tflite"))
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data) == 32 * 8 * 4:
+            buffer.data = np.full((32, 8), np.nan, np.float32).view(np.uint8).ravel()
+    flatbuffer_utils.write_model(model, str(tmp_path / "model.tflite"))
     with pytest.raises(JobError) as raised:
-        make_quantized(tmp_path / "int8", tmp_path / "float")
+        make_quantized(tmp_path / "int8", tmp_path)
 
     assert str(raised.value).endswith(
         " becomes NaN or infinite on the calibration data; "

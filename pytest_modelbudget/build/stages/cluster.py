@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune
-from pytest_modelbudget.build import training
+from pytest_modelbudget.build import promises, training
 from pytest_modelbudget.build.clustering import ClusterWeights, clusterable_weights, units
-from pytest_modelbudget.build.preserve import Preserve, unique_values
+from pytest_modelbudget.build.preserve import Preserve, Weights, unique_values
+from pytest_modelbudget.build.promises import FewValues, Promise
 from pytest_modelbudget.build.selection import Layer, take, walk
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
@@ -37,6 +38,14 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     preserve.check("cluster")
     for name, layer in taken.items():
         _prove(name, layer, stage)
+    promises.write(
+        [
+            _promise(name, kernel.numpy(), layer, stage)
+            for name, layer in taken.items()
+            for kernel in clusterable_weights(layer)
+        ],
+        output,
+    )
     selection.write(output)
     training.save(model, output)
 
@@ -55,6 +64,18 @@ def _why_not(layer: Layer, stage: Cluster) -> str | None:
         where = " in an output channel" if len(each) > len(kernels) else ""
         return f"it has {smallest} weights{where}, no more than the {stage.clusters} clusters"
     return None
+
+
+def _promise(name: str, weights: Weights, layer: Layer, stage: Cluster) -> Promise:
+    return Promise(
+        stage="cluster",
+        layer=name,
+        shape=weights.shape,
+        kept=FewValues(
+            clusters=stage.clusters,
+            per_channel=len(units(layer, weights, stage.per_channel)) > 1,
+        ),
+    )
 
 
 def _prove(name: str, layer: Layer, stage: Cluster) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modelbudget.budgetfile.stages import Convert
-from pytest_modelbudget.build import tflite
+from pytest_modelbudget.build import formats, tflite
 from pytest_modelbudget.build.formats import is_tflite
+from pytest_modelbudget.build.layers import KerasLayers
 from pytest_modelbudget.build.same_outputs import require_same_outputs
 from pytest_modelbudget.build.sparse_encoding import encode_sparse
 from pytest_modelbudget.jobs import BuildJob, Progress
@@ -28,7 +29,9 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
         _write_sparse(job, output, progress)
         return
     if is_tflite(job.model):
-        (output / tflite.MODEL).write_bytes(tflite.read(job.model.path))
+        path = job.model.path
+        formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
+        (output / tflite.MODEL).write_bytes(path.read_bytes())
         return
     # Not at the top: a ``.tflite`` is handled without TensorFlow.
     sources = import_module("pytest_modelbudget.build.sources")
@@ -53,6 +56,8 @@ def _write_sparse(job: BuildJob, output: Path, progress: Progress) -> None:
     progress("comparing with the dense model")
     require_same_outputs(dense, sparse, "sparse encoding")
     (output / tflite.MODEL).write_bytes(sparse)
+    if layers := KerasLayers.read(job.parent):
+        layers.write(output)
 
 
 def load_model(job: BuildJob) -> Any:

@@ -1,12 +1,14 @@
 """Magnitude pruning: the smallest weights become zero while the others are fine-tuned."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Prune
-from pytest_modelbudget.build import training
+from pytest_modelbudget.build import promises, training
 from pytest_modelbudget.build.preserve import Preserve
+from pytest_modelbudget.build.promises import Promise, Zeros
 from pytest_modelbudget.build.pruning import PruneByMagnitude, prunable_weights
 from pytest_modelbudget.build.schedules import make_schedule
 from pytest_modelbudget.build.selection import Layer, take, walk
@@ -48,6 +50,18 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     preserve.check("prune")
     for (name, kernel), sparsity in zip(kernels, wanted, strict=True):
         _prove(name, target.measure(kernel.numpy()), sparsity)
+    promises.write(
+        [
+            Promise(
+                stage="prune",
+                layer=name,
+                shape=tuple(kernel.shape),
+                kept=Zeros(target=replace(target, sparsity=sparsity)),
+            )
+            for (name, kernel), sparsity in zip(kernels, wanted, strict=True)
+        ],
+        output,
+    )
     selection.write(output)
     training.save(model, output)
 

@@ -7,39 +7,33 @@ from pathlib import Path
 from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize
 from pytest_modelbudget.build import tflite
 from pytest_modelbudget.build.formats import is_tflite
-from pytest_modelbudget.build.layers import KerasLayers, find_operators
+from pytest_modelbudget.build.layers import KerasLayers
 from pytest_modelbudget.build.stages.convert import load_model
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
 
-_TENSOR_TYPES = {
-    "dynamic": "INT8",
-    "float16": "FLOAT16",
-    "int8": "INT8",
-    "int16x8": "INT16",
-    "int4": "INT4",
-}
+Quantized = tuple[bytes, KerasLayers | None]
 
 
 def run(job: BuildJob, output: Path, progress: Progress) -> None:
     """Quantize the ``.tflite`` in ``job.parent``, or with ``backend: converter`` ``job.model``.
 
     Raises:
-        JobError: The parameters do not go together, the data does not fit the model, or
-            nothing in the model could be quantized.
+        JobError: The parameters do not go together, or the data does not fit the model.
     """
     stage = job.stage
     assert isinstance(stage, Quantize)
     _check_io(stage)
     if stage.backend == "litert":
-        quantized = _with_litert(job, stage, progress)
+        quantized, layers = _with_litert(job, stage, progress)
     else:
-        quantized = _with_converter(job, stage, progress)
-    _check_result(quantized, stage)
+        quantized, layers = _with_converter(job, stage, progress)
+    if layers is not None:
+        layers.write(output)
     (output / tflite.MODEL).write_bytes(quantized)
 
 
-def _with_litert(job: BuildJob, stage: Quantize, progress: Progress) -> bytes:
+def _with_litert(job: BuildJob, stage: Quantize, progress: Progress) -> Quantized:
     assert job.parent is not None, "the plan puts a conversion before it"
     os.environ["TQDM_DISABLE"] = "1"  # the quantizer's progress bars would fill the log
     # Not at the top: only this backend pays for the import.
@@ -47,11 +41,10 @@ def _with_litert(job: BuildJob, stage: Quantize, progress: Progress) -> bytes:
     progress(f"quantizing to {stage.scheme}")
     model = (job.parent / tflite.MODEL).read_bytes()
     layers = KerasLayers.read(job.parent)
-    quantized: bytes = quantizer.quantize(model, layers, stage, job.data)
-    return quantized
+    return quantizer.quantize(model, layers, stage, job.data), layers
 
 
-def _with_converter(job: BuildJob, stage: Quantize, progress: Progress) -> bytes:
+def _with_converter(job: BuildJob, stage: Quantize, progress: Progress) -> Quantized:
     hint = "use backend: litert"
     if is_tflite(job.model):
         raise JobError(f"backend: converter cannot read {job.model.path}", hint)
@@ -60,12 +53,13 @@ def _with_converter(job: BuildJob, stage: Quantize, progress: Progress) -> bytes
     if stage.scheme == "int4" or (stage.scheme == "int16x8" and stage.io != "float32"):
         raise JobError(f"backend: converter has no {stage.scheme} with io: {stage.io}", hint)
     # Not at the top: it imports TensorFlow, which the other backend does without.
+    sources = import_module("pytest_modelbudget.build.sources")
     converter = import_module("pytest_modelbudget.build.tf_converter")
     progress("loading the model")
     model = load_model(job)
     progress(f"quantizing to {stage.scheme}")
-    quantized: bytes = converter.quantize(model, stage, job.data)
-    return quantized
+    layers = sources.keras_layers(model) if sources.is_keras(model) else None
+    return converter.quantize(model, stage, job.data), layers
 
 
 def _check_io(stage: Quantize) -> None:
@@ -80,19 +74,3 @@ def _check_io(stage: Quantize) -> None:
             "LiteRT has no kernel from io: uint8 to the int16 activations of int16x8",
             "use io: int8 or float32",
         )
-
-
-def _check_result(model: bytes, stage: Quantize) -> None:
-    """Refuse a model that silently stayed float, or whose ends did."""
-    overrides = stage.layers.values() if isinstance(stage.layers, dict) else ()
-    schemes = {stage.scheme, *overrides} - {"float32"}
-    if not any(tflite.computes_in(model, _TENSOR_TYPES[scheme]) for scheme in schemes):
-        kinds = ", ".join(dict.fromkeys(operator.name for operator in find_operators(model, None)))
-        raise JobError(
-            f"nothing in the model became {stage.scheme}: its operators are {kinds}",
-            "use another scheme, or leave the model float with recipe: []",
-        )
-    signature = tflite.signature(model)
-    for name, port in (signature.inputs | signature.outputs).items():
-        if port.dtype == "float32" and stage.io != "float32":
-            raise JobError(f"{name} stayed float32, although io is {stage.io}", "use io: float32")

@@ -6,7 +6,9 @@ from typing import Any
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import UserStage
-from pytest_modelbudget.build import training
+from pytest_modelbudget.build import promises, training
+from pytest_modelbudget.build.promises import Kernel
+from pytest_modelbudget.build.selection import walk
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
 from pytest_modelbudget.worker.usercode import load_callable, user_code
@@ -18,7 +20,8 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     It is called with the tf_keras model and its own keyword arguments.
 
     Raises:
-        JobError: It cannot be loaded, raises, or returns no tf_keras model with the same inputs.
+        JobError: It cannot be loaded, raises, returns no tf_keras model with the same inputs,
+            or loses what earlier stages promised.
     """
     stage = job.stage
     assert isinstance(stage, UserStage)
@@ -29,8 +32,20 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     with user_code(stage.call):
         made = function(model, **stage.args)
     _check(stage.call, made, inputs)
+    _hold_promises(made, job)
     training.carry_compiled(model, made)
     training.save(made, output)
+
+
+def _hold_promises(made: Any, job: BuildJob) -> None:
+    """Check what earlier stages promised, as far as their layers are still there."""
+    layers = dict(walk(made))
+    for promise in promises.read(job.parent):
+        for weight in getattr(layers.get(promise.layer), "weights", ()):
+            if tuple(weight.shape) == promise.shape:
+                kernel = Kernel.of_keras(promise.layer, weight.numpy())
+                hint = f"keep it there, or put the stage before {promise.stage}"
+                promise.hold(kernel, "after this stage", hint)
 
 
 def _check(call: str, made: Any, inputs: dict[str, tuple[int | None, ...]]) -> None:
