@@ -1,5 +1,6 @@
 """A stage of the user's own: ``package.module:callable``."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import UserStage
 from pytest_modelbudget.build import training
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
 from pytest_modelbudget.worker.usercode import load_callable, user_code
@@ -31,6 +33,21 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     _check(stage.call, made, inputs)
     training.carry_compiled(model, made)
     training.save(made, output)
+
+
+def preflight(job: BuildJob, model: Any) -> Outlook:
+    """Import the callable, and see whether it takes its arguments."""
+    stage = job.stage
+    assert isinstance(stage, UserStage)
+    function = load_callable(stage.call)
+    try:
+        inspect.signature(function).bind(model, **stage.args)
+    except TypeError as error:
+        hint = "it is called with the model and the stage's parameters"
+        raise JobError(f"{stage.call} cannot be called: {error}", hint) from error
+    except ValueError:
+        pass  # it tells no signature, as some callables of C do not
+    return Outlook()
 
 
 def _check(call: str, made: Any, inputs: dict[str, tuple[int | None, ...]]) -> None:
