@@ -47,4 +47,4 @@ def summary(reasons: Mapping[str, str | None]) -> str:
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         parts.append(f"{reason} ({', '.join(names[:NAMED])}{more})")
     untold = sum(map(len, list(layers.values())[REASONS:]))
-    return "; ".join([*parts, f"{untold} more layers"] if untold else parts)
+    return "; ".join([*parts, f"and {untold} more"] if untold else parts)

@@ -22,5 +22,5 @@ def test_a_summary_is_short_however_many_layers_there_are() -> None:
     reasons = {f"conv_{i}": "frozen" for i in range(50)} | {f"dense_{i}": str(i) for i in range(50)}
     assert summary(reasons) == (
         "frozen (conv_0, conv_1, conv_2 and 47 more); 0 (dense_0); 1 (dense_1); 2 (dense_2); "
-        "47 more layers"
+        "and 47 more"
     )
