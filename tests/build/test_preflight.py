@@ -51,7 +51,11 @@ def look(model: Source, *stages: Stage, train: Source | None = None) -> Prefligh
 
 
 def test_it_sees_what_the_real_stages_choose_without_training(tmp_path: Path) -> None:
-    stages = (PruneChannels(epochs=1), Prune(sparsity=0.5, epochs=1), QuantizeAware())
+    stages: tuple[Stage, ...] = (
+        PruneChannels(epochs=1),
+        Prune(sparsity=0.5, epochs=1),
+        QuantizeAware(),
+    )
     seen = look(call("cnn"), *stages)
 
     chosen: list[Selection | None] = []
