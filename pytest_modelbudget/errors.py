@@ -35,9 +35,13 @@ class BudgetFileError(ModelBudgetError):
 
 
 class JobError(ModelBudgetError):
-    """What stops a job inside a worker, and what the user can do about it."""
+    """What stops a job inside a worker, and what the user can do about it.
 
-    def __init__(self, cause: str, hint: str = "") -> None:
+    ``stage`` is the index of the one it is about, where a job has several.
+    """
+
+    def __init__(self, cause: str, hint: str = "", stage: int = 0) -> None:
         self.cause = cause
         self.hint = hint
+        self.stage = stage
         super().__init__(f"{cause}; {hint}" if hint else cause)

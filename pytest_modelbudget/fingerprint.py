@@ -114,7 +114,7 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
         return None
     where = list(search_path)
     spec = None
-    for part in _with_parents(name):
+    for part in name.split("."):  # not the full name: PathFinder would want its parents imported
         spec = PathFinder.find_spec(part, where)
         if spec is None:
             return None

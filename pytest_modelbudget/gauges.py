@@ -25,7 +25,8 @@ class Artifact:
     """A ``.tflite`` in the store, and how it came to be.
 
     ``seconds`` is what its last stage took when it was built; ``cached`` says that this
-    was not in this session.
+    was not in this session. ``layers_left`` has a line for each stage that left layers as
+    they were.
     """
 
     path: Path
@@ -34,6 +35,7 @@ class Artifact:
     gzip_bytes: int
     seconds: float
     cached: bool
+    layers_left: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.types import Data, Metric, Source, Training
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.selection import Selection
 
 
 class Project(Frozen):
@@ -33,6 +34,26 @@ class BuildJob(Frozen):
     training: Training
     seed: int
     project: Project
+
+
+class PreflightJob(Frozen):
+    """A look at the steps that a chain trains, the first first; none has its ``parent`` yet."""
+
+    steps: Sequence[BuildJob]
+
+    @property
+    def project(self) -> Project:
+        """Where the user's modules are found."""
+        return self.steps[0].project
+
+
+class Preflight(Frozen):
+    """The layers that each step takes and leaves, or None if it does not choose.
+
+    It ends with the last step that could be looked at.
+    """
+
+    selections: Sequence[Selection | None]
 
 
 class EvaluateJob(Frozen):
@@ -103,16 +124,20 @@ class Task(Frozen):
     store: Path
     timeout_s: float
     made_after_s: float
-    job: BuildJob | EvaluateJob | InspectJob | LatencyJob
+    job: BuildJob | PreflightJob | EvaluateJob | InspectJob | LatencyJob
 
 
 class Built(Frozen):
-    """How an artifact came to be: its file and sizes, and the seconds that its last stage took."""
+    """How an artifact came to be: its file and sizes, and the seconds that its last stage took.
+
+    ``selections`` are the layers that its stages took and left, each with the stage's ``kind``.
+    """
 
     file: str
     size_bytes: int
     gzip_bytes: int
     seconds: float
+    selections: Sequence[tuple[str, Selection]] = ()
 
 
 class Failure(Frozen):
@@ -121,6 +146,7 @@ class Failure(Frozen):
     cause: str
     hint: str
     expected: bool
+    stage: int = 0
 
 
 class Event(Frozen):

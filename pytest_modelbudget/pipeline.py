@@ -24,12 +24,14 @@ from pytest_modelbudget.jobs import (
     InspectJob,
     LatencyJob,
     LatencySample,
+    PreflightJob,
     Project,
     Score,
     Structure,
     Task,
 )
 from pytest_modelbudget.plan import Plan, Step, make_plan, tool_versions
+from pytest_modelbudget.preflight import PreflightError, training_steps
 from pytest_modelbudget.processes import Activity, Foremen, Kind, WorkerError
 from pytest_modelbudget.store import Entry, Store, digest
 
@@ -170,13 +172,17 @@ class Pipeline:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._tasks[name]
 
-    def _artifact(self, step: Step, budget: Budget) -> Awaitable[Artifact]:
-        return self._once(f"build {step.key}", lambda: self._make_artifact(step, budget))
+    def _artifact(
+        self, step: Step, budget: Budget, *, looked_at: bool = False
+    ) -> Awaitable[Artifact]:
+        return self._once(f"build {step.key}", lambda: self._make_artifact(step, budget, looked_at))
 
-    async def _make_artifact(self, step: Step, budget: Budget) -> Artifact:
+    async def _make_artifact(self, step: Step, budget: Budget, looked_at: bool) -> Artifact:
         if entry := self._store.find(step.key, self._made_after_s):
             return _read_artifact(entry, cached=True)
-        parent = await self._artifact(step.parent, budget) if step.parent else None
+        if not looked_at:  # its children have done so for the whole chain
+            await self._preflight(step, budget)
+        parent = await self._artifact(step.parent, budget, looked_at=True) if step.parent else None
         job = step.job.model_copy(update={"parent": parent and parent.path.parent})
         kind: Kind = "tensorflow" if step.tensorflow else "quantizer"
         activity = Activity(f"{budget.variant or budget.span.path.stem} {step.job.stage.kind}")
@@ -186,6 +192,30 @@ class Pipeline:
             except (WorkerError, ModelBudgetError, OSError) as error:
                 raise BuildError(f"{step.span}: {step.where}: {error}") from error
         return _read_artifact(entry, cached=False)
+
+    async def _preflight(self, step: Step, budget: Budget) -> None:
+        """Look at all that is going to be trained for ``step``, before the first training."""
+        chain = training_steps(step)
+        if not chain or self._store.find(chain[-1].key, self._made_after_s):
+            return
+        try:
+            await self._once(f"preflight {chain[-1].key}", lambda: self._look(chain, budget))
+        except PreflightError as error:
+            refused = chain[error.stage]
+            raise BuildError(f"{refused.span}: {refused.where}: {error}") from error
+
+    async def _look(self, chain: tuple[Step, ...], budget: Budget) -> None:
+        key = digest(["preflight", chain[-1].key])
+        if self._store.find(key, self._made_after_s):
+            return
+        job = PreflightJob(steps=tuple(step.job for step in chain))
+        activity = Activity(f"{budget.variant or budget.span.path.stem} preflight")
+        async with self._build_slots:
+            try:
+                await self._stored("tensorflow", key, job, chain[-1].timeout_s, activity)
+            except (ModelBudgetError, OSError) as error:
+                stage = activity.failure.stage if activity.failure else 0
+                raise PreflightError(str(error), stage) from error
 
     def _score(self, plan: Plan, step: Step, budget: Budget) -> Awaitable[Score]:
         assert plan.evaluation is not None, "the reader refuses an accuracy limit without data.test"
@@ -268,7 +298,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | EvaluateJob | InspectJob,
+        job: BuildJob | PreflightJob | EvaluateJob | InspectJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -288,7 +318,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | EvaluateJob | InspectJob | LatencyJob,
+        job: BuildJob | PreflightJob | EvaluateJob | InspectJob | LatencyJob,
         timeout_s: float,
         activity: Activity,
     ) -> Path:
@@ -322,4 +352,9 @@ def _read_artifact(entry: Entry, *, cached: bool) -> Artifact:
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
         cached=cached,
+        layers_left="\n".join(
+            f"left by {stage}: {why}"
+            for stage, selection in built.selections
+            if (why := selection.why_left())
+        ),
     )

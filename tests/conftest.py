@@ -62,7 +62,8 @@ class Project:
     def refusing(self, *modules: str) -> dict[str, str]:
         """Return an environment in which no Python process can import ``modules``."""
         self.write("refuse/sitecustomize.py", REFUSE.format(modules=set(modules)))
-        return {"PYTHONPATH": str(self.root / "refuse")}
+        paths = [str(self.root / "refuse"), os.environ.get("PYTHONPATH", "")]
+        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
     def run(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
         done = subprocess.run(

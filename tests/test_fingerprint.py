@@ -97,3 +97,12 @@ def test_globs_see_a_change_in_any_file(tmp_path: Path) -> None:
     assert before == of_globs(["../models/**/*.h5"], budgets)
     weights.write_text("2")
     assert of_globs(["../models/*.h5"], budgets) != before
+
+
+def test_packages_without_an_init_file_count_too(tmp_path: Path) -> None:
+    file = tmp_path / "space" / "deeper" / "models.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("def build(): ...\n")
+    before = fingerprint(tmp_path, "space.deeper.models:build")
+    file.write_text("def build(): return 1\n")
+    assert fingerprint(tmp_path, "space.deeper.models:build") != before

@@ -43,7 +43,7 @@ _CONFLICTS: dict[tuple[str, str], tuple[str, str]] = {
     },
     **{
         ("quantize_aware", later): ("loses the quantization", "put it before quantize_aware")
-        for later in ("prune", "prune_channels", "distill", "cluster")
+        for later in ("prune", "prune_channels", "distill", "cluster", "call")
     },
     ("quantize", "convert"): ("comes too late: quantize follows it", "put it before quantize"),
     ("quantize_aware", "quantize"): (

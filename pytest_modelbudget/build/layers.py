@@ -17,7 +17,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
 
-_FILE = "layers.json"
+_FILE = "keras_layers.json"
 
 
 class KerasLayers(Frozen):

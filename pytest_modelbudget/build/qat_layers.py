@@ -7,7 +7,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.default_8bit i
     default_8bit_quantize_registry,
 )
 
-from pytest_modelbudget.build.sources import Model
+from pytest_modelbudget.build.sources import Model, class_name
 
 Layer = Any
 L = tf_keras.layers
@@ -27,7 +27,7 @@ def why_not(layer: Layer, model: Model) -> str | None:
     if isinstance(layer, L.BatchNormalization):
         return None if convolution_of(layer, model) else "batch normalization not behind a Conv2D"
     if not _REGISTRY.supports(layer):
-        return f"tfmot cannot quantize {type(layer).__name__}"
+        return f"tfmot cannot quantize {class_name(layer)}"
     if isinstance(layer, L.Activation):
         return _why_not_activation(layer, _ACTIVATIONS)
     if hasattr(layer, "activation"):

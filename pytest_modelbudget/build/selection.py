@@ -1,38 +1,17 @@
-"""Which layers of a model a stage takes, which it leaves, and why."""
+"""Chooses the layers of a model that a stage takes."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection
+from pytest_modelbudget.build.sources import class_name
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.selection import Selection, summary
 
-_FILE = "layers.json"
-NAMED = 3  # layers for each reason in a message
 Layer = Any  # tf_keras has no type annotations that a checker could use
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The layers by name, in the model's order; one in a nested model is ``outer/inner``.
-
-    Attributes:
-        taken: Those that the stage works on.
-        left: Those that it leaves as they are, with the reason.
-    """
-
-    taken: tuple[str, ...]
-    left: Mapping[str, str]
-
-    def write(self, output: Path) -> None:
-        """Keep it in the folder ``output``, for the reports."""
-        text = json.dumps({"taken": self.taken, "left": dict(self.left)}, indent=2)
-        (output / _FILE).write_text(text)
 
 
 def take(model: Any, layers: LayerSelection, supported: Callable[[Layer], str | None]) -> Selection:
@@ -62,10 +41,10 @@ def take(model: Any, layers: LayerSelection, supported: Callable[[Layer], str | 
     for pattern in layers.only:
         meant = {name: why for name, why in reasons.items() if _matches(pattern, name, found[name])}
         if not any(why is None for why in meant.values()):
-            cause = f"layers: {pattern!r} means no layer that can be taken: {_summary(meant)}"
+            cause = f"layers: {pattern!r} means no layer that can be taken: {summary(meant)}"
             raise JobError(cause, "leave it out of layers: only")
     if not selection.taken:
-        cause = f"there is no layer that can be taken: {_summary(reasons)}"
+        cause = f"there is no layer that can be taken: {summary(reasons)}"
         raise JobError(cause, "leave the stage out")
     return selection
 
@@ -79,16 +58,6 @@ def walk(model: Any) -> Iterator[tuple[str, Layer]]:
             yield from ((f"{layer.name}/{name}", inner) for name, inner in walk(layer))
         else:
             yield layer.name, layer
-
-
-def _summary(reasons: Mapping[str, str | None]) -> str:
-    """List the reasons, each with its first layers: a model may have hundreds."""
-    parts = []
-    for reason in dict.fromkeys(reasons.values()):
-        names = [name for name, why in reasons.items() if why == reason]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        parts.append(f"{reason} ({', '.join(names[:NAMED])}{more})")
-    return "; ".join(parts)
 
 
 def _unwanted(name: str, layer: Layer, layers: LayerSelection) -> str | None:
@@ -109,7 +78,7 @@ def _matches(pattern: str, name: str, layer: Layer) -> bool:
     A nested layer goes by its full name and by its own.
     """
     return (
-        pattern == type(layer).__name__
+        pattern == class_name(layer)
         or fnmatchcase(name, pattern)
         or fnmatchcase(layer.name, pattern)
     )

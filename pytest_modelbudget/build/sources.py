@@ -56,9 +56,14 @@ def keras_layers(model: Model) -> KerasLayers:
     classes = {}
     while nested:
         for layer in nested.pop().layers:
-            classes[layer.name] = type(layer).__name__
+            classes[layer.name] = class_name(layer)
             nested += [layer] if hasattr(layer, "layers") else []
     return KerasLayers(keras_3=_is_keras_3(model), classes=classes)
+
+
+def class_name(layer: Any) -> str:
+    """Return the class of a layer; of one that tf_keras only hosts, its class in Keras 3."""
+    return str(getattr(layer, "hosted_class", type(layer).__name__))
 
 
 def _is_keras_3(model: Model) -> bool:

@@ -16,12 +16,17 @@ from pytest_modelbudget.build.formats import is_tflite
 from pytest_modelbudget.build.keras3 import to_tf_keras
 from pytest_modelbudget.build.keras_files import load_keras
 from pytest_modelbudget.build.sources import Model, is_keras, load_model
-from pytest_modelbudget.build.training_set import Steps, open_training_set, plan_steps
+from pytest_modelbudget.build.training_set import (
+    Steps,
+    first_batch,
+    open_training_set,
+    plan_steps,
+)
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
-from pytest_modelbudget.worker.data import Arrays, named_inputs
+from pytest_modelbudget.worker.data import Arrays, Batch, named_inputs
 
-__all__ = ["Steps", "carry_compiled", "fit", "load", "plan_steps", "save"]
+__all__ = ["Steps", "carry_compiled", "check", "fit", "load", "plan_steps", "save"]
 
 MODEL = "model.keras"
 UNSTABLE = "lower training.learning_rate, or look for extreme values in data.train"
@@ -88,10 +93,7 @@ def fit(
     Raises:
         JobError: There is no loss, the data does not fit, or the loss is no longer finite.
     """
-    model.compile(**compile_arguments(_compiled(model), job.training, learning_rate))
-    if not model.trainable_weights:
-        hint = "set layer.trainable = True where it should train"
-        raise JobError(f"the model {model.name} cannot be trained: all its layers are frozen", hint)
+    _compile(model, job, learning_rate)
     steps = plan_steps(job, epochs)
     tf_keras.utils.set_random_seed(job.seed)
     failures: list[JobError] = []
@@ -113,6 +115,34 @@ def fit(
         raise failures[0]
 
 
+def check(model: Model, job: BuildJob) -> None:
+    """Refuse what ``fit`` would before its first step, by the first batch of the data alone.
+
+    Args:
+        model: As for ``fit``.
+        job: Likewise.
+
+    Raises:
+        JobError: There is no loss, nothing to train, or the batch is not whole or does not fit.
+    """
+    _compile(model, job, None)
+    _check_inputs(model, job, first_batch(job))
+
+
+def _compile(model: Model, job: BuildJob, learning_rate: float | None) -> None:
+    model.compile(**compile_arguments(_compiled(model), job.training, learning_rate))
+    if not model.trainable_weights:
+        hint = "set layer.trainable = True where it should train"
+        raise JobError(f"the model {model.name} cannot be trained: all its layers are frozen", hint)
+
+
+def _check_inputs(model: Model, job: BuildJob, batch: Batch) -> None:
+    try:
+        _inputs(model, batch.x)
+    except JobError as error:
+        raise JobError(f"{job.data.train}: {error.cause}", error.hint) from error
+
+
 def _feed(
     model: Model, job: BuildJob, steps: Steps, failures: list[JobError]
 ) -> Iterator[tuple[Any, Arrays | None]]:
@@ -122,10 +152,7 @@ def _feed(
     TensorFlow would make an error of its own of it.
     """
     training_set = open_training_set(job)
-    try:
-        _inputs(model, training_set.dataset.head(1).x)
-    except JobError as error:
-        raise JobError(f"{job.data.train}: {error.cause}", error.hint) from error
+    _check_inputs(model, job, training_set.dataset.head(1))
 
     def batches() -> Iterator[tuple[Any, Arrays | None]]:
         try:

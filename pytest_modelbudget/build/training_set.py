@@ -94,13 +94,39 @@ def plan_steps(job: BuildJob, epochs: int) -> Steps:
         JobError: The training set is unusable, or smaller than one batch.
     """
     samples = open_training_set(job).samples
-    batch_size = job.training.batch_size or BATCH_SIZE
-    if samples < batch_size:
+    batch_size = _batch_size(job, samples)
+    return Steps(samples, batch_size, samples // batch_size, epochs)
+
+
+def first_batch(job: BuildJob) -> Batch:
+    """Return the first batch of ``job.data.train``, and read no further.
+
+    Raises:
+        JobError: The training set is unusable so far, has no labels, or is smaller than one batch.
+    """
+    assert job.data.train is not None, "the reader refuses a stage that trains without data.train"
+    batch = _head(_SOURCE.dump_json(job.data.train), job.training.batch_size or BATCH_SIZE)
+    _batch_size(job, len(batch))
+    return batch
+
+
+def _batch_size(job: BuildJob, samples: int) -> int:
+    size = job.training.batch_size or BATCH_SIZE
+    if samples < size:
         raise JobError(
-            f"{job.data.train} has {samples} samples, less than one batch of {batch_size}",
+            f"{job.data.train} has {samples} samples, less than one batch of {size}",
             f"give more samples, or training.batch_size: {samples}",
         )
-    return Steps(samples, batch_size, samples // batch_size, epochs)
+    return size
+
+
+# Each stage of a preflight asks for it: the user's code runs only once for all.
+@lru_cache(maxsize=1)
+def _head(source_json: bytes, size: int) -> Batch:
+    source = _SOURCE.validate_json(source_json)
+    batch = open_data(source).head(size)
+    _require_labels(source, batch)
+    return batch
 
 
 # A stage asks for its steps before it trains: the user's code runs only once for both.
@@ -110,11 +136,15 @@ def _opened(source_json: bytes) -> TrainingSet:
     dataset = open_data(source)
     samples = size_bytes = 0
     for batch in dataset.batches(BATCH_SIZE):
-        if batch.y is None:
-            raise JobError(f"{source} gives no labels to train on", "return (x, y)")
+        _require_labels(source, batch)
         samples += len(batch)
         size_bytes += sum(array.nbytes for array in batch.named().values())
     return TrainingSet(dataset, samples, max(1, size_bytes // samples))
+
+
+def _require_labels(source: Source, batch: Batch) -> None:
+    if batch.y is None:
+        raise JobError(f"{source} gives no labels to train on", "return (x, y)")
 
 
 def _pick(samples: Batch, rows: NDArray[np.intp]) -> Batch:

@@ -31,6 +31,7 @@ class Row:
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
+        layers_left: A line for each stage that left layers as they were: which, and why.
     """
 
     budget: str
@@ -48,6 +49,7 @@ class Row:
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
+    layers_left: str = ""
 
     def of_artifact(self, artifact: Artifact) -> Self:
         """Return the row with the artifact it is about."""
@@ -56,6 +58,7 @@ class Row:
             artifact=str(artifact.path),
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
+            layers_left=artifact.layers_left,
         )
 
     def judged(self, verdict: Verdict) -> Self:

@@ -25,6 +25,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     yield Line(_align(HEAD, widths))
     for subject, variant in _by_variant(cells).items():
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
+        yield from (Line(f"  {line}") for line in _layers_left(variant).splitlines())
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
 
@@ -41,6 +42,10 @@ def _history(rows: list[Row]) -> str:
     """Say where the artifact of a variant came from, and what it took."""
     known = [f"({row.built}, {row.seconds:.2f} s)" for row in rows if row.seconds is not None]
     return known[0] if known else ""
+
+
+def _layers_left(rows: list[Row]) -> str:
+    return next((row.layers_left for row in rows if row.layers_left), "")
 
 
 def _align(cells: Iterable[str], widths: Iterable[int]) -> str:

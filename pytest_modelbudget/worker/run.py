@@ -19,9 +19,11 @@ from pytest_modelbudget.jobs import (
     Happening,
     InspectJob,
     LatencyJob,
+    PreflightJob,
     Progress,
     Task,
 )
+from pytest_modelbudget.selection import Selection
 from pytest_modelbudget.store import Store
 from pytest_modelbudget.worker import machine
 from pytest_modelbudget.worker.usercode import enter
@@ -45,7 +47,7 @@ def run(folder: Path, report: Report) -> Failure | None:
     try:
         _dispatch(task, folder, report)
     except JobError as error:
-        return Failure(cause=error.cause, hint=error.hint, expected=True)
+        return Failure(cause=error.cause, hint=error.hint, expected=True, stage=error.stage)
     except (Exception, SystemExit) as error:  # a worker's last frame: whatever it was is told
         traceback.print_exc()
         cause = traceback.format_exception_only(error)[-1].strip()
@@ -92,8 +94,22 @@ def _build(job: BuildJob, output: Path, progress: Progress) -> None:
     file = next(name for name in MODELS if (output / name).exists())
     model = (output / file).read_bytes()
     deflated = gzip.compress(model, compresslevel=9, mtime=0)
-    built = Built(file=file, size_bytes=len(model), gzip_bytes=len(deflated), seconds=seconds)
+    built = Built(
+        file=file,
+        size_bytes=len(model),
+        gzip_bytes=len(deflated),
+        seconds=seconds,
+        selections=_selections(job, output),
+    )
     _write(output / RESULT, built)
+
+
+def _selections(job: BuildJob, output: Path) -> tuple[tuple[str, Selection], ...]:
+    """Add what this stage chose to what those before did: they may leave the store earlier."""
+    parent = Built.model_validate_json((job.parent / RESULT).read_bytes()) if job.parent else None
+    before = parent.selections if parent else ()
+    own = Selection.read(output)
+    return (*before, (job.stage.kind, own)) if own else before
 
 
 def _inspect(job: InspectJob, output: Path) -> None:
@@ -101,9 +117,12 @@ def _inspect(job: InspectJob, output: Path) -> None:
     _write(output / RESULT, describe(job.inspected))
 
 
-def _make(job: BuildJob | EvaluateJob, output: Path, progress: Progress) -> None:
+def _make(job: BuildJob | PreflightJob | EvaluateJob, output: Path, progress: Progress) -> None:
     if isinstance(job, BuildJob):
         _build(job, output, progress)
+    elif isinstance(job, PreflightJob):
+        preflight = import_module("pytest_modelbudget.build.preflight").preflight
+        _write(output / RESULT, preflight(job, progress))
     else:
         _evaluate(job, output, progress)
 

@@ -59,3 +59,13 @@ def test_variants_stay_together_however_workers_mix_them() -> None:
     mixed = list(table([FLOAT32, INT8, replace(FLOAT32, name="max_gzip_bytes"), DROP]))
     sorted_ = list(table([FLOAT32, replace(FLOAT32, name="max_gzip_bytes"), INT8, DROP]))
     assert mixed == sorted_
+
+
+def test_what_stages_left_is_said_once_for_a_variant() -> None:
+    left = "left by prune: too small (a)\nleft by cluster: too small (a, b)"
+    rows = [NOT_BUILT, replace(INT8, layers_left=left), replace(DROP, layers_left=left)]
+    assert [line.text for line in table(rows)][3:6] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        "  left by prune: too small (a)",
+        "  left by cluster: too small (a, b)",
+    ]

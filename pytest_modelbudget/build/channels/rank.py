@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pytest_modelbudget.build.channels.rules import kernel_of
 from pytest_modelbudget.build.channels.ties import Ids
 from pytest_modelbudget.build.channels.trace import Layer, Trace
+from pytest_modelbudget.build.sources import class_name
+from pytest_modelbudget.selection import NO_WEIGHTS
 
 Criterion = Literal["l1", "l2", "batch_norm"]
 Keep = NDArray[np.bool_]
@@ -57,8 +59,10 @@ def why_whole(trace: Trace, layer: Layer, criterion: Criterion) -> str | None:
         layer: A layer, perhaps of a nested model.
         criterion: How channels are to be ranked.
     """
+    if not layer.weights:
+        return NO_WEIGHTS
     if kernel_of(layer) is None:
-        return f"{type(layer).__name__} has no filters or units that can be removed"
+        return f"{class_name(layer)} has no filters or units that can be removed"
     maker = trace.makers.get(layer.name)
     if maker is None or maker.layer is not layer:
         return "its filters or units cannot be followed through the model"

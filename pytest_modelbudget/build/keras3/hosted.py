@@ -28,6 +28,7 @@ class Hosted(tf_keras.layers.Layer):  # type: ignore[misc]
         super().__init__(autocast=False, **kwargs)
         self._operation, self._template, self._positions = operation, template, positions
         hosted = _deserialize(operation)
+        self.hosted_class = type(hosted).__name__
         self._is_layer = isinstance(hosted, keras.layers.Layer)
         # tf_keras would take a Keras 3 layer in an attribute for one of its own, but it has to
         # find the variables, to train and save them.

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from pytest_modelbudget.jobs import BuildJob, Progress
+
+if TYPE_CHECKING:
+    from pytest_modelbudget.build.outlook import Outlook
 
 
 class StageModule(Protocol):
@@ -23,6 +26,22 @@ class StageModule(Protocol):
 
         Raises:
             JobError: The model, the data or the stage's parameters do not allow it.
+        """
+
+
+class KerasStage(StageModule, Protocol):
+    """What the module of a stage that works on the Keras model offers besides."""
+
+    def preflight(self, job: BuildJob, model: Any) -> "Outlook":
+        """Look at what ``run`` is going to do, before any stage has trained.
+
+        Args:
+            job: Without its ``parent``, which is not there yet.
+            model: In its place a tf_keras model, as ``training.load`` gives it, with the layers
+                and shapes of the parent's, but not the values of its weights.
+
+        Raises:
+            JobError: It is already certain that ``run`` would raise it.
         """
 
 
@@ -43,3 +62,8 @@ STAGES: Mapping[str, str] = MappingProxyType(
 def stage_module(kind: str) -> StageModule:
     """Import the module of the stage ``kind``, a key of ``STAGES``."""
     return cast("StageModule", import_module(f"{__name__}.{STAGES[kind]}"))
+
+
+def keras_stage(kind: str) -> KerasStage:
+    """As ``stage_module``, for a stage that works on the Keras model."""
+    return cast("KerasStage", stage_module(kind))

@@ -5,11 +5,14 @@ from pathlib import Path
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune
 from pytest_modelbudget.build import promises, training
 from pytest_modelbudget.build.clustering import ClusterWeights, clusterable_weights, units
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.build.preserve import Preserve, Weights, unique_values
 from pytest_modelbudget.build.promises import FewValues, Promise
 from pytest_modelbudget.build.selection import Layer, take, walk
+from pytest_modelbudget.build.sources import Model, class_name
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
+from pytest_modelbudget.selection import NO_WEIGHTS, Selection
 
 
 def run(job: BuildJob, output: Path, progress: Progress) -> None:
@@ -24,7 +27,7 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     stage = job.stage
     assert isinstance(stage, Cluster)
     model = training.load(job)
-    selection = take(model, stage.layers, lambda layer: _why_not(layer, stage))
+    selection = _select(model, stage)
     training.plan_steps(job, stage.epochs)  # refuses a bad training set before the work begins
     pruned = any(isinstance(earlier, Prune) for earlier in job.before)
     layers = dict(walk(model))
@@ -50,14 +53,27 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     training.save(model, output)
 
 
+def preflight(job: BuildJob, model: Model) -> Outlook:
+    """Choose the layers."""
+    stage = job.stage
+    assert isinstance(stage, Cluster)
+    selection = _select(model, stage)
+    training.check(model, job)
+    return Outlook(model, selection)
+
+
+def _select(model: Model, stage: Cluster) -> Selection:
+    return take(model, stage.layers, lambda layer: _why_not(layer, stage))
+
+
 def _why_not(layer: Layer, stage: Cluster) -> str | None:
     if not layer.weights:
-        return "it has no weights"
+        return NO_WEIGHTS
     if not layer.trainable:
         return "it is frozen, and could not make up for what it loses"
     kernels = clusterable_weights(layer)
     if not kernels:
-        return f"tfmot clusters no {type(layer).__name__}"
+        return f"tfmot clusters no {class_name(layer)}"
     each = [unit for kernel in kernels for unit in units(layer, kernel.numpy(), stage.per_channel)]
     smallest = min(unit.size for unit in each)
     if smallest <= stage.clusters:

@@ -16,6 +16,7 @@ from pytest_modelbudget.budgetfile.sources import parse_model
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.build import training
 from pytest_modelbudget.build.distiller import Distiller
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.build.sources import Model
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
@@ -36,12 +37,28 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     progress("loading the teacher")
     teacher = training.load(job)
     progress("loading the student")
-    student = _in_place_of(teacher, _load(stage.student, job), stage.student)
-    distiller = Distiller(teacher, student, stage.temperature, stage.alpha)
-    training.carry_compiled(teacher, distiller)
+    student, distiller = _pair(teacher, job, stage)
     training.fit(distiller, job, stage.epochs, progress)
     training.carry_compiled(teacher, student)
     training.save(student, output)
+
+
+def preflight(job: BuildJob, model: Model) -> Outlook:
+    """Load the student, and put it beside its teacher."""
+    stage = job.stage
+    assert isinstance(stage, Distill)
+    student, distiller = _pair(model, job, stage)
+    training.check(distiller, job)
+    return Outlook(student)
+
+
+def _pair(teacher: Model, job: BuildJob, stage: Distill) -> tuple[Model, Distiller]:
+    """Return the student, and what trains it; both carry what the teacher was compiled with."""
+    student = _in_place_of(teacher, _load(stage.student, job), stage.student)
+    distiller = Distiller(teacher, student, stage.temperature, stage.alpha)
+    for each in (student, distiller):
+        training.carry_compiled(teacher, each)
+    return student, distiller
 
 
 def _load(name: str, job: BuildJob) -> Model:

@@ -7,14 +7,17 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.build import promises, training
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.build.preserve import Preserve
 from pytest_modelbudget.build.promises import Promise, Zeros
 from pytest_modelbudget.build.pruning import PruneByMagnitude, prunable_weights
 from pytest_modelbudget.build.schedules import make_schedule
 from pytest_modelbudget.build.selection import Layer, take, walk
+from pytest_modelbudget.build.sources import Model, class_name
 from pytest_modelbudget.build.sparsity import TOLERANCE, Target
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import BuildJob, Progress
+from pytest_modelbudget.selection import NO_WEIGHTS, Selection
 
 # Their kernels have the inputs of one output elsewhere than tfmot's patterns expect them.
 NO_PATTERN = (tf_keras.layers.Conv2DTranspose, tf_keras.layers.Embedding)
@@ -33,7 +36,7 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     assert isinstance(stage, Prune)
     target = Target.of(stage)
     model = training.load(job)
-    selection = take(model, stage.layers, lambda layer: _why_left(layer, target))
+    selection = _select(model, stage)
     schedule = make_schedule(stage, training.plan_steps(job, stage.epochs))
     layers = dict(walk(model))
     kernels = [
@@ -66,12 +69,28 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     training.save(model, output)
 
 
+def preflight(job: BuildJob, model: Model) -> Outlook:
+    """Choose the layers, and make a schedule that a training might not fit."""
+    stage = job.stage
+    assert isinstance(stage, Prune)
+    selection = _select(model, stage)
+    training.check(model, job)
+    if stage.frequency or ":" in stage.schedule:  # the others fit any number of steps
+        make_schedule(stage, training.plan_steps(job, stage.epochs))
+    return Outlook(model, selection)
+
+
+def _select(model: Model, stage: Prune) -> Selection:
+    target = Target.of(stage)
+    return take(model, stage.layers, lambda layer: _why_left(layer, target))
+
+
 def _why_left(layer: Layer, target: Target) -> str | None:
     if not layer.weights:
-        return "it has no weights"
+        return NO_WEIGHTS
     kernels = prunable_weights(layer)
     if not kernels:
-        return f"tfmot prunes no {type(layer).__name__}"
+        return f"tfmot prunes no {class_name(layer)}"
     if not layer.trainable:
         return "it is frozen, and could not make up for what it loses"
     if target.pattern and isinstance(layer, NO_PATTERN):

@@ -9,8 +9,10 @@ from pytest_modelbudget.build.channels.rank import Group, choose, find_groups, w
 from pytest_modelbudget.build.channels.rebuild import prove, rebuild
 from pytest_modelbudget.build.channels.trace import Layer, Model, Trace
 from pytest_modelbudget.build.channels.walk import follow
-from pytest_modelbudget.build.selection import Selection, take
+from pytest_modelbudget.build.outlook import Outlook
+from pytest_modelbudget.build.selection import take
 from pytest_modelbudget.jobs import BuildJob, Progress
+from pytest_modelbudget.selection import Selection
 
 
 def run(job: BuildJob, output: Path, progress: Progress) -> None:
@@ -22,16 +24,30 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     stage = job.stage
     assert isinstance(stage, PruneChannels)
     model = training.load(job)
+    progress("removing channels")
+    smaller, selection = _cut(model, stage)
+    training.fit(smaller, job, stage.epochs, progress)
+    selection.write(output)
+    training.save(smaller, output)
+
+
+def preflight(job: BuildJob, model: Model) -> Outlook:
+    """Choose the layers and remove the channels: how many go does not depend on training."""
+    stage = job.stage
+    assert isinstance(stage, PruneChannels)
+    smaller, selection = _cut(model, stage)
+    training.check(smaller, job)
+    return Outlook(smaller, selection)
+
+
+def _cut(model: Model, stage: PruneChannels) -> tuple[Model, Selection]:
     trace = follow(model)
     groups, selection = _select(model, trace, stage)
-    progress("removing channels")
     keep = choose(trace, groups, stage.fraction, stage.criterion)
     smaller = rebuild(model, trace, keep)
     prove(model, smaller, trace, keep)
     training.carry_compiled(model, smaller)
-    training.fit(smaller, job, stage.epochs, progress)
-    selection.write(output)
-    training.save(smaller, output)
+    return smaller, selection
 
 
 def _select(model: Model, trace: Trace, stage: PruneChannels) -> tuple[list[Group], Selection]:

@@ -8,12 +8,14 @@ from pytest_modelbudget.budgetfile.stages import QuantizeAware
 from pytest_modelbudget.build import qat, training
 from pytest_modelbudget.build.compiled import compile_arguments
 from pytest_modelbudget.build.graph import DEPTHWISE, flatten
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.build.preserve import Preserve
 from pytest_modelbudget.build.qat_layers import convolution_of, why_not
 from pytest_modelbudget.build.qat_ranges import averaged_ranges
-from pytest_modelbudget.build.selection import Layer, Selection, take, walk
+from pytest_modelbudget.build.selection import Layer, take, walk
 from pytest_modelbudget.build.sources import Model
 from pytest_modelbudget.jobs import BuildJob, Progress
+from pytest_modelbudget.selection import Selection
 
 _SLOWER = 10
 
@@ -48,6 +50,15 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     preserve.check("quantize_aware")
     selection.write(output)
     qat.save_quantized(quantized, output)
+
+
+def preflight(job: BuildJob, model: Model) -> Outlook:
+    """Choose the layers."""
+    stage = job.stage
+    assert isinstance(stage, QuantizeAware)
+    selection = _select(model, flatten(model), stage)
+    training.check(model, job)
+    return Outlook(selection=selection)
 
 
 def _origin(layer: Layer) -> str:

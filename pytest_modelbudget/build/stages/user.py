@@ -1,5 +1,6 @@
 """A stage of the user's own: ``package.module:callable``."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import UserStage
 from pytest_modelbudget.build import promises, training
+from pytest_modelbudget.build.outlook import Outlook
 from pytest_modelbudget.build.promises import Kernel
 from pytest_modelbudget.build.selection import walk
 from pytest_modelbudget.errors import JobError
@@ -35,6 +37,21 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     _hold_promises(made, job)
     training.carry_compiled(model, made)
     training.save(made, output)
+
+
+def preflight(job: BuildJob, model: Any) -> Outlook:
+    """Import the callable, and see whether it takes its arguments."""
+    stage = job.stage
+    assert isinstance(stage, UserStage)
+    function = load_callable(stage.call)
+    try:
+        inspect.signature(function).bind(model, **stage.args)
+    except TypeError as error:
+        hint = "it is called with the model and the stage's parameters"
+        raise JobError(f"{stage.call} cannot be called: {error}", hint) from error
+    except ValueError:
+        pass  # it tells no signature, as some callables of C do not
+    return Outlook()
 
 
 def _hold_promises(made: Any, job: BuildJob) -> None:

@@ -1,0 +1,26 @@
+from pathlib import Path
+
+from pytest_modelbudget.selection import NO_WEIGHTS, Selection, summary
+
+LEFT = Selection(
+    taken=("dense",), left={"norm": "tfmot prunes no BatchNormalization", "flat": NO_WEIGHTS}
+)
+
+
+def test_a_selection_is_kept_in_a_folder(tmp_path: Path) -> None:
+    assert Selection.read(tmp_path) is None
+    LEFT.write(tmp_path)
+    assert Selection.read(tmp_path) == LEFT
+
+
+def test_layers_without_weights_are_not_worth_a_word() -> None:
+    assert LEFT.why_left() == "tfmot prunes no BatchNormalization (norm)"
+    assert Selection(taken=("dense",), left={"flat": NO_WEIGHTS}).why_left() == ""
+
+
+def test_a_summary_is_short_however_many_layers_there_are() -> None:
+    reasons = {f"conv_{i}": "frozen" for i in range(50)} | {f"dense_{i}": str(i) for i in range(50)}
+    assert summary(reasons) == (
+        "frozen (conv_0, conv_1, conv_2 and 47 more); 0 (dense_0); 1 (dense_1); 2 (dense_2); "
+        "and 47 more"
+    )
