@@ -66,6 +66,7 @@ REFUSED_BY_QAT = (
 
 
 @pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore:(The )?distutils:DeprecationWarning")  # tfmot imports it
 def test_layers_that_tfmot_raises_at_are_left_and_named(tmp_path: Path) -> None:
     model = CallSource(call="tests.build.test_traps:unsupported")
     stages: tuple[Stage, ...] = (Prune(epochs=1), Cluster(clusters=8), QuantizeAware())
