@@ -6,7 +6,6 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.store import digest, file_digest
 
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
+INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,14 @@ def _with_parents(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-@cache
-def _installed() -> tuple[Path, ...]:
-    """Where code lies that is told by its version, not by its bytes."""
+def _is_installed(path: Path) -> bool:
+    """Tell whether code is known by its version, not by its bytes.
+
+    It may lie in a ``site-packages`` of another environment: the system's, or the user's.
+    """
     paths = sysconfig.get_paths()
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    return tuple({Path(paths[name]).resolve() for name in names})
+    standard = {Path(paths[name]).resolve() for name in ("stdlib", "platstdlib")}
+    return not INSTALLED.isdisjoint(path.parts) or any(map(path.is_relative_to, standard))
 
 
 def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
@@ -114,7 +116,7 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
         return None
     where = list(search_path)
     spec = None
-    for part in name.split("."):  # not the full name: PathFinder would want its parents imported
+    for part in name.split("."):  # by its full name, a namespace package needs its parents imported
         spec = PathFinder.find_spec(part, where)
         if spec is None:
             return None
@@ -122,9 +124,7 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
     if spec is None or not spec.has_location or spec.origin is None:
         return None
     path = Path(spec.origin).resolve()
-    if path.suffix != ".py" or any(path.is_relative_to(place) for place in _installed()):
-        return None
-    return path
+    return None if path.suffix != ".py" or _is_installed(path) else path
 
 
 def _imports(path: Path, name: str) -> Iterator[str]:

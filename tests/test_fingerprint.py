@@ -63,6 +63,28 @@ def test_code_that_does_not_parse_or_exist_still_has_a_fingerprint(package: Path
     assert fingerprint(package, "shop.broken:f") != fingerprint(package, "shop.missing:f")
 
 
+def test_folders_without_an_init_are_packages(tmp_path: Path) -> None:
+    module = tmp_path / "src" / "nets" / "model.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("def build(): ...\n")
+    before = fingerprint(tmp_path, "src.nets.model:build")
+    module.write_text("def build(): return 1\n")
+    assert fingerprint(tmp_path, "src.nets.model:build") != before
+
+
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_what_is_installed_in_another_environment_is_no_project_code(
+    package: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    before = fingerprint(package)
+    system = tmp_path_factory.mktemp("system") / name
+    system.mkdir()
+    package.joinpath("shop").rename(system / "shop")
+    installed = fingerprint(system)
+    (system / "shop" / "models.py").write_text("changed")
+    assert fingerprint(system) == installed != before
+
+
 def test_a_checkout_may_lie_anywhere(
     package: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

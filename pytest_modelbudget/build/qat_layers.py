@@ -25,9 +25,12 @@ def why_not(layer: Layer, model: Model) -> str | None:
         model: A functional tf_keras model without nested ones.
     """
     if isinstance(layer, L.BatchNormalization):
-        return None if convolution_of(layer, model) else "batch normalization not behind a Conv2D"
-    if not _REGISTRY.supports(layer):
+        if not convolution_of(layer, model):
+            return "batch normalization not behind a Conv2D"
+    elif not _REGISTRY.supports(layer):
         return f"tfmot cannot quantize {class_name(layer)}"
+    if _feeds_lstm(layer):
+        return "the converter fails on an LSTM that gets integers from it"
     if isinstance(layer, L.Activation):
         return _why_not_activation(layer, _ACTIVATIONS)
     if hasattr(layer, "activation"):
@@ -52,6 +55,20 @@ def convolution_of(layer: Layer, model: Model) -> Layer | None:
     alone = len(before._inbound_nodes) == len(before._outbound_nodes) == 1
     is_output = any(tensor is before.output for tensor in model.outputs) if alone else True
     return before if alone and not is_output and _activation(before) == "linear" else None
+
+
+def _feeds_lstm(layer: Layer) -> bool:
+    """Tell whether an LSTM gets the output of a layer, unless layers with kernels are between.
+
+    Between integers it would become integer itself, and for that its state may not be shared:
+    https://github.com/tensorflow/tensorflow/issues/40344
+    """
+    followers = [node.outbound_layer for node in layer._outbound_nodes]
+    return any(
+        isinstance(getattr(each, "layer", each), L.LSTM)  # or one within a Bidirectional
+        or ((not each.weights or isinstance(each, L.BatchNormalization)) and _feeds_lstm(each))
+        for each in followers
+    )
 
 
 def _why_not_activation(layer: Layer, supported: set[str]) -> str | None:

@@ -16,6 +16,10 @@ from pytest_modelbudget.build.layers import KerasLayers
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.worker.usercode import call_user, load_callable, user_code
 
+# tfmot's import makes ``tf.keras`` Keras 2 for the rest of the process unless it was looked at
+# before: a user's model would be of Keras 3 in one stage, and of Keras 2 in the next.
+dir(tf.keras)
+
 # ``keras.Model``, ``tf_keras.Model``, or what ``tf.saved_model.load`` returns: TensorFlow
 # and Keras have no type annotations that a checker could use.
 Model = Any

@@ -1,0 +1,87 @@
+"""Models that are trained once, and budget files on which pytest is run once."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.conftest import Project, Result, outcomes
+from tests.recipes import models
+
+ROOT = Path(__file__).parents[2]
+EPOCHS = 16
+
+
+@dataclass(frozen=True)
+class Gated:
+    """What came of pytest on ``recipes.budget.yaml``."""
+
+    root: Path
+    result: Result
+
+    def model(self, variant: str) -> Path:
+        """Return the ``.tflite`` that was shipped because each limit of its variant held."""
+        path = self.root / "dist" / f"recipes.{variant}.tflite"
+        assert path.exists(), self.result.output
+        return path
+
+    def outcomes(self) -> dict[str, str]:
+        return outcomes(self.result.output)
+
+    def measured(self, variant: str, limit: str) -> float:
+        """Return what the plugin says it measured, from the JUnit file."""
+        for case in ElementTree.parse(self.root / "junit.xml").iter("testcase"):
+            if str(case.get("classname")).endswith(f".{variant}") and case.get("name") == limit:
+                values = {each.get("name"): each.get("value") for each in case.iter("property")}
+                return float(str(values["measured"]))
+        raise AssertionError(f"{variant}::{limit} is not in junit.xml")
+
+
+Gate = Callable[[str], Gated]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Return a function that trains a model of ``models``, once, and gives its file."""
+    folder = tmp_path_factory.mktemp("trained")
+
+    def train(name: str, generation: str = "keras") -> Path:
+        path = folder / f"{name}_{generation}.keras"
+        if not path.exists():
+            _train(name, generation, path)
+        return path
+
+    return train
+
+
+def _train(name: str, generation: str, path: Path) -> None:
+    keras: Any = import_module(generation)
+    keras.utils.set_random_seed(0)
+    model = getattr(models, name)(keras)
+    model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
+    samples = models.train_halves() if name == "two_inputs" else models.train()
+    model.fit(*samples, epochs=EPOCHS, verbose=0)
+    with warnings.catch_warnings():
+        # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        model.save(path)
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
+    """Return a function that runs pytest on a budget file, in a new project."""
+    root = tmp_path_factory.mktemp("project")
+
+    def run(budget: str) -> Gated:
+        project = Project(root)
+        project.write("pytest.ini", f"[pytest]\npythonpath = {ROOT}\n")
+        project.write("recipes.budget.yaml", budget)
+        options = ("--budget-artifacts=dist", "--budget-jobs=2", "--junitxml=junit.xml")
+        return Gated(root, project.pytest("-v", "-W", "error", *options))
+
+    return run

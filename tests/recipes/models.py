@@ -1,0 +1,124 @@
+"""Classifiers of the example project's digits, in the architectures that recipes must survive."""
+
+from typing import Any
+
+Samples = tuple[Any, Any]
+
+
+def train() -> Samples:
+    """Return 997 images, float32 ``(n, 8, 8, 1)`` from 0 to 1, and their digits."""
+    from example_project import data
+
+    return data.train()
+
+
+def test() -> Samples:
+    """Return 800 images and digits that no model was trained on."""
+    from example_project import data
+
+    return data.test()
+
+
+def train_halves() -> Samples:
+    return _halves(train())
+
+
+def test_halves() -> Samples:
+    return _halves(test())
+
+
+def _halves(samples: Samples) -> Samples:
+    x, y = samples
+    return {"upper": x[:, :4], "lower": x[:, 4:]}, y
+
+
+def cnn(keras: Any) -> Any:
+    """Return convolutions with and without a batch normalization, two dense layers, dropout."""
+    layers = keras.layers
+    x = image = layers.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="first")(x)
+    x = layers.MaxPooling2D(name="pool")(x)
+    x = layers.Conv2D(24, 3, padding="same", use_bias=False, name="second")(x)
+    x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = layers.Flatten(name="flat")(layers.MaxPooling2D(name="smaller")(x))
+    x = layers.Dense(32, activation="relu", name="dense")(layers.Dropout(0.2, name="drop")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
+def standalone_norm(keras: Any) -> Any:
+    """Return a model whose batch normalizations follow a pooling and a dense layer."""
+    layers = keras.layers
+    x = image = layers.Input((8, 8, 1), name="image")
+    x = layers.Rescaling(2.0, -1.0, name="rescale")(x)
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")(x)
+    x = layers.BatchNormalization(momentum=0.9, name="pooled")(layers.MaxPooling2D(name="pool")(x))
+    x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
+    x = layers.BatchNormalization(momentum=0.9, name="units")(x)
+    return keras.Model(image, _digits(layers, x))
+
+
+def lstm(keras: Any) -> Any:
+    """Return a model that reads an image row by row."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.LSTM(24, name="lstm")(layers.Reshape((8, 8), name="rows")(image))
+    x = layers.Dense(32, activation="relu", name="dense")(x)
+    return keras.Model(image, _digits(layers, x))
+
+
+def residual(keras: Any) -> Any:
+    """Return two blocks around a sum, with normalized and with 1x1 convolutions."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="stem")(image)
+    for block in ("a", "b"):
+        y = layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"{block}_conv")(x)
+        y = layers.BatchNormalization(momentum=0.9, name=f"{block}_norm")(y)
+        y = layers.ReLU(name=f"{block}_relu")(y)
+        y = layers.Conv2D(16, 1, name=f"{block}_point")(y)
+        x = layers.ReLU(name=f"{block}_out")(layers.Add(name=f"{block}_sum")([x, y]))
+    x = layers.Flatten(name="flat")(x)
+    return keras.Model(image, _digits(layers, x))
+
+
+def two_inputs(keras: Any) -> Any:
+    """Return a model of the upper and the lower half of an image."""
+    layers = keras.layers
+    halves = [layers.Input((4, 8, 1), name=name) for name in ("upper", "lower")]
+    sides = [
+        layers.Conv2D(12, 3, padding="same", activation="relu", name=f"{half.name}_conv")(half)
+        for half in halves
+    ]
+    x = layers.Concatenate(name="both")([layers.MaxPooling2D()(side) for side in sides])
+    x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
+    return keras.Model(halves, _digits(layers, x))
+
+
+def nested(keras: Any) -> Any:
+    """Return a model in which a functional and a Sequential one are layers."""
+    layers = keras.layers
+    inner = layers.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="conv")(inner)
+    x = layers.ReLU(name="relu")(layers.BatchNormalization(momentum=0.9, name="norm")(x))
+    features = keras.Model(inner, layers.MaxPooling2D(name="pool")(x), name="features")
+    head = keras.Sequential(
+        [layers.Input((4, 4, 16)), layers.Flatten(), layers.Dense(32, "relu", name="dense")],
+        name="head",
+    )
+    image = layers.Input((8, 8, 1), name="image")
+    return keras.Model(image, _digits(layers, head(features(image))))
+
+
+def attention(keras: Any) -> Any:
+    """Return a model that lets the rows of an image attend to each other."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.Dense(16, name="embed")(layers.Reshape((8, 8), name="rows")(image))
+    x = layers.MultiHeadAttention(2, 8, name="attend")(x, x)
+    x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
+def _digits(layers: Any, x: Any) -> Any:
+    return layers.Dense(10, activation="softmax", name="digit")(x)

@@ -1,0 +1,41 @@
+"""What a project has of its own: a schedule, a stage, and a student."""
+
+from typing import Any
+
+
+def late(*, steps: Any, sparsity: float, **_: Any) -> Any:
+    """Return a schedule that prunes everything halfway."""
+    import tensorflow_model_optimization as tfmot
+
+    half = steps.total // 2
+    return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=half, frequency=1)
+
+
+def blind(model: Any, *, layer: str, share: float) -> Any:
+    """Set the first ``share`` of the input weights of a layer's every unit to 0.25."""
+    kernel = model.get_layer(layer).kernel
+    values = kernel.numpy()
+    values[: int(len(values) * share)] = 0.25
+    kernel.assign(values)
+    return model
+
+
+def load(*, path: str) -> Any:
+    """Load a file of Keras 3 through the name that most code has for Keras."""
+    import tensorflow as tf
+
+    return tf.keras.models.load_model(path)
+
+
+def student() -> Any:
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            layers.Input((8, 8, 1), name="image"),
+            layers.Conv2D(8, 3, strides=2, padding="same", activation="relu", name="small"),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax", name="digit"),
+        ]
+    )

@@ -1,0 +1,77 @@
+"""Architectures that tfmot refuses or breaks, through the longest preset and through pytest.
+
+``prune_cluster_qat`` ends in a ``.tflite`` that is sparse, clustered and integer wherever its
+stages could take the layer, and float where they could not.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.conftest import Gate, Gated
+from tests.recipes.reading import read
+
+pytestmark = pytest.mark.tensorflow
+
+BUDGET = """
+version: 1
+model: none.keras
+data: {train: tests.recipes.models:train, test: tests.recipes.models:test}
+training: {batch_size: 8}
+recipe: prune_cluster_qat
+budget: {max_accuracy_drop: 15 pp}
+variants:
+"""
+HALVES = "{train: tests.recipes.models:train_halves, test: tests.recipes.models:test_halves}"
+# tf_keras where models of Keras 3 take another way: they are moved, these are not.
+MODELS = {
+    "standalone_norm": ["keras"],
+    "lstm": ["tf_keras"],
+    "residual": ["keras"],
+    "two_inputs": ["keras"],
+    "nested": ["keras", "tf_keras"],
+    "attention": ["keras"],
+}
+VARIANTS = [f"{name}_{each}" for name, generations in MODELS.items() for each in generations]
+
+
+@pytest.fixture(scope="module")
+def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
+    lines = []
+    for name, generations in MODELS.items():
+        data = f", data: {HALVES}" if name == "two_inputs" else ""
+        lines += [
+            f"  {name}_{each}: {{model: {trained(name, each)}{data}}}" for each in generations
+        ]
+    return gate(BUDGET + "\n".join(lines))
+
+
+def test_every_architecture_is_built_and_its_accuracy_holds(gated: Gated) -> None:
+    items = [f"recipes.budget.yaml::{variant}::max_accuracy_drop" for variant in VARIANTS]
+    assert gated.outcomes() == dict.fromkeys(items, "PASSED"), gated.result.output
+
+
+# How each kernel of a convolution or dense layer is stored, in the order of the graph.
+STORED = {
+    "standalone_norm": ["int8"] * 3,
+    "lstm": ["int8"] * 2,
+    "residual": ["int8"] * 6,
+    "two_inputs": ["int8"] * 4,
+    "nested": ["int8"] * 3,
+    "attention": ["float32"] * 5 + ["int8"] * 2,
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_what_the_stages_took_is_sparse_clustered_and_integer(variant: str, gated: Gated) -> None:
+    kernels = read(gated.model(variant)).kernels
+    name = variant.removesuffix("_keras").removesuffix("_tf")
+    assert [kernel.dtype for kernel in kernels] == STORED[name]
+    for kernel in kernels:
+        assert kernel.sparsity == pytest.approx(0.8, abs=0.01)
+        assert kernel.unique_in_a_channel <= 16
+
+
+def test_recurrent_layers_stay_what_they_are(gated: Gated) -> None:
+    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in read(gated.model("lstm_tf_keras")).operators
