@@ -77,21 +77,15 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     return bytes(result.quantized_model)
 
 
-def stayed_float(operators: Iterable[LayerOperator], stage: Quantize) -> list[LayerOperator]:
-    """Return those of float operators that ``stage`` should have made integer.
-
-    Args:
-        operators: Operators with float inputs or outputs in what ``quantize`` made.
-        stage: What it was told; only ``int8`` and ``int16x8`` make operators integer.
-    """
-    listed = list(operators)
-    choices = _choices(stage, listed) if listed else {}
-    chosen = {operator: choices.get(operator, stage.scheme) for operator in listed}
-    return [
+def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[LayerOperator]:
+    """Return those of all operators of a quantized model that ``stage`` makes integer."""
+    choices = _choices(stage, operators)
+    return {
         operator
-        for operator, choice in chosen.items()
-        if choice in ("int8", "int16x8") and _supports(operator.name, choice)
-    ]
+        for operator in operators
+        if (choice := choices.get(operator, stage.scheme)) in ("int8", "int16x8")
+        and _supports(operator.name, choice)
+    }
 
 
 def _ranges(model: bytes, recipe: RecipeManager, data: Data) -> dict[str, Any]:
