@@ -72,7 +72,8 @@ def run(
 
 
 def invoke(interpreter: Any, sample: Values, wanted: list[int]) -> Values:
-    """Run once, and return the tensors ``wanted``."""
+    """Run once, from no state, and return the tensors ``wanted``."""
+    interpreter.reset_all_variables()
     for index, value in sample.items():
         interpreter.set_tensor(index, value)
     interpreter.invoke()

@@ -136,6 +136,9 @@ class Interpreter:
         return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
     def _run_batch(self, stored: Mapping[str, Array]) -> dict[str, Array]:
+        # An LSTM of LiteRT goes on from the state that the samples before have left.
+        # https://github.com/tensorflow/tensorflow/issues/47813
+        self._litert.reset_all_variables()
         self.fill(stored)
         started = time.perf_counter()
         self.invoke()

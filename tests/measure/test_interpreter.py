@@ -64,6 +64,13 @@ def test_a_model_that_holds_one_sample_inside_is_run_one_by_one(models: Path) ->
     )
 
 
+def test_a_sample_knows_nothing_of_those_before_it(models: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(5, 3, 2))
+    interpreter = loaded(models, "recurrent")
+    forth, back = interpreter.run({"x": x})["y"], interpreter.run({"x": x[::-1]})["y"]
+    np.testing.assert_array_equal(forth, back[::-1])
+
+
 def test_an_open_length_is_that_of_the_data(models: Path) -> None:
     assert loaded(models, "any_length").run({"x": X})["sum"].tolist() == X.sum(1).tolist()
 

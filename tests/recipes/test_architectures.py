@@ -27,7 +27,7 @@ HALVES = "{train: tests.recipes.models:train_halves, test: tests.recipes.models:
 # tf_keras where models of Keras 3 take another way: they are moved, these are not.
 MODELS = {
     "standalone_norm": ["keras"],
-    "lstm": ["tf_keras"],
+    "lstm": ["keras", "tf_keras"],
     "residual": ["keras"],
     "two_inputs": ["keras"],
     "nested": ["keras", "tf_keras"],
@@ -74,4 +74,5 @@ def test_what_the_stages_took_is_sparse_clustered_and_integer(variant: str, gate
 
 
 def test_recurrent_layers_stay_what_they_are(gated: Gated) -> None:
-    assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in read(gated.model("lstm_tf_keras")).operators
+    for name in ("lstm_keras", "lstm_tf_keras"):
+        assert "UNIDIRECTIONAL_SEQUENCE_LSTM" in read(gated.model(name)).operators

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tf_keras
 
 HERE = Path(__file__).parent
 FLOAT = tf.float32
@@ -40,6 +41,14 @@ def quantized() -> Any:
     return converter
 
 
+def recurrent() -> Any:
+    tf_keras.utils.set_random_seed(0)
+    model = tf_keras.Sequential([tf_keras.Input((3, 2)), tf_keras.layers.LSTM(4)])
+    converter = convert(lambda x: {"y": model(x)}, spec("x", 1, 3, 2))
+    converter._trackable_obj.held = model.variables
+    return converter
+
+
 TABLE = tf.constant([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 MODELS = {
     "double": convert(lambda x: {"y": 2.0 * x}, spec("x", None, 3)),
@@ -58,6 +67,7 @@ MODELS = {
     "scalar": convert(lambda x: {"y": 2.0 * x}, spec("x")),
     "first_only": convert(lambda x: {"y": tf.reduce_sum(x, 0)}, spec("x", None, 3)),
     "quantized": quantized(),
+    "recurrent": recurrent(),
 }
 
 if __name__ == "__main__":
