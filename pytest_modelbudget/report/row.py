@@ -24,6 +24,7 @@ class Row:
         measured: In ``unit``, as are ``limit`` and ``margin``; None if it was not measured.
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it was not.
+        note: What whoever reads the summary must know, if anything.
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
@@ -40,6 +41,7 @@ class Row:
     margin: float | None = None
     baseline: str = ""
     how: str = ""
+    note: str = ""
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
@@ -64,6 +66,7 @@ class Row:
             margin=verdict.margin,
             baseline=verdict.baseline,
             how=verdict.how,
+            note=verdict.note,
         )
 
     def unmeasured(self, why: str) -> Self:
@@ -101,6 +104,8 @@ class Row:
         ]
         if self.baseline:
             lines.append(_line("baseline", self.baseline))
+        if self.note:
+            lines.append(_line("note", self.note))
         lines.append(_line("artifact", f"{self.artifact} ({self.built})"))
         lines.append(_line("what helps", advice(self.name)))
         return "\n".join(lines)

@@ -58,6 +58,7 @@ MODELS = {
     "scalar": convert(lambda x: {"y": 2.0 * x}, spec("x")),
     "first_only": convert(lambda x: {"y": tf.reduce_sum(x, 0)}, spec("x", None, 3)),
     "quantized": quantized(),
+    "text": convert(lambda x: {"y": tf.reshape(x, [-1, 1])}, spec("x", None, 1, dtype=tf.string)),
 }
 
 if __name__ == "__main__":
