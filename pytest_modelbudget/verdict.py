@@ -68,7 +68,7 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
 
 def _too_coarse(unit: Unit, bound: float, resolvable: float) -> str:
     """Say that the test data cannot tell a change as small as the limit from none."""
-    if bound >= resolvable:
+    if not resolvable or bound >= resolvable:
         return ""
     smallest, allowed = format_pair(resolvable, bound, unit)
     return f"the test set is too small: it resolves a drop of {smallest}, the limit is {allowed}"

@@ -74,3 +74,30 @@ def test_what_is_no_number_is_never_within(name: str, value: float) -> None:
 def test_integer_only_allows_no_float_operator_at_all(found: int, outcome: str) -> None:
     verdict = judged("integer_only", True, found)
     assert (verdict.outcome, verdict.bound, verdict.margin) == (outcome, 0, -found)
+
+
+@pytest.mark.parametrize(
+    ("limit", "bound", "note"),
+    [
+        ("max_accuracy_drop", 0.002, ""),
+        (
+            "max_accuracy_drop",
+            0.001,
+            "the test set is too small: it resolves a drop of 0.002000, the limit is 0.001000",
+        ),
+        (
+            "max_relative_accuracy_drop",
+            0.001,
+            "the test set is too small: it resolves a drop of 0.2000%, the limit is 0.1000%",
+        ),
+    ],
+)
+def test_a_limit_that_the_test_set_cannot_resolve_is_noted(
+    limit: str, bound: float, note: str
+) -> None:
+    measured = Measurement(0.0, "somehow", resolvable=0.002)
+    assert judge(Limit(limit, bound, PLACE), measured).note == note
+
+
+def test_a_limit_without_a_resolution_has_no_note() -> None:
+    assert judged("min_accuracy", -0.5, 0.0).note == ""

@@ -123,7 +123,8 @@ def _compare_by_bootstrap(
     worse = -1.0 if job.metric.higher_is_better else 1.0
 
     def statistics(values: list[float]) -> Floats:
-        return np.array([values[0], *(worse * (values[0] - other) for other in values[1:])])
+        drops = (worse * (values[0] - other) + 0.0 for other in values[1:])  # and never -0.0
+        return np.array([values[0], *drops])
 
     def drawn(rows: Rows) -> Floats:
         return statistics([_of_rows(value, side.outcomes, rows) for side in sides])

@@ -59,3 +59,11 @@ def test_variants_stay_together_however_workers_mix_them() -> None:
     mixed = list(table([FLOAT32, INT8, replace(FLOAT32, name="max_gzip_bytes"), DROP]))
     sorted_ = list(table([FLOAT32, replace(FLOAT32, name="max_gzip_bytes"), INT8, DROP]))
     assert mixed == sorted_
+
+
+def test_a_note_is_a_line_of_its_own() -> None:
+    lines = [line.text for line in table([replace(DROP, note="the test set is too small")])]
+    assert lines[2:] == [
+        "  max_accuracy_drop  0.007500  0.005000  -0.002500  EXCEEDED",
+        "    the test set is too small",
+    ]
