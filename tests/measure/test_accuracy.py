@@ -108,7 +108,7 @@ def test_the_number_of_threads_changes_no_outcome(
         score(models / f"{model}.tflite", given((X, X)), "mae", folder, threads)
         kept.append(read_outcomes(folder)["score"])
     assert kept[0].shape == (3000,)
-    np.testing.assert_array_equal(*kept)
+    np.testing.assert_array_equal(kept[0], kept[1])
 
 
 def test_what_is_right_and_its_class_are_kept_in_order(
