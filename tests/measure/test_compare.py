@@ -63,17 +63,17 @@ def compared(tmp_path: Path) -> Compare:
 
 def test_right_and_wrong_are_paired_sample_by_sample(compared: Compare) -> None:
     found = compared(Metric(), BAD, GOOD)
-    right, before = BAD.argmax(1) == LABELS, GOOD.argmax(1) == LABELS
+    right, before = np.equal(BAD.argmax(1), LABELS), np.equal(GOOD.argmax(1), LABELS)
     lost, gained = np.flatnonzero(before & ~right), np.flatnonzero(right & ~before)
     assert found.flips
     assert (found.flips.lost, found.flips.gained) == (len(lost), len(gained))
     assert found.flips.lost_samples == tuple(lost)
     assert found.flips.gained_samples == tuple(gained)
     assert found.drop == tango(len(lost), len(gained), 500, 0.95)
-    assert found.score == wilson(int(right.sum()), 500, 0.95)
+    assert found.score == wilson(int(np.count_nonzero(right)), 500, 0.95)
     for each in found.classes:
-        rows = each.label == LABELS
-        assert each.samples == rows.sum()
+        rows = np.flatnonzero(np.equal(LABELS, each.label))
+        assert each.samples == len(rows)
         assert each.accuracy == pytest.approx(right[rows].mean())
         assert each.baseline == pytest.approx(before[rows].mean())
 
@@ -164,7 +164,7 @@ def test_more_confidence_is_a_wider_interval(
             (tmp_path / name).rename(tmp_path / f"{name}{confidence}")
     assert drops[1].low < drops[0].low < drops[0].high < drops[1].high
     # What the bootstrap makes of right and wrong agrees with the interval made for them.
-    right, before = BAD.argmax(1) == LABELS, GOOD.argmax(1) == LABELS
+    right, before = np.equal(BAD.argmax(1), LABELS), np.equal(GOOD.argmax(1), LABELS)
     expected = tango(int((before & ~right).sum()), int((right & ~before).sum()), 500, 0.99)
     assert drops[1].low == pytest.approx(expected.low, abs=0.01)
     assert drops[1].high == pytest.approx(expected.high, abs=0.01)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.measure import intervals
@@ -66,11 +66,20 @@ def test_tango_excludes_no_drop_just_where_mcnemars_score_test_rejects_it(
         assert (not found.low <= 0 <= found.high) == (statistic > 0)
 
 
-def test_tango_of_a_published_table() -> None:
-    # Fagerland et al. 2014, table 2: airway hyper-responsiveness of 21 children.
-    found = tango(7, 1, 21, 0.95)
-    assert found.low == pytest.approx(0.026, abs=5e-4)
-    assert found.high == pytest.approx(0.517, abs=5e-4)
+@pytest.mark.parametrize(("lost", "gained", "samples"), [(7, 1, 21), (3, 9, 400), (1, 1, 30)])
+def test_the_ends_of_tango_are_z_standard_errors_away(lost: int, gained: int, samples: int) -> None:
+    found = tango(lost, gained, samples, 0.95)
+    for drop in (found.low, found.high):
+
+        def unlikely(share: float, drop: float = drop) -> float:
+            """Return minus the log likelihood of ``share`` gained, given the drop."""
+            logs = gained * math.log(share) + lost * math.log(share + drop)
+            return -(logs + (samples - lost - gained) * math.log(1 - 2 * share - drop))
+
+        bounds = (max(0, -drop) + 1e-12, (1 - drop) / 2 - 1e-12)
+        share = optimize.fminbound(unlikely, *bounds, xtol=1e-12)
+        error = math.sqrt(samples * (2 * share + drop - drop**2))
+        assert abs(lost - gained - samples * drop) / error == pytest.approx(1.96, abs=1e-3)
 
 
 def test_no_flip_at_all_still_has_a_spread() -> None:
