@@ -10,7 +10,8 @@ from typing import Literal, TypeVar
 from pytest_modelbudget.budgetfile.quantities import format_score
 from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.jobs import LatencySample, Score, Structure
+from pytest_modelbudget.jobs import Comparison, Interval, LatencySample, Score, Structure
+from pytest_modelbudget.report import comparison as text
 
 Need = Literal["artifact", "score", "baseline", "latency", "structure"]
 T = TypeVar("T")
@@ -40,24 +41,33 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that was found out about one variant, as far as the limit needs it."""
+    """All that was found out about one variant, as far as the limit needs it.
+
+    ``confident``: an interval must lie inside its limit, not only the value.
+    """
 
     artifact: Artifact
     metric: str
     higher_is_better: bool
     score: Score | None = None
     baseline: float | None = None
+    comparison: Comparison | None = None
+    confident: bool = False
     latency: LatencySample | None = None
     structure: Structure | None = None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The value that a limit is held against, in the limit's unit, and how it was taken."""
+    """The value that a limit is held against, in the limit's unit, and how it was taken.
+
+    ``resolvable`` is the smallest value that the test data can tell from none; 0.0 is any.
+    """
 
     value: float
     how: str
     baseline: str = ""
+    resolvable: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +91,6 @@ def gauge_of(limit: Limit, budget: Budget) -> Gauge:
         raise UnmeasuredError(f"{limit.name} is not available in this version")
     if "latency" in gauge.needs and budget.latency.target != "host":
         raise UnmeasuredError("a latency.target other than host is not available in this version")
-    if "score" in gauge.needs and budget.confidence is not None:
-        raise UnmeasuredError("`confidence` is not available in this version")
     return gauge
 
 
@@ -95,23 +103,48 @@ def _gzip_size(findings: Findings) -> Measurement:
 
 
 def _score(findings: Findings) -> Measurement:
-    score = _present(findings.score)
-    return Measurement(score.value, f"{findings.metric} over {score.samples:,} samples")
+    score, comparison = _present(findings.score), _present(findings.comparison)
+    interval = comparison.score
+    how = f"{findings.metric} over {score.samples:,} samples; {text.spread(comparison, interval)}"
+    if not findings.confident:
+        return Measurement(score.value, how)
+    low = _certain(interval, comparison).low
+    return Measurement(low, f"low end of {format_score(score.value)} {how}")
 
 
 def _drop(findings: Findings) -> Measurement:
-    score, baseline = _present(findings.score), _present(findings.baseline)
-    change = score.value - baseline
-    drop = 0.0 - change if findings.higher_is_better else change  # and never -0.0
-    how = f"{findings.metric} {format_score(score.value)} over {score.samples:,} samples"
-    return Measurement(drop, how, f"{findings.metric} {format_score(baseline)}")
+    return _drop_in(findings, 1.0)
 
 
 def _relative_drop(findings: Findings) -> Measurement:
-    drop, baseline = _drop(findings), _present(findings.baseline)
+    baseline = _present(findings.baseline)
     if baseline == 0:
         raise UnmeasuredError(f"the baseline's {findings.metric} is 0: no share of it can be taken")
-    return Measurement(drop.value / abs(baseline), drop.how, drop.baseline)
+    return _drop_in(findings, abs(baseline))
+
+
+def _drop_in(findings: Findings, unit: float) -> Measurement:
+    """Measure the drop in multiples of ``unit``, of the metric."""
+    score, baseline = _present(findings.score), _present(findings.baseline)
+    comparison = _present(findings.comparison)
+    change = score.value - baseline
+    drop = 0.0 - change if findings.higher_is_better else change  # and never -0.0
+    interval = comparison.drop
+    told = f"drop {format_score(drop)}, {text.spread(comparison, interval)}"
+    if findings.confident:
+        interval = _certain(interval, comparison)
+        drop, told = interval.high, f"high end of {told}"
+    scored = f"{findings.metric} {format_score(score.value)} over {score.samples:,} samples"
+    how = "; ".join([told, scored, *text.details(comparison)])
+    against = f"{findings.metric} {format_score(baseline)}"
+    resolvable = (interval.high - interval.low) / 2 if interval else 0.0
+    return Measurement(drop / unit, how, against, resolvable / unit)
+
+
+def _certain(interval: Interval | None, comparison: Comparison) -> Interval:
+    if interval is None:
+        raise UnmeasuredError(f"`confidence` needs an interval: {comparison.why}")
+    return interval
 
 
 def _latency(quantile: Literal["p50_s", "p90_s", "p99_s"]) -> Callable[[Findings], Measurement]:

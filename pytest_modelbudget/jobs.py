@@ -66,12 +66,85 @@ class EvaluateJob(Frozen):
 
 
 class Score(Frozen):
-    """``value`` of the metric over ``samples``; ``seconds`` spent, ``invoke_s`` in the model."""
+    """The metric of one model on one data set.
+
+    Attributes:
+        value: The metric over all ``samples``.
+        seconds: Spent on the wall; ``invoke_s`` of it in the model, summed over ``threads``.
+        data: A digest of the samples in their order: only equal ones can be paired.
+    """
 
     value: float
     samples: int
     seconds: float
     invoke_s: float
+    threads: int
+    data: str
+
+
+class CompareJob(Frozen):
+    """How certain a score is, and its drop against a baseline, from what evaluations kept.
+
+    Attributes:
+        scored: The folder in the store where an ``EvaluateJob`` left its score and outcomes.
+        baseline: Likewise, or a number that was measured elsewhere, or None: no drop is asked for.
+        confidence: Of the intervals, such as 0.95.
+    """
+
+    scored: Path
+    baseline: Path | float | None
+    metric: Metric
+    confidence: float
+    project: Project
+
+
+class Interval(Frozen):
+    """A confidence interval; both ends belong to it."""
+
+    low: float
+    high: float
+
+
+class ClassAccuracy(Frozen):
+    """The accuracy on the ``samples`` of one class, also of a baseline that was evaluated."""
+
+    label: int
+    samples: int
+    accuracy: float
+    baseline: float | None
+
+
+class Flips(Frozen):
+    """Samples that one model has right and the other wrong: counts, and the first 100 of each.
+
+    ``p_value`` is of McNemar's exact test, in its mid-p variant, that both are equally many.
+    """
+
+    lost: int
+    gained: int
+    lost_samples: Sequence[int]
+    gained_samples: Sequence[int]
+    p_value: float
+
+
+class Comparison(Frozen):
+    """What a test set can say about a score and its drop; ``docs/accuracy.md`` has the formulas.
+
+    Attributes:
+        score: Of the metric itself. None, as ``drop``, where ``why`` says why.
+        drop: Of the change for the worse; also None if there is nothing to compare with.
+        method: How the intervals were made.
+        flips: None unless samples are right or wrong, and paired.
+        classes: Empty unless samples are right or wrong.
+    """
+
+    confidence: float
+    score: Interval | None = None
+    drop: Interval | None = None
+    method: str = ""
+    why: str = ""
+    flips: Flips | None = None
+    classes: Sequence[ClassAccuracy] = ()
 
 
 class InspectJob(Frozen):
@@ -124,7 +197,7 @@ class Task(Frozen):
     store: Path
     timeout_s: float
     made_after_s: float
-    job: BuildJob | PreflightJob | EvaluateJob | InspectJob | LatencyJob
+    job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | LatencyJob
 
 
 class Built(Frozen):

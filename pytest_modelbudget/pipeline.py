@@ -20,6 +20,8 @@ from pytest_modelbudget.gauges import Artifact, Findings, Need, UnmeasuredError,
 from pytest_modelbudget.jobs import (
     BuildJob,
     Built,
+    CompareJob,
+    Comparison,
     EvaluateJob,
     InspectJob,
     LatencyJob,
@@ -37,6 +39,7 @@ from pytest_modelbudget.store import Entry, Store, digest
 
 RESULT = "result.json"
 LATENCY_TIMEOUT_S = 120.0
+USUAL_CONFIDENCE = 0.95  # of the intervals that are shown where the budget asks for none
 T = TypeVar("T")
 
 
@@ -79,10 +82,8 @@ class Pipeline:
                 plan = self._plan(budget)
             except (ModelBudgetError, OSError):
                 return  # `build` raises it again, for each item that needs it
-            if "baseline" in needs and plan.baseline:
-                self._score(plan, plan.baseline, budget)
             if "score" in needs:
-                self._score(plan, plan.step, budget)
+                self._comparison(plan, budget, "baseline" in needs)
             if "artifact" in needs:
                 self._artifact(plan.step, budget)
 
@@ -112,9 +113,10 @@ class Pipeline:
         needs = gauge_of(limit, budget).needs
         plan = self._plan(budget)
         artifact = await self._artifact(plan.step, budget)
-        score = baseline = latency = structure = None
+        score = baseline = comparison = latency = structure = None
         if "score" in needs:
             score = await self._score(plan, plan.step, budget)
+            comparison = await self._comparison(plan, budget, "baseline" in needs)
         if "baseline" in needs:
             baseline = await self._baseline(plan, budget)
         if "latency" in needs:
@@ -128,6 +130,8 @@ class Pipeline:
             higher_is_better=metric.higher_is_better,
             score=score,
             baseline=baseline,
+            comparison=comparison,
+            confident=budget.confidence is not None,
             latency=latency,
             structure=structure,
         )
@@ -217,16 +221,20 @@ class Pipeline:
                 stage = activity.failure.stage if activity.failure else 0
                 raise PreflightError(str(error), stage) from error
 
-    def _score(self, plan: Plan, step: Step, budget: Budget) -> Awaitable[Score]:
-        assert plan.evaluation is not None, "the reader refuses an accuracy limit without data.test"
-        name = f"score {step.key} {plan.evaluation.key}"
-        return self._once(name, lambda: self._make_score(plan, step, budget))
+    async def _score(self, plan: Plan, step: Step, budget: Budget) -> Score:
+        scored = await self._evaluated(plan, step, budget)
+        return Score.model_validate_json((scored.path / RESULT).read_bytes())
 
-    async def _make_score(self, plan: Plan, step: Step, budget: Budget) -> Score:
+    def _evaluated(self, plan: Plan, step: Step, budget: Budget) -> Awaitable[Entry]:
+        assert plan.evaluation is not None, "the reader refuses an accuracy limit without data.test"
+        name = f"evaluate {step.key} {plan.evaluation.key}"
+        return self._once(name, lambda: self._evaluate(plan, step, budget))
+
+    async def _evaluate(self, plan: Plan, step: Step, budget: Budget) -> Entry:
         evaluation = plan.evaluation
         assert evaluation is not None
         artifact = await self._artifact(step, budget)
-        key = digest([artifact.sha256, evaluation.key])
+        key = digest(["score", artifact.sha256, evaluation.key])
         entry = self._store.find(key, self._made_after_s)
         if entry is None:
             job = EvaluateJob(
@@ -239,13 +247,47 @@ class Pipeline:
             activity = Activity(f"{budget.variant or budget.span.path.stem} evaluate")
             async with self._light_slots:
                 entry = await self._measured(kind, key, job, evaluation.timeout_s, activity)
-        return Score.model_validate_json((entry.path / RESULT).read_bytes())
+        return entry
 
     async def _baseline(self, plan: Plan, budget: Budget) -> float:
         if isinstance(budget.baseline, FixedBaseline):
             return budget.baseline.score
         assert plan.baseline is not None, "only a fixed baseline has no step"
         return (await self._score(plan, plan.baseline, budget)).value
+
+    def _comparison(self, plan: Plan, budget: Budget, paired: bool) -> Awaitable[Comparison]:
+        assert plan.evaluation is not None
+        against = (plan.baseline.key if plan.baseline else str(budget.baseline)) if paired else ""
+        name = f"compare {plan.step.key} {against} {plan.evaluation.key} {budget.confidence}"
+        return self._once(name, lambda: self._compare(plan, budget, paired))
+
+    async def _compare(self, plan: Plan, budget: Budget, paired: bool) -> Comparison:
+        evaluation = plan.evaluation
+        assert evaluation is not None
+        before = paired and plan.baseline and self._evaluated(plan, plan.baseline, budget)
+        scored = await self._evaluated(plan, plan.step, budget)
+        baseline: Path | float | None = None
+        against: str | float = ""
+        if before:
+            entry = await before
+            baseline, against = entry.path, entry.key
+        elif paired and isinstance(budget.baseline, FixedBaseline):
+            baseline = against = budget.baseline.score
+        confidence = budget.confidence or USUAL_CONFIDENCE
+        key = digest(["comparison", scored.key, against, confidence, tool_versions()])
+        found = self._store.find(key, self._made_after_s)
+        if found is None:
+            job = CompareJob(
+                scored=scored.path,
+                baseline=baseline,
+                metric=evaluation.metric,
+                confidence=confidence,
+                project=evaluation.project,
+            )
+            kind: Kind = "tensorflow" if evaluation.tensorflow else "litert"
+            activity = Activity(f"{budget.variant or budget.span.path.stem} compare")
+            found = await self._measured(kind, key, job, evaluation.timeout_s, activity)
+        return Comparison.model_validate_json((found.path / RESULT).read_bytes())
 
     def _structure(self, artifact: Artifact, budget: Budget) -> Awaitable[Structure]:
         return self._once(
@@ -284,7 +326,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: EvaluateJob | InspectJob,
+        job: EvaluateJob | CompareJob | InspectJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -298,7 +340,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | PreflightJob | EvaluateJob | InspectJob,
+        job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -318,7 +360,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | PreflightJob | EvaluateJob | InspectJob | LatencyJob,
+        job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | LatencyJob,
         timeout_s: float,
         activity: Activity,
     ) -> Path:

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.limits import LIMITS, Unit
+from pytest_modelbudget.budgetfile.quantities import format_pair
 from pytest_modelbudget.budgetfile.types import Limit
 from pytest_modelbudget.gauges import Measurement, UnmeasuredError
 
@@ -21,6 +22,7 @@ class Verdict:
         margin: How much room is left; negative if the limit is exceeded.
         how: How the measurement was taken.
         baseline: What it was compared with, if anything.
+        note: What whoever reads the summary must know, if anything.
     """
 
     limit: str
@@ -31,6 +33,7 @@ class Verdict:
     margin: float
     how: str
     baseline: str
+    note: str = ""
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
@@ -59,4 +62,13 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         margin=margin,
         how=measurement.how,
         baseline=measurement.baseline,
+        note=_too_coarse(kind.unit, bound, measurement.resolvable),
     )
+
+
+def _too_coarse(unit: Unit, bound: float, resolvable: float) -> str:
+    """Say that the test data cannot tell a change as small as the limit from none."""
+    if not resolvable or bound >= resolvable:
+        return ""
+    smallest, allowed = format_pair(resolvable, bound, unit)
+    return f"the test set is too small: it resolves a drop of {smallest}, the limit is {allowed}"

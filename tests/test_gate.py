@@ -31,7 +31,9 @@ def cached(project: Project) -> list[str]:
     return sorted(",".join(sorted(file.name for file in entry.iterdir())) for entry in entries)
 
 
-ARTIFACT, SCORE = "entry.json,model.tflite,result.json", "entry.json,result.json"
+ARTIFACT, COMPARISON = "entry.json,model.tflite,result.json", "entry.json,result.json"
+SCORE = "entry.json,label.npy,result.json,score.npy"
+ALL_CACHED = [SCORE, SCORE, ARTIFACT, ARTIFACT, COMPARISON, COMPARISON]
 
 
 def test_every_limit_is_an_item_and_the_table_shows_it(blobs: Project) -> None:
@@ -78,7 +80,7 @@ def test_a_limit_is_not_in_the_key(blobs: Project) -> None:
     result = blobs.pytest()
     result.has("cached")
     assert "built" not in result.output
-    assert cached(blobs) == before == [ARTIFACT, ARTIFACT, SCORE, SCORE]
+    assert cached(blobs) == before == ALL_CACHED
 
 
 def test_only_what_is_selected_is_built_and_measured(blobs: Project) -> None:
@@ -162,7 +164,7 @@ def test_xdist_agrees(blobs: Project) -> None:
         assert together.exitcode == alone.exitcode == 1
         assert table(together.output) == table(alone.output)
         assert "1 failed, 4 passed" in together.output
-        assert cached(blobs) == [ARTIFACT, ARTIFACT, SCORE, SCORE]
+        assert cached(blobs) == ALL_CACHED
 
 
 def table(output: str) -> set[str]:

@@ -12,19 +12,41 @@ from pytest_modelbudget.gauges import (
     UnmeasuredError,
     gauge_of,
 )
-from pytest_modelbudget.jobs import LatencySample, Score, Structure, WeightTensor
+from pytest_modelbudget.jobs import (
+    ClassAccuracy,
+    Comparison,
+    Flips,
+    Interval,
+    LatencySample,
+    Score,
+    Structure,
+    WeightTensor,
+)
 from pytest_modelbudget.report.advice import advice
 
 WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),
     WeightTensor(name="head", shape=(4, 64), dtype="int8", sparsity=0.5, unique=16),
 )
+SCORE = Score(value=0.975, samples=1797, seconds=1.0, invoke_s=1.8, threads=2, data="cd")
+COMPARISON = Comparison(
+    confidence=0.95,
+    score=Interval(low=0.96, high=0.99),
+    drop=Interval(low=-0.001, high=0.011),
+    method="paired, Tango",
+    flips=Flips(lost=12, gained=3, lost_samples=(7,), gained_samples=(), p_value=0.035),
+    classes=(
+        ClassAccuracy(label=3, samples=99, accuracy=0.9, baseline=0.97),
+        ClassAccuracy(label=4, samples=98, accuracy=1.0, baseline=0.97),
+    ),
+)
 FINDINGS = Findings(
     artifact=Artifact(Path("model.tflite"), "ab", 3776, 900, seconds=0.5, cached=False),
     metric="accuracy",
     higher_is_better=True,
-    score=Score(value=0.975, samples=1797, seconds=1.0, invoke_s=0.9),
+    score=SCORE,
     baseline=0.98,
+    comparison=COMPARISON,
     latency=LatencySample(
         p50_s=1e-3, p90_s=2e-3, p99_s=3e-3, invocations=2000, warmup=50, delegate="XNNPACK"
     ),
@@ -37,13 +59,21 @@ FINDINGS = Findings(
         weights=WEIGHTS,
     ),
 )
-ACCURACY = "accuracy 0.9750 over 1,797 samples"
+DROP = (
+    "drop 0.005000, 95% interval -0.001000 to 0.01100 (paired, Tango); "
+    "accuracy 0.9750 over 1,797 samples; samples lost 12, gained 3 (p 0.035); "
+    "class 3 lost most: 0.970 to 0.900"
+)
 MEASURED = {
     "max_bytes": Measurement(3776, "the .tflite as it is"),
     "max_gzip_bytes": Measurement(900, "the .tflite deflated at level 9"),
-    "min_accuracy": Measurement(0.975, "accuracy over 1,797 samples"),
-    "max_accuracy_drop": Measurement(0.98 - 0.975, ACCURACY, "accuracy 0.9800"),
-    "max_relative_accuracy_drop": Measurement((0.98 - 0.975) / 0.98, ACCURACY, "accuracy 0.9800"),
+    "min_accuracy": Measurement(
+        0.975, "accuracy over 1,797 samples; 95% interval 0.9600 to 0.9900 (paired, Tango)"
+    ),
+    "max_accuracy_drop": Measurement(0.98 - 0.975, DROP, "accuracy 0.9800", 0.006),
+    "max_relative_accuracy_drop": Measurement(
+        (0.98 - 0.975) / 0.98, DROP, "accuracy 0.9800", 0.006 / 0.98
+    ),
     "max_latency": Measurement(1e-3, "p50 of 2,000 invocations, XNNPACK"),
     "max_latency_p90": Measurement(2e-3, "p90 of 2,000 invocations, XNNPACK"),
     "max_latency_p99": Measurement(3e-3, "p99 of 2,000 invocations, XNNPACK"),
@@ -66,6 +96,7 @@ def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
         FINDINGS,
         score=FINDINGS.score if "score" in needs else None,
         baseline=FINDINGS.baseline if "baseline" in needs else None,
+        comparison=FINDINGS.comparison if "score" in needs else None,
         latency=FINDINGS.latency if "latency" in needs else None,
         structure=FINDINGS.structure if "structure" in needs else None,
     )
@@ -83,15 +114,44 @@ def test_an_error_that_grows_is_a_drop() -> None:
     assert GAUGES["max_relative_accuracy_drop"].read(mse).value == pytest.approx(0.95)
 
 
+SURE = replace(FINDINGS, confident=True)
+
+
+def test_with_confidence_the_bad_end_of_the_interval_is_measured() -> None:
+    drop = GAUGES["max_accuracy_drop"].read(SURE)
+    assert (drop.value, drop.how) == (0.011, f"high end of {DROP}")
+    assert GAUGES["max_relative_accuracy_drop"].read(SURE).value == 0.011 / 0.98
+    score = GAUGES["min_accuracy"].read(SURE)
+    assert score.value == 0.96
+    assert score.how.startswith("low end of 0.9750 accuracy over 1,797 samples; 95% interval")
+
+
+def test_without_an_interval_only_the_point_value_can_be_judged() -> None:
+    none = Comparison(confidence=0.95, why="one sample does not tell how samples vary")
+    drop = GAUGES["max_accuracy_drop"].read(replace(FINDINGS, comparison=none))
+    assert (drop.value, drop.resolvable) == (0.98 - 0.975, 0.0)
+    assert drop.how.startswith("drop 0.005000, no interval: one sample does not tell how")
+    for name in ("min_accuracy", "max_accuracy_drop", "max_relative_accuracy_drop"):
+        with pytest.raises(UnmeasuredError) as raised:
+            GAUGES[name].read(replace(SURE, comparison=none))
+        assert str(raised.value) == (
+            "`confidence` needs an interval: one sample does not tell how samples vary"
+        )
+
+
+def test_a_test_set_of_one_class_is_told() -> None:
+    one = COMPARISON.model_copy(update={"classes": COMPARISON.classes[:1]})
+    how = GAUGES["max_accuracy_drop"].read(replace(FINDINGS, comparison=one)).how
+    assert how.endswith("(p 0.035); all samples are of class 3")
+
+
 def test_no_change_is_not_minus_zero() -> None:
     same = replace(FINDINGS, baseline=0.975)
     assert str(GAUGES["max_accuracy_drop"].read(same).value) == "0.0"
 
 
 def test_a_share_of_a_baseline_below_zero_keeps_its_direction() -> None:
-    worse = replace(
-        FINDINGS, baseline=-0.5, score=Score(value=-1, samples=9, seconds=1, invoke_s=1)
-    )
+    worse = replace(FINDINGS, baseline=-0.5, score=SCORE.model_copy(update={"value": -1.0}))
     assert GAUGES["max_relative_accuracy_drop"].read(worse).value == 1.0
 
 
@@ -136,10 +196,6 @@ def test_other_operators_than_the_allowed_are_counted(
         (
             "{latency: {target: adb}, budget: {max_latency: 1 ms}}",
             "a latency.target other than host is not available in this version",
-        ),
-        (
-            "{confidence: 0.95, data: {test: m:f}, budget: {min_accuracy: 0.5}}",
-            "`confidence` is not available in this version",
         ),
     ],
 )

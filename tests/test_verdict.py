@@ -77,3 +77,30 @@ def test_operators_that_should_not_be_there_are_allowed_none(
 ) -> None:
     verdict = judged(name, bound, found)
     assert (verdict.outcome, verdict.bound, verdict.margin) == (outcome, 0, -found)
+
+
+@pytest.mark.parametrize(
+    ("limit", "bound", "note"),
+    [
+        ("max_accuracy_drop", 0.002, ""),
+        (
+            "max_accuracy_drop",
+            0.001,
+            "the test set is too small: it resolves a drop of 0.002000, the limit is 0.001000",
+        ),
+        (
+            "max_relative_accuracy_drop",
+            0.001,
+            "the test set is too small: it resolves a drop of 0.2000%, the limit is 0.1000%",
+        ),
+    ],
+)
+def test_a_limit_that_the_test_set_cannot_resolve_is_noted(
+    limit: str, bound: float, note: str
+) -> None:
+    measured = Measurement(0.0, "somehow", resolvable=0.002)
+    assert judge(Limit(limit, bound, PLACE), measured).note == note
+
+
+def test_a_limit_without_a_resolution_has_no_note() -> None:
+    assert judged("min_accuracy", -0.5, 0.0).note == ""

@@ -80,6 +80,13 @@ class Interpreter:
         except (RuntimeError, ValueError) as error:
             raise _refusal(f"cannot prepare the model for batches of {batch}", error) from error
         self._batch = batch
+        self._samples = samples
+
+    def twin(self) -> "Interpreter":
+        """Return another interpreter of the same model, prepared for the same batches."""
+        twin = Interpreter(self._path, self._threads)
+        twin.allocate(self._batch, self._samples)
+        return twin
 
     def fill(self, stored: Mapping[str, Array]) -> None:
         """Set the inputs of the next invocation, as they are stored."""

@@ -1,103 +1,104 @@
-"""The metrics, fed a batch at a time."""
+"""The metrics: what each keeps of a sample, and what it makes of all of them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.measure import scores
-from pytest_modelbudget.worker.batch import concatenate
 from pytest_modelbudget.worker.data import Array, Arrays
 from pytest_modelbudget.worker.usercode import load_callable, user_code
 
-
-class Accumulator(Protocol):
-    """A metric in the making."""
-
-    def update(self, y_true: Arrays, y_pred: Arrays) -> None:
-        """Take in a batch; arrays, or dicts by output name, samples first.
-
-        Raises:
-            JobError: Labels or shapes do not fit the metric.
-        """
-
-    def result(self) -> float:
-        """Return the metric over all that was taken in.
-
-        Raises:
-            JobError: It is not defined for these samples, or not a finite number.
-        """
+Columns = dict[str, Array]
+"""What is kept of every sample, by name; the first axis is the sample."""
 
 
-def accumulator(metric: Metric) -> Accumulator:
-    """Begin ``metric``.
+@dataclass(frozen=True)
+class Scorer:
+    """How a metric is computed.
+
+    Attributes:
+        keep: From labels and outputs of a batch (arrays, or dicts by output name, samples first),
+            what must be kept of each sample. ``score`` is there if the metric is its mean, as
+            bool if samples are right or wrong; then ``label`` is there too. Raises JobError if
+            labels or shapes do not fit the metric.
+        value: From what was kept of all samples, or of some of them, the metric. Raises
+            JobError if it is not defined for these samples, or not a finite number.
+    """
+
+    keep: Callable[[Arrays, Arrays], Columns]
+    value: Callable[[Columns], float]
+
+
+def scorer_of(metric: Metric) -> Scorer:
+    """Return how ``metric`` is computed.
 
     Raises:
         JobError: The user's own metric cannot be loaded.
     """
     name = str(metric)
     if metric.call is not None:
-        return _Whole(name, partial(_call, metric.call, load_callable(metric.call)))
-    means: Mapping[str, Callable[[Array, Array], Array]] = {
+        function = partial(_call, metric.call, load_callable(metric.call))
+        return Scorer(_keep_all, partial(_whole, name, function))
+    right: Mapping[str, Callable[[Array, Array], Array]] = {
         "accuracy": scores.correct,
         "top_k_accuracy": partial(scores.in_top_k, k=metric.k),
-        "mae": scores.absolute_error,
-        "mse": scores.squared_error,
     }
-    if metric.name in means:
-        return _Mean(name, means[metric.name])
+    if metric.name in right:
+        return Scorer(partial(_keep_right, right[metric.name]), partial(_mean, name))
+    errors = {"mae": scores.absolute_error, "mse": scores.squared_error}
+    if metric.name in errors:
+        return Scorer(partial(_keep_error, errors[metric.name]), partial(_mean, name))
     whole: Mapping[str, Callable[[Array, Array], float]] = {"auc": scores.auc, "f1": scores.f1}
-    return _Whole(name, partial(_on_one_output, whole[metric.name]))
+    return Scorer(_keep_one_output, partial(_whole, name, whole[metric.name]))
 
 
-class _Mean:
-    """The mean over every element of what ``score`` gives for a batch."""
-
-    def __init__(self, name: str, score: Callable[[Array, Array], Array]) -> None:
-        self._name = name
-        self._score = score
-        self._sum = 0.0
-        self._count = 0
-
-    def update(self, y_true: Arrays, y_pred: Arrays) -> None:
-        score = self._score(*_one_output(y_true, y_pred))
-        self._sum += float(score.sum(dtype=np.float64))
-        self._count += score.size
-
-    def result(self) -> float:
-        return _finite(self._name, self._sum / self._count)
+def _keep_right(right: Callable[[Array, Array], Array], y_true: Arrays, y_pred: Arrays) -> Columns:
+    true, pred = _one_output(y_true, y_pred)
+    return {"score": right(true, pred), "label": scores.labels(true, pred)}
 
 
-class _Whole:
-    """What ``function`` gives for all samples at once."""
+def _keep_error(error: Callable[[Array, Array], Array], y_true: Arrays, y_pred: Arrays) -> Columns:
+    errors = error(*_one_output(y_true, y_pred))
+    return {"score": errors.reshape(len(errors), -1).mean(axis=1, dtype=np.float64)}
 
-    def __init__(self, name: str, function: Callable[[Arrays, Arrays], object]) -> None:
-        self._name = name
-        self._function = function
-        self._true: list[Arrays] = []
-        self._pred: list[Arrays] = []
 
-    def update(self, y_true: Arrays, y_pred: Arrays) -> None:
-        self._true.append(y_true)
-        self._pred.append(y_pred)
+def _keep_one_output(y_true: Arrays, y_pred: Arrays) -> Columns:
+    true, pred = _one_output(y_true, y_pred)
+    return {"y_true": true, "y_pred": pred}
 
-    def result(self) -> float:
-        value = self._function(concatenate(self._true), concatenate(self._pred))
-        return _finite(self._name, value)
+
+def _keep_all(y_true: Arrays, y_pred: Arrays) -> Columns:
+    return _flat("y_true", y_true) | _flat("y_pred", y_pred)
+
+
+def _flat(name: str, arrays: Arrays) -> Columns:
+    if isinstance(arrays, dict):
+        return {f"{name}.{key}": array for key, array in arrays.items()}
+    return {name: arrays}
+
+
+def _unflat(name: str, columns: Columns) -> Any:
+    prefix = f"{name}."
+    parts = {key.removeprefix(prefix): columns[key] for key in columns if key.startswith(prefix)}
+    return parts or columns[name]
+
+
+def _mean(name: str, columns: Columns) -> float:
+    return _finite(name, float(columns["score"].mean(dtype=np.float64)))
+
+
+def _whole(name: str, function: Callable[[Any, Any], object], columns: Columns) -> float:
+    return _finite(name, function(_unflat("y_true", columns), _unflat("y_pred", columns)))
 
 
 def _call(name: str, function: Callable[..., object], y_true: Arrays, y_pred: Arrays) -> object:
     with user_code(name):
         return function(y_true, y_pred)
-
-
-def _on_one_output(
-    function: Callable[[Array, Array], float], y_true: Arrays, y_pred: Arrays
-) -> float:
-    return function(*_one_output(y_true, y_pred))
 
 
 def _one_output(y_true: Arrays, y_pred: Arrays) -> tuple[Array, Array]:

@@ -12,8 +12,7 @@ Floats = NDArray[np.float64]
 
 def correct(y_true: Array, y_pred: Array) -> NDArray[np.bool_]:
     """Say of each sample whether its class was predicted."""
-    labels, predicted = classes(y_true, y_pred)
-    return np.equal(labels, predicted)
+    return np.equal(*classes(y_true, y_pred))
 
 
 def in_top_k(y_true: Array, y_pred: Array, k: int) -> NDArray[np.bool_]:
@@ -82,6 +81,11 @@ def classes(y_true: Array, y_pred: Array) -> tuple[Labels, Labels]:
         cause = f"one output is read as a probability, the model gives {_range(y_pred)}"
         raise JobError(cause, "end the model with a sigmoid")
     return labels, (y_pred.reshape(len(labels)) > 0.5).astype(np.int64)
+
+
+def labels(y_true: Array, y_pred: Array) -> Labels:
+    """Return the true class of each sample; arguments and errors as of ``classes``."""
+    return _labels(y_true, _class_count(y_pred))
 
 
 def _class_count(y_pred: Array) -> int:

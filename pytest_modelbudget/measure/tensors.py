@@ -38,8 +38,11 @@ class Tensor:
         """Quantize or cast real values to what this input takes.
 
         Raises:
-            JobError: It takes whole numbers or flags, and ``values`` has others.
+            JobError: It takes text, or whole numbers or flags and ``values`` has others.
         """
+        if self.dtype.kind not in "biufc":
+            hint = "convert the model without its text preprocessing"
+            raise JobError(f"input {self.name} takes text, and data are numbers", hint)
         if self.scale:
             return self._quantized(values)
         if values.dtype == self.dtype:

@@ -28,6 +28,7 @@ class Row:
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it was not.
         why: Lines on why it is so much, and what would be less.
+        note: What whoever reads the summary must know, if anything.
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
@@ -46,6 +47,7 @@ class Row:
     baseline: str = ""
     how: str = ""
     why: str = ""
+    note: str = ""
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
@@ -72,6 +74,7 @@ class Row:
             margin=verdict.margin,
             baseline=verdict.baseline,
             how=verdict.how,
+            note=verdict.note,
         )
 
     def explained(self, size: FileSize | None) -> Self:
@@ -126,6 +129,8 @@ class Row:
             lines.append(self.why)
         if self.baseline:
             lines.append(_line("baseline", self.baseline))
+        if self.note:
+            lines.append(_line("note", self.note))
         return "\n".join([*lines, *self._last_lines()])
 
     def _explain_operators(self) -> str:

@@ -28,6 +28,8 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from (Line(f"  {line}") for line in _layers_left(variant).splitlines())
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
+            if row.note:
+                yield Line(f"    {row.note}")
 
 
 def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:

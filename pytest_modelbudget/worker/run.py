@@ -14,6 +14,7 @@ from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.jobs import (
     BuildJob,
     Built,
+    CompareJob,
     EvaluateJob,
     Failure,
     Happening,
@@ -117,19 +118,28 @@ def _inspect(job: InspectJob, output: Path) -> None:
     _write(output / RESULT, describe(job.inspected))
 
 
-def _make(job: BuildJob | PreflightJob | EvaluateJob, output: Path, progress: Progress) -> None:
+def _make(
+    job: BuildJob | PreflightJob | EvaluateJob | CompareJob, output: Path, progress: Progress
+) -> None:
     if isinstance(job, BuildJob):
         _build(job, output, progress)
     elif isinstance(job, PreflightJob):
         preflight = import_module("pytest_modelbudget.build.preflight").preflight
         _write(output / RESULT, preflight(job, progress))
+    elif isinstance(job, CompareJob):
+        _compare(job, output)
     else:
         _evaluate(job, output, progress)
 
 
 def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> None:
     evaluate = import_module("pytest_modelbudget.measure.accuracy").evaluate
-    _write(output / RESULT, evaluate(job, progress))
+    _write(output / RESULT, evaluate(job, output, progress))
+
+
+def _compare(job: CompareJob, output: Path) -> None:
+    compare = import_module("pytest_modelbudget.measure.compare").compare
+    _write(output / RESULT, compare(job))
 
 
 def _write(path: Path, value: Frozen) -> None:

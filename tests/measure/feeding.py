@@ -7,7 +7,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.measure.metrics import accumulator
+from pytest_modelbudget.measure.metrics import scorer_of
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(4, size=200)
@@ -19,11 +19,12 @@ PROBABILITIES = np.round(RANDOM.random(200), 1).astype(np.float32)
 
 def value(metric: Metric, y_true: Any, y_pred: Any, batch: int = 64) -> float:
     """Feed a metric in batches."""
-    found = accumulator(metric)
-    for start in range(0, 200, batch):
-        rows = slice(start, start + batch)
-        found.update(cut(y_true, rows), cut(y_pred, rows))
-    return found.result()
+    scorer = scorer_of(metric)
+    kept = [
+        scorer.keep(cut(y_true, rows), cut(y_pred, rows))
+        for rows in (slice(start, start + batch) for start in range(0, 200, batch))
+    ]
+    return scorer.value({name: np.concatenate([part[name] for part in kept]) for name in kept[0]})
 
 
 def cut(values: Any, rows: slice) -> Any:

@@ -1,5 +1,6 @@
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any, Literal
 
@@ -10,16 +11,24 @@ from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric, 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import EvaluateJob, Project, Score
 from pytest_modelbudget.measure.accuracy import evaluate
+from pytest_modelbudget.measure.outcomes import read_outcomes
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((3000, 3)).astype(np.float32)
 Y = np.where(np.arange(3000) % 4 == 0, (X.argmax(1) + 1) % 3, X.argmax(1))
 
 
-def score(model: Path, data: Source, name: Literal["accuracy", "mae"] = "accuracy") -> Score:
+def score(
+    model: Path,
+    data: Source,
+    name: Literal["accuracy", "mae"] = "accuracy",
+    output: Path | None = None,
+    threads: int = 2,
+) -> Score:
     project = Project(rootdir=model.parent, sys_path=())
     job = EvaluateJob(model=model, data=data, metric=Metric(name=name), project=project)
-    return evaluate(job, lambda _activity: None)
+    with TemporaryDirectory() as folder:
+        return evaluate(job, output or Path(folder), lambda _activity: None, threads)
 
 
 @pytest.fixture
@@ -40,7 +49,7 @@ def test_three_of_four_are_right(models: Path, given: Any, model: str) -> None:
     found = score(models / f"{model}.tflite", given((X, Y)))
     assert found.value == 0.75
     assert found.samples == 3000
-    assert 0 < found.invoke_s < found.seconds
+    assert 0 < found.invoke_s < found.seconds * found.threads
 
 
 def test_an_npz_and_a_list_of_batches_give_the_same(
@@ -86,3 +95,55 @@ def test_data_without_labels(models: Path, given: Any) -> None:
     with pytest.raises(JobError) as error:
         score(models / "double.tflite", given((X, None)))
     assert str(error.value) == "mine:data: has no y; give y: accuracy needs it"
+
+
+@pytest.mark.parametrize("model", ["double", "fixed"])
+def test_the_number_of_threads_changes_no_outcome(
+    models: Path, given: Any, tmp_path: Path, model: str
+) -> None:
+    kept = []
+    for threads in (1, 4):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        score(models / f"{model}.tflite", given((X, X)), "mae", folder, threads)
+        kept.append(read_outcomes(folder)["score"])
+    assert kept[0].shape == (3000,)
+    np.testing.assert_array_equal(kept[0], kept[1])
+
+
+def test_what_is_right_and_its_class_are_kept_in_order(
+    models: Path, given: Any, tmp_path: Path
+) -> None:
+    score(models / "double.tflite", given((X, Y)), output=tmp_path)
+    kept = read_outcomes(tmp_path)
+    np.testing.assert_array_equal(kept["score"], np.arange(3000) % 4 != 0)
+    np.testing.assert_array_equal(kept["label"], Y)
+
+
+def test_the_digest_is_of_the_samples_and_their_order_not_of_the_batches(
+    models: Path, given: Any
+) -> None:
+    def digest(x: Any, y: Any, batches: int = 1) -> str:
+        parts = list(zip(np.array_split(x, batches), np.array_split(y, batches), strict=True))
+        return score(models / "double.tflite", given(parts)).data
+
+    assert digest(X, Y) == digest(X, Y, batches=7)
+    assert len({digest(X, Y), digest(X[::-1], Y[::-1]), digest(X, (Y + 1) % 3)}) == 3
+
+
+def test_the_first_of_several_errors_is_told_whatever_thread_met_it(
+    models: Path, given: Any
+) -> None:
+    labels = np.zeros(3000, int)
+    labels[1500], labels[2900] = 7, 9
+    for _ in range(5):
+        with pytest.raises(JobError, match="y has labels 0 to 7, the model has classes 0 to 2"):
+            score(models / "double.tflite", given((X, labels)), threads=4)
+
+
+def test_a_model_that_reads_text(models: Path, given: Any) -> None:
+    with pytest.raises(JobError) as error:
+        score(models / "text.tflite", given((X[:, :1], X[:, :1])), "mae")
+    assert str(error.value) == (
+        "input x takes text, and data are numbers; convert the model without its text preprocessing"
+    )

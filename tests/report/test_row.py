@@ -84,6 +84,10 @@ def test_what_is_exceeded_is_explained() -> None:
     )
 
 
+def test_a_note_is_explained_too() -> None:
+    assert "\n  note        too small\n" in replace(EXCEEDED, note="too small").explain()
+
+
 def test_a_size_is_explained_to_the_byte() -> None:
     assert sized(60_001, 60_000).explain() == (
         "max_bytes: 60,001 B is 1 B (0.00%) over the limit of 60,000 B\n"

@@ -69,3 +69,11 @@ def test_what_stages_left_is_said_once_for_a_variant() -> None:
         "  left by prune: too small (a)",
         "  left by cluster: too small (a, b)",
     ]
+
+
+def test_a_note_is_a_line_of_its_own() -> None:
+    lines = [line.text for line in table([replace(DROP, note="the test set is too small")])]
+    assert lines[2:] == [
+        "  max_accuracy_drop  0.007500  0.005000  -0.002500  EXCEEDED",
+        "    the test set is too small",
+    ]

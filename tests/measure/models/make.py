@@ -68,6 +68,7 @@ MODELS = {
     "first_only": convert(lambda x: {"y": tf.reduce_sum(x, 0)}, spec("x", None, 3)),
     "quantized": quantized(),
     "recurrent": recurrent(),
+    "text": convert(lambda x: {"y": tf.reshape(x, [-1, 1])}, spec("x", None, 1, dtype=tf.string)),
 }
 
 if __name__ == "__main__":
