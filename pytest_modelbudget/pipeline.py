@@ -17,15 +17,20 @@ from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.fingerprint import Fingerprints
 from pytest_modelbudget.gauges import Artifact, Findings, Need, UnmeasuredError, gauge_of
 from pytest_modelbudget.jobs import (
+    Adb,
+    Arena,
     BuildJob,
     Built,
     EvaluateJob,
+    Figures,
     InspectJob,
     LatencyJob,
     LatencySample,
+    MemoryJob,
     Project,
     Score,
     Structure,
+    TargetJob,
     Task,
 )
 from pytest_modelbudget.plan import Plan, Step, make_plan, tool_versions
@@ -34,6 +39,7 @@ from pytest_modelbudget.store import Entry, Store, digest
 
 RESULT = "result.json"
 LATENCY_TIMEOUT_S = 120.0
+LATE_S = 30.0
 T = TypeVar("T")
 
 
@@ -49,6 +55,7 @@ class Settings:
     jobs: int
     rebuild: bool
     project: Project
+    adb: Adb
 
 
 class Pipeline:
@@ -58,6 +65,7 @@ class Pipeline:
         self._store = Store(settings.cache_dir)
         self._made_after_s = time.time() if settings.rebuild else 0.0
         self._project = settings.project
+        self._adb = settings.adb
         search_path = (*settings.project.sys_path, str(settings.project.rootdir))
         self._fingerprints = Fingerprints(search_path)
         self._foremen = Foremen()
@@ -109,7 +117,7 @@ class Pipeline:
         needs = gauge_of(limit, budget).needs
         plan = self._plan(budget)
         artifact = await self._artifact(plan.step, budget)
-        score = baseline = latency = structure = None
+        score = baseline = latency = structure = figures = arena = None
         if "score" in needs:
             score = await self._score(plan, plan.step, budget)
         if "baseline" in needs:
@@ -118,6 +126,10 @@ class Pipeline:
             latency = await self._latency(artifact, budget)
         if "structure" in needs:
             structure = await self._structure(artifact, budget)
+        if "figures" in needs:
+            figures = await self._figures(artifact, budget)
+        if "arena" in needs:
+            arena = await self._arena(artifact, budget)
         metric = budget.metric
         return Findings(
             artifact=artifact,
@@ -127,6 +139,8 @@ class Pipeline:
             baseline=baseline,
             latency=latency,
             structure=structure,
+            figures=figures,
+            arena=arena,
         )
 
     async def close(self) -> None:
@@ -229,11 +243,48 @@ class Pipeline:
         shutil.rmtree(folder, ignore_errors=True)
         return sample
 
+    def _figures(self, artifact: Artifact, budget: Budget) -> Awaitable[Figures]:
+        job = TargetJob(
+            model=artifact.path,
+            target=budget.latency.target,
+            threads=budget.latency.threads,
+            batch_size=budget.latency.batch_size,
+            timeout_s=budget.timeout_s,
+            adb=self._adb,
+            project=self._project,
+        )
+        activity = Activity(f"{budget.variant or budget.span.path.stem} target")
+        return self._once(f"target {job.model_dump_json()}", lambda: self._ask(job, activity))
+
+    async def _ask(self, job: TargetJob, activity: Activity) -> Figures:
+        """Ask a target now: another board may be there than the last time."""
+        try:
+            # The worker stops what hangs by itself, and says what it wrote.
+            folder = await self._run("litert", "", job, job.timeout_s + LATE_S, activity)
+        except (ModelBudgetError, OSError) as error:
+            raise UnmeasuredError(str(error)) from error
+        figures = Figures.model_validate_json((folder / RESULT).read_bytes())
+        shutil.rmtree(folder, ignore_errors=True)
+        return figures
+
+    def _arena(self, artifact: Artifact, budget: Budget) -> Awaitable[Arena]:
+        job = MemoryJob(model=artifact.path, batch_size=budget.latency.batch_size)
+        name = f"arena {artifact.sha256} {job.batch_size}"
+        return self._once(name, lambda: self._make_arena(artifact, job, budget))
+
+    async def _make_arena(self, artifact: Artifact, job: MemoryJob, budget: Budget) -> Arena:
+        key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
+        entry = self._store.find(key, self._made_after_s)
+        if entry is None:
+            activity = Activity(f"{budget.variant or budget.span.path.stem} memory")
+            entry = await self._measured("litert", key, job, budget.timeout_s, activity)
+        return Arena.model_validate_json((entry.path / RESULT).read_bytes())
+
     async def _measured(
         self,
         kind: Kind,
         key: str,
-        job: EvaluateJob | InspectJob,
+        job: EvaluateJob | InspectJob | MemoryJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -247,7 +298,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | EvaluateJob | InspectJob,
+        job: BuildJob | EvaluateJob | InspectJob | MemoryJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -267,7 +318,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | EvaluateJob | InspectJob | LatencyJob,
+        job: BuildJob | EvaluateJob | InspectJob | LatencyJob | MemoryJob | TargetJob,
         timeout_s: float,
         activity: Activity,
     ) -> Path:

@@ -19,7 +19,9 @@ from pytest_modelbudget.jobs import (
     Happening,
     InspectJob,
     LatencyJob,
+    MemoryJob,
     Progress,
+    TargetJob,
     Task,
 )
 from pytest_modelbudget.store import Store
@@ -71,6 +73,13 @@ def _dispatch(task: Task, folder: Path, report: Report) -> None:
             start()
             _write(folder / RESULT, measure_latency(job, progress))
         return
+    if isinstance(job, TargetJob):
+        with machine.shared(waiting) if job.is_estimate else machine.alone(waiting):
+            start()
+            enter(job.project)
+            measure = import_module("pytest_modelbudget.measure.targets").measure
+            _write(folder / RESULT, measure(job, progress))
+        return
     store = Store(task.store)
     report("waiting", "waiting for the same work in another process")
     with store.lock(task.key), machine.shared(waiting):
@@ -80,6 +89,8 @@ def _dispatch(task: Task, folder: Path, report: Report) -> None:
         with store.adding(task.key) as output:
             if isinstance(job, InspectJob):
                 _inspect(job, output)
+            elif isinstance(job, MemoryJob):
+                _plan_arena(job, output)
             else:
                 enter(job.project)
                 _make(job, output, progress)
@@ -99,6 +110,11 @@ def _build(job: BuildJob, output: Path, progress: Progress) -> None:
 def _inspect(job: InspectJob, output: Path) -> None:
     describe = import_module("pytest_modelbudget.measure.graph").describe
     _write(output / RESULT, describe(job.inspected))
+
+
+def _plan_arena(job: MemoryJob, output: Path) -> None:
+    plan_arena = import_module("pytest_modelbudget.measure.memory").plan_arena
+    _write(output / RESULT, plan_arena(job))
 
 
 def _make(job: BuildJob | EvaluateJob, output: Path, progress: Progress) -> None:
