@@ -17,11 +17,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter as LiteRT
 from ai_edge_litert.interpreter import OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
-from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT
+from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import Arena, MemoryJob
 from pytest_modelbudget.measure.interpreter import Interpreter
+from pytest_modelbudget.measure.liveness import live_at_once
 from pytest_modelbudget.measure.weights import operator_name
 
 _ALIGNMENT = 64  # kDefaultTensorAlignment
@@ -64,16 +65,17 @@ def plan_arena(job: MemoryJob) -> Arena:
             "leave out operators whose output has a size of its own, such as WHERE",
         )
     arena, beside = _split(blocks, litert)
-    live_bytes = live_at_once(model.subgraphs[0], _reshapes(model), _sizes(arena))
     planned_bytes = max(block.end for block in arena) - arena[0].start
-    most_bytes = sum(_aligned(block.size) for block in arena)
-    if not live_bytes <= planned_bytes <= most_bytes:
+    beside_bytes = sum({block.start: block.size for block in beside}.values())
+    live_bytes = live_at_once(model, _sizes(blocks))
+    most_bytes = sum(_aligned(block.size) for block in blocks)
+    if not live_bytes <= planned_bytes + beside_bytes <= most_bytes:
         raise JobError(
-            f"LiteRT's arena reads as {planned_bytes:,} B, and {live_bytes:,} to {most_bytes:,} B "
-            "are possible",
-            "this LiteRT plans its memory in another way than pytest-modelbudget knows: report it",
+            f"LiteRT's memory reads as {planned_bytes + beside_bytes:,} B, and the graph needs "
+            f"{live_bytes:,} to {most_bytes:,} B",
+            "this LiteRT plans in another way than pytest-modelbudget knows: please report it",
         )
-    return Arena(planned_bytes=planned_bytes, beside_bytes=_total(beside), live_bytes=live_bytes)
+    return Arena(planned_bytes=planned_bytes, beside_bytes=beside_bytes, live_bytes=live_bytes)
 
 
 def _prepared(job: MemoryJob) -> Any:
@@ -162,52 +164,8 @@ def _split(blocks: list[Block], litert: Any) -> tuple[list[Block], list[Block]]:
     return arena, beside
 
 
-def live_at_once(graph: SubGraphT, reshapes: Iterable[int], sizes: dict[int, int]) -> int:
-    """Return the most bytes of activations that are alive at once, whatever plan is made.
-
-    Args:
-        graph: The primary subgraph; its operators run in their order.
-        reshapes: Which operators hand their first input on as it is.
-        sizes: The bytes of each tensor that counts, by its index.
-    """
-    same: dict[int, int] = {}
-    for position in reshapes:
-        source, output = graph.operators[position].inputs[0], graph.operators[position].outputs[0]
-        same[output] = same.get(source, source)
-    last = len(graph.operators)
-    first_use = dict.fromkeys(map(int, graph.inputs), 0)
-    last_use = dict.fromkeys(map(int, (*graph.inputs, *graph.outputs)), last)
-    for position, operator in enumerate(graph.operators):
-        for index in operator.outputs:
-            first_use.setdefault(same.get(index, index), position)
-        for index in (*operator.inputs, *operator.outputs):
-            root = same.get(index, index)
-            last_use[root] = max(last_use.get(root, 0), position)
-    for index in graph.outputs:
-        last_use[same.get(index, index)] = last
-    return max(
-        sum(
-            size
-            for index, size in sizes.items()
-            if index in first_use and first_use[index] <= position <= last_use[index]
-        )
-        for position in range(last + 1)
-    )
-
-
-def _reshapes(model: ModelT) -> list[int]:
-    """Return the positions of the only operator that LiteRT runs in place (``reshape.cc``)."""
-    operators = model.subgraphs[0].operators
-    return [i for i, each in enumerate(operators) if operator_name(model, each) == "RESHAPE"]
-
-
 def _sizes(blocks: Iterable[Block]) -> dict[int, int]:
     return {block.tensor: block.size for block in blocks}
-
-
-def _total(blocks: Iterable[Block]) -> int:
-    """Return the bytes of blocks, counting once what is shared."""
-    return sum({block.start: block.size for block in blocks}.values())
 
 
 def _aligned(size: int) -> int:

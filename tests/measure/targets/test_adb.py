@@ -134,12 +134,17 @@ def test_what_benchmark_model_cannot_do_is_said_and_nothing_is_left_there(
 
 def test_what_is_not_installed_is_said(measured: Measure, tmp_path: Path) -> None:
     found = options(tmp_path)
-    for missing, cause, option in [
-        ({"program": "no-adb"}, "there is no no-adb", "--budget-adb PATH"),
-        ({"benchmark_model": None}, "there is no benchmark_model", "--budget-adb-benchmark PATH"),
-        ({"benchmark_model": tmp_path}, f"{tmp_path} is no file", "--budget-adb-benchmark PATH"),
+    program, model = found.program, found.benchmark_model
+    for adb, cause, option in [
+        (Adb(program="no-adb", benchmark_model=model), "there is no no-adb", "--budget-adb PATH"),
+        (Adb(program=program), "there is no benchmark_model", "--budget-adb-benchmark PATH"),
+        (
+            Adb(program=program, benchmark_model=tmp_path),
+            f"{tmp_path} is no file",
+            "--budget-adb-benchmark PATH",
+        ),
     ]:
         with pytest.raises(JobError) as error:
-            measured("adb", adb=found.model_copy(update=missing))
+            measured("adb", adb=adb)
         assert error.value.cause.startswith(cause)
         assert option in error.value.hint
