@@ -76,7 +76,6 @@ def _dispatch(task: Task, folder: Path, report: Report) -> None:
     if isinstance(job, TargetJob):
         with machine.shared(waiting) if job.is_estimate else machine.alone(waiting):
             start()
-            enter(job.project)
             measure = import_module("pytest_modelbudget.measure.targets").measure
             _write(folder / RESULT, measure(job, progress))
         return

@@ -27,6 +27,7 @@ def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) ->
         JobError: It cannot be started, failed, was killed, or did not end in time.
     """
     by_hand = f"by hand: {shlex.join(command)}"
+    sys.stderr.write(f"$ {shlex.join(command)}\n")
     try:
         done = subprocess.run(
             command,
@@ -40,15 +41,13 @@ def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) ->
         cause = f"{command[0]} cannot be started: {error.strerror}"
         raise JobError(cause, by_hand) from error
     except subprocess.TimeoutExpired as error:
-        words = last_words(_text(error.output), _text(error.stderr))
+        words = _logged(error.output, error.stderr)
         cause = f"{command[0]} did not end within {timeout_s:g} s{words}"
         raise JobError(cause, f"raise `timeout`, or see why it hangs; {by_hand}") from error
-    output, errors = _text(done.stdout), _text(done.stderr)
-    sys.stderr.write(f"$ {shlex.join(command)}\n{output}{errors}")
+    words = _logged(done.stdout, done.stderr)
     if done.returncode:
-        cause = f"{command[0]} {_ended(done.returncode)}{last_words(output, errors)}"
-        raise JobError(cause, by_hand)
-    return output
+        raise JobError(f"{command[0]} {_ended(done.returncode)}{words}", by_hand)
+    return _text(done.stdout)
 
 
 def last_words(output: str, errors: str = "") -> str:
@@ -57,6 +56,11 @@ def last_words(output: str, errors: str = "") -> str:
     if not words:
         return ", and wrote nothing"
     return f": ...{words[-_TAIL:]}" if len(words) > _TAIL else f": {words}"
+
+
+def _logged(output: bytes | None, errors: bytes | None) -> str:
+    sys.stderr.write(f"{_text(output)}{_text(errors)}")
+    return last_words(_text(output), _text(errors))
 
 
 def _text(output: bytes | None) -> str:

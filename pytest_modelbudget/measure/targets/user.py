@@ -2,7 +2,7 @@
 
 from pytest_modelbudget.jobs import Figures, Progress, TargetJob
 from pytest_modelbudget.measure.targets.answer import figures_of
-from pytest_modelbudget.worker.usercode import load_callable, user_code
+from pytest_modelbudget.worker.usercode import enter, load_callable, user_code
 
 
 def measure(job: TargetJob, progress: Progress) -> Figures:
@@ -12,6 +12,7 @@ def measure(job: TargetJob, progress: Progress) -> Figures:
         JobError: It cannot be loaded, raises, or returns anything but an answer.
     """
     reference = str(job.target)
+    enter(job.project)
     function = load_callable(reference)
     progress(f"calling {reference}")
     with user_code(reference):
