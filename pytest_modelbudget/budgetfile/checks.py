@@ -70,10 +70,8 @@ def _limit_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 
 
 def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    threads, target = (
-        variant.settings.get(("latency", "threads")),
-        variant.value("latency", "target"),
-    )
+    threads = variant.settings.get(("latency", "threads"))
+    target = variant.value("latency", "target")
     if threads and (threads.value or 1) > 1 and target not in (None, "host", "adb"):
         what = f"only host and adb have threads to choose, not {target}"
         yield document.problem_of_key(threads.location, what, "leave it out, or write 1")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbudget.errors import JobError
@@ -92,6 +92,7 @@ def graphs(draw: st.DrawFn) -> Edit:
     return edit
 
 
+@settings(deadline=None)
 @given(edit=graphs())
 def test_any_plan_lies_between_the_bounds_and_is_the_same_again(
     tmp_path_factory: pytest.TempPathFactory, edit: Edit

@@ -26,6 +26,7 @@ from pytest_modelbudget.measure.weights import operator_name
 
 _NPU = "CUSTOM:ethos-u"
 _KIB = 1024
+_REPORT = "try another recipe, or a newer Vela; it is a bug of Vela's if the model runs in LiteRT"
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,6 @@ def measure(job: TargetJob, progress: Progress) -> Figures:
     )
 
 
-_REPORT = "try another recipe, or a newer Vela; it is a bug of Vela's if the model runs in LiteRT"
-
-
 def _version() -> str:
     try:
         find_spec("ethosu.vela")
@@ -137,10 +135,9 @@ def _check_placement(model: Path, compiled: Path) -> None:
 def _how(
     version: str, accelerator: str, configuration: Configuration, summary: Mapping[str, str]
 ) -> str:
-    used = {name: float(summary[f"{name}_memory_used"]) for name in ("sram", "dram")}
-    flash = float(summary["off_chip_flash_memory_used"])
-    areas = {"SRAM": used["sram"], "DRAM": used["dram"], "flash": flash}
-    memory = ", ".join(f"{kib:.4g} KiB of {area}" for area, kib in areas.items() if kib)
+    areas = {"SRAM": "sram", "DRAM": "dram", "flash": "off_chip_flash"}
+    kib = {area: float(summary[f"{name}_memory_used"]) for area, name in areas.items()}
+    memory = ", ".join(f"{used:.4g} KiB of {area}" for area, used in kib.items() if used)
     return (
         f"estimated by Vela {version} for {accelerator}, {configuration.system}, "
         f"{configuration.memory_mode}: {memory}"
