@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pytest_modelbudget.budgetfile.quantities import format_score
-from pytest_modelbudget.budgetfile.types import Budget, Limit
+from pytest_modelbudget.budgetfile.types import Budget, CommandTarget, Limit
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.jobs import Comparison, Interval, LatencySample, Score, Structure
+from pytest_modelbudget.jobs import (
+    Arena,
+    Comparison,
+    Figures,
+    Interval,
+    LatencySample,
+    Score,
+    Structure,
+)
 from pytest_modelbudget.report import comparison as text
 
-Need = Literal["artifact", "score", "baseline", "latency", "structure"]
+Need = Literal["artifact", "score", "baseline", "latency", "structure", "figures", "arena"]
 T = TypeVar("T")
 
 
@@ -55,6 +63,8 @@ class Findings:
     confident: bool = False
     latency: LatencySample | None = None
     structure: Structure | None = None
+    figures: Figures | None = None
+    arena: Arena | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +96,10 @@ def gauge_of(limit: Limit, budget: Budget) -> Gauge:
     """
     if isinstance(limit.bound, tuple):
         return Gauge(_STRUCTURE, partial(_other_operators, limit.bound))
-    gauge = GAUGES.get(limit.name)
+    elsewhere = _ELSEWHERE.get(budget.latency.target, TARGET_GAUGES)
+    gauge = elsewhere.get(limit.name) or GAUGES.get(limit.name)
     if gauge is None:
         raise UnmeasuredError(f"{limit.name} is not available in this version")
-    if "latency" in gauge.needs and budget.latency.target != "host":
-        raise UnmeasuredError("a latency.target other than host is not available in this version")
     return gauge
 
 
@@ -191,6 +200,49 @@ def _operators(kind: str, found: Sequence[str]) -> Measurement:
     return Measurement(len(found), f"{count} {kind} operator{'s' * (len(found) > 1)}{names}")
 
 
+def _memory(findings: Findings) -> Measurement:
+    arena = _present(findings.arena)
+    beside = f", {arena.beside_bytes:,} B beside it" if arena.beside_bytes else ""
+    how = (
+        f"arena of {arena.planned_bytes:,} B planned by LiteRT{beside}; "
+        f"{arena.live_bytes:,} B of activations live at once"
+    )
+    return Measurement(arena.planned_bytes + arena.beside_bytes, how)
+
+
+def _target_latency(
+    field: Literal["latency_s", "p90_s", "p99_s"],
+) -> Callable[[Findings], Measurement]:
+    def read(findings: Findings) -> Measurement:
+        return _figure(findings, field)
+
+    return read
+
+
+def _target_memory(findings: Findings) -> Measurement:
+    return _figure(findings, "memory_bytes")
+
+
+def _target_size(findings: Findings) -> Measurement:
+    if _present(findings.figures).size_bytes is None:
+        return _size(findings)
+    stored = _figure(findings, "size_bytes")
+    how = f"on the target, {stored.how}; the .tflite has {findings.artifact.size_bytes:,} B"
+    return Measurement(stored.value, how)
+
+
+def _figure(findings: Findings, field: str) -> Measurement:
+    figures = _present(findings.figures)
+    value = getattr(figures, field)
+    if value is None:
+        raise UnmeasuredError(f"the target gives no {field}: {figures.how}")
+    return Measurement(value, figures.how)
+
+
+def _no_ratio(_findings: Findings) -> Measurement:
+    raise UnmeasuredError("a ratio is only measured on the host; write latency: {target: host}")
+
+
 def _present(value: T | None) -> T:
     assert value is not None, "the pipeline finds what the gauge needs"
     return value
@@ -209,7 +261,28 @@ GAUGES: Mapping[str, Gauge] = {
     "max_unique_weights": Gauge(_STRUCTURE, _unique_weights),
     "max_macs": Gauge(_STRUCTURE, _macs),
     "integer_only": Gauge(_STRUCTURE, _integer_only),
+    "max_memory": Gauge(frozenset({"artifact", "arena"}), _memory),
     "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50_s")),
     "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90_s")),
     "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99_s")),
+}
+
+_ON_TARGET: frozenset[Need] = frozenset({"artifact", "figures"})
+_TARGET_LATENCIES: Mapping[str, Gauge] = {
+    "max_latency": Gauge(_ON_TARGET, _target_latency("latency_s")),
+    "max_latency_p90": Gauge(_ON_TARGET, _target_latency("p90_s")),
+    "max_latency_p99": Gauge(_ON_TARGET, _target_latency("p99_s")),
+    "max_latency_ratio": Gauge(frozenset({"artifact"}), _no_ratio),
+}
+TARGET_GAUGES: Mapping[str, Gauge] = {
+    **_TARGET_LATENCIES,
+    "max_bytes": Gauge(_ON_TARGET, _target_size),
+    "max_memory": Gauge(_ON_TARGET, _target_memory),
+}
+"""The gauges that differ where ``latency.target`` is not this machine."""
+
+# adb runs LiteRT on the same file: what is stored and planned there is known here.
+_ELSEWHERE: Mapping[str | CommandTarget, Mapping[str, Gauge]] = {
+    "host": {},
+    "adb": _TARGET_LATENCIES,
 }

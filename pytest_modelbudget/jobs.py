@@ -4,10 +4,12 @@ Each type is written as JSON: the job file is also what repeats a failure by han
 """
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
 
 from pytest_modelbudget.budgetfile.stages import Stage
-from pytest_modelbudget.budgetfile.types import Data, Metric, Source, Training
+from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.selection import Selection
 
@@ -172,11 +174,92 @@ class LatencySample(Frozen):
     delegate: str
 
 
+class Adb(Frozen):
+    """How a device is reached: the program ``adb``, a serial, and ``benchmark_model`` for it.
+
+    Without a ``serial`` it is the only device; ``benchmark_model`` is a path on this machine.
+    """
+
+    program: str = "adb"
+    serial: str = ""
+    benchmark_model: Path | None = None
+
+
+class TargetJob(Frozen):
+    """One inference of one ``.tflite`` on a target other than this machine."""
+
+    model: Path
+    target: str | CommandTarget
+    threads: int
+    batch_size: int
+    timeout_s: float
+    adb: Adb
+    project: Project
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether it is computed, so that other work on this machine does not disturb it."""
+        return isinstance(self.target, str) and self.target.startswith("ethos-u")
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Bytes = Annotated[int, Field(ge=0)]
+
+
+class Answer(Frozen):
+    """What a target says of one inference.
+
+    Attributes:
+        latency_s: The median in seconds, or the only figure that there is.
+        p90_s: The 90th percentile in seconds, if the target takes it; and so on.
+        memory_bytes: Of RAM, while it runs.
+        size_bytes: Of what is stored on the target in place of the ``.tflite``.
+    """
+
+    latency_s: Seconds
+    p90_s: Seconds | None = None
+    p99_s: Seconds | None = None
+    memory_bytes: Bytes | None = None
+    size_bytes: Bytes | None = None
+
+
+class Figures(Answer):
+    """A target's answer, and ``how`` it came to be: by what tool, on what."""
+
+    how: str
+
+
+class MemoryJob(Frozen):
+    """The memory of one ``.tflite`` in LiteRT on this machine: answered by an ``Arena``."""
+
+    model: Path
+    batch_size: int
+
+
+class Arena(Frozen):
+    """What one inference needs beside the weights.
+
+    Attributes:
+        planned_bytes: Of the arena that LiteRT plans for activations and scratch.
+        beside_bytes: Of variables, and of what kernels keep outside of that arena.
+        live_bytes: The most that the graph's own activations take at once.
+    """
+
+    planned_bytes: int
+    beside_bytes: int
+    live_bytes: int
+
+
 class Progress(Protocol):
     """Told by a worker what it is doing, such as ``epoch 2/5``."""
 
     def __call__(self, activity: str) -> None:
         """Pass ``activity`` on to whoever waits."""
+
+
+StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
+"""Those whose result goes into the store."""
+Job = StoredJob | LatencyJob | TargetJob
 
 
 Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
@@ -197,7 +280,7 @@ class Task(Frozen):
     store: Path
     timeout_s: float
     made_after_s: float
-    job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | LatencyJob
+    job: Job
 
 
 class Built(Frozen):

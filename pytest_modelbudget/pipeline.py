@@ -18,18 +18,24 @@ from pytest_modelbudget.file_size import FileSize, OtherSize, other_forms, why_a
 from pytest_modelbudget.fingerprint import Fingerprints
 from pytest_modelbudget.gauges import Artifact, Findings, Need, UnmeasuredError, gauge_of
 from pytest_modelbudget.jobs import (
-    BuildJob,
+    Adb,
+    Arena,
     Built,
     CompareJob,
     Comparison,
     EvaluateJob,
+    Figures,
     InspectJob,
+    Job,
     LatencyJob,
     LatencySample,
+    MemoryJob,
     PreflightJob,
     Project,
     Score,
+    StoredJob,
     Structure,
+    TargetJob,
     Task,
 )
 from pytest_modelbudget.plan import Plan, Step, make_plan, tool_versions
@@ -40,6 +46,7 @@ from pytest_modelbudget.store import Entry, Store, digest
 RESULT = "result.json"
 LATENCY_TIMEOUT_S = 120.0
 USUAL_CONFIDENCE = 0.95  # of the intervals that are shown where the budget asks for none
+LATE_S = 30.0
 T = TypeVar("T")
 
 
@@ -55,6 +62,7 @@ class Settings:
     jobs: int
     rebuild: bool
     project: Project
+    adb: Adb
 
 
 class Pipeline:
@@ -64,6 +72,7 @@ class Pipeline:
         self._store = Store(settings.cache_dir)
         self._made_after_s = time.time() if settings.rebuild else 0.0
         self._project = settings.project
+        self._adb = settings.adb
         search_path = (*settings.project.sys_path, str(settings.project.rootdir))
         self._fingerprints = Fingerprints(search_path)
         self._foremen = Foremen()
@@ -113,7 +122,7 @@ class Pipeline:
         needs = gauge_of(limit, budget).needs
         plan = self._plan(budget)
         artifact = await self._artifact(plan.step, budget)
-        score = baseline = comparison = latency = structure = None
+        score = baseline = comparison = latency = structure = figures = arena = None
         if "score" in needs:
             score = await self._score(plan, plan.step, budget)
             comparison = await self._comparison(plan, budget, "baseline" in needs)
@@ -123,6 +132,10 @@ class Pipeline:
             latency = await self._latency(artifact, budget)
         if "structure" in needs:
             structure = await self._structure(artifact, budget)
+        if "figures" in needs:
+            figures = await self._figures(artifact, budget)
+        if "arena" in needs:
+            arena = await self._arena(artifact, budget)
         metric = budget.metric
         return Findings(
             artifact=artifact,
@@ -134,6 +147,8 @@ class Pipeline:
             confident=budget.confidence is not None,
             latency=latency,
             structure=structure,
+            figures=figures,
+            arena=arena,
         )
 
     async def explain_size(self, budget: Budget) -> FileSize | None:
@@ -322,11 +337,48 @@ class Pipeline:
         shutil.rmtree(folder, ignore_errors=True)
         return sample
 
+    def _figures(self, artifact: Artifact, budget: Budget) -> Awaitable[Figures]:
+        job = TargetJob(
+            model=artifact.path,
+            target=budget.latency.target,
+            threads=budget.latency.threads,
+            batch_size=budget.latency.batch_size,
+            timeout_s=budget.timeout_s,
+            adb=self._adb,
+            project=self._project,
+        )
+        activity = Activity(f"{budget.variant or budget.span.path.stem} target")
+        return self._once(f"target {job.model_dump_json()}", lambda: self._ask(job, activity))
+
+    async def _ask(self, job: TargetJob, activity: Activity) -> Figures:
+        """Ask a target now: another board may be there than the last time."""
+        try:
+            # The worker stops what hangs by itself, and says what it wrote.
+            folder = await self._run("litert", "", job, job.timeout_s + LATE_S, activity)
+        except (ModelBudgetError, OSError) as error:
+            raise UnmeasuredError(str(error)) from error
+        figures = Figures.model_validate_json((folder / RESULT).read_bytes())
+        shutil.rmtree(folder, ignore_errors=True)
+        return figures
+
+    def _arena(self, artifact: Artifact, budget: Budget) -> Awaitable[Arena]:
+        job = MemoryJob(model=artifact.path, batch_size=budget.latency.batch_size)
+        name = f"arena {artifact.sha256} {job.batch_size}"
+        return self._once(name, lambda: self._make_arena(artifact, job, budget))
+
+    async def _make_arena(self, artifact: Artifact, job: MemoryJob, budget: Budget) -> Arena:
+        key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
+        entry = self._store.find(key, self._made_after_s)
+        if entry is None:
+            activity = Activity(f"{budget.variant or budget.span.path.stem} memory")
+            entry = await self._measured("litert", key, job, budget.timeout_s, activity)
+        return Arena.model_validate_json((entry.path / RESULT).read_bytes())
+
     async def _measured(
         self,
         kind: Kind,
         key: str,
-        job: EvaluateJob | CompareJob | InspectJob,
+        job: StoredJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -340,7 +392,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob,
+        job: StoredJob,
         timeout_s: float,
         activity: Activity,
     ) -> Entry:
@@ -360,7 +412,7 @@ class Pipeline:
         self,
         kind: Kind,
         key: str,
-        job: BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | LatencyJob,
+        job: Job,
         timeout_s: float,
         activity: Activity,
     ) -> Path:

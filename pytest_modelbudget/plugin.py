@@ -41,12 +41,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--budget-artifacts", metavar="DIR", help="copy every artifact that passed to DIR"
     )
+    group.addoption("--budget-adb", metavar="ADB", help="the program adb")
+    group.addoption("--budget-adb-serial", metavar="SERIAL", help="which of several devices")
+    group.addoption(
+        "--budget-adb-benchmark", metavar="PATH", help="benchmark_model, built for the device"
+    )
     files = ["*.budget.yaml", "*.budget.yml"]
     parser.addini("modelbudget_files", "globs of budget files", type="args", default=files)
     parser.addini("modelbudget_jobs", "builds at a time (default: half the cores)")
     parser.addini("modelbudget_cache", "where artifacts are kept", default=".modelbudget")
     parser.addini("modelbudget_rebuild", "ignore what is cached", type="bool", default=False)
     parser.addini("modelbudget_artifacts", "copy every artifact that passed to this directory")
+    parser.addini("modelbudget_adb", "the program adb", default="adb")
+    parser.addini("modelbudget_adb_serial", "which of several devices")
+    parser.addini("modelbudget_adb_benchmark", "benchmark_model, built for the device")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -13,7 +13,7 @@ from pytest_modelbudget.background import Background
 from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.gauges import Findings
-from pytest_modelbudget.jobs import Project
+from pytest_modelbudget.jobs import Adb, Project
 from pytest_modelbudget.pipeline import BuildError, Pipeline, Settings
 from pytest_modelbudget.waiting import Waiting
 
@@ -87,6 +87,18 @@ def _settings(config: pytest.Config) -> Settings:
         project=Project(
             rootdir=config.rootpath, sys_path=tuple(os.path.abspath(path) for path in sys.path)
         ),
+        adb=_adb(config),
+    )
+
+
+def _adb(config: pytest.Config) -> Adb:
+    option = config.option
+    given, written = option.budget_adb_benchmark, config.getini("modelbudget_adb_benchmark")
+    path = Path.cwd() / given if given else config.rootpath / written
+    return Adb(
+        program=option.budget_adb or config.getini("modelbudget_adb"),
+        serial=option.budget_adb_serial or config.getini("modelbudget_adb_serial"),
+        benchmark_model=path if given or written else None,
     )
 
 

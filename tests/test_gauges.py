@@ -6,6 +6,7 @@ import pytest
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.gauges import (
     GAUGES,
+    TARGET_GAUGES,
     Artifact,
     Findings,
     Measurement,
@@ -13,8 +14,10 @@ from pytest_modelbudget.gauges import (
     gauge_of,
 )
 from pytest_modelbudget.jobs import (
+    Arena,
     ClassAccuracy,
     Comparison,
+    Figures,
     Flips,
     Interval,
     LatencySample,
@@ -58,6 +61,8 @@ FINDINGS = Findings(
         float_operators=("SOFTMAX",),
         weights=WEIGHTS,
     ),
+    figures=Figures(latency_s=2e-3, p90_s=3e-3, memory_bytes=80, size_bytes=3500, how="by Vela"),
+    arena=Arena(planned_bytes=1344, beside_bytes=20, live_bytes=336),
 )
 DROP = (
     "drop 0.005000, 95% interval -0.001000 to 0.01100 (paired, Tango); "
@@ -79,6 +84,10 @@ MEASURED = {
     "max_latency_p99": Measurement(3e-3, "p99 of 2,000 invocations, XNNPACK"),
     "min_sparsity": Measurement(0.82, "zeros among 1,280 weights of the .tflite"),
     "max_unique_weights": Measurement(16, "different values, most of them in head"),
+    "max_memory": Measurement(
+        1364,
+        "arena of 1,344 B planned by LiteRT, 20 B beside it; 336 B of activations live at once",
+    ),
     "max_macs": Measurement(1280, "read from the graph, for one sample"),
     "integer_only": Measurement(1, "1 float operator: SOFTMAX"),
 }
@@ -99,6 +108,8 @@ def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
         comparison=FINDINGS.comparison if "score" in needs else None,
         latency=FINDINGS.latency if "latency" in needs else None,
         structure=FINDINGS.structure if "structure" in needs else None,
+        figures=FINDINGS.figures if "figures" in needs else None,
+        arena=FINDINGS.arena if "arena" in needs else None,
     )
     assert GAUGES[name].read(only) == MEASURED[name]
 
@@ -169,6 +180,50 @@ def test_operations_that_cannot_be_counted_are_unmeasured() -> None:
     assert str(raised.value) == "the graph has loops, branches or operators of its own to count"
 
 
+def test_a_target_answers_in_place_of_this_machine() -> None:
+    read = {name: gauge.read for name, gauge in TARGET_GAUGES.items()}
+    assert read["max_latency"](FINDINGS) == Measurement(2e-3, "by Vela")
+    assert read["max_latency_p90"](FINDINGS) == Measurement(3e-3, "by Vela")
+    assert read["max_memory"](FINDINGS) == Measurement(80, "by Vela")
+    size = Measurement(3500, "on the target, by Vela; the .tflite has 3,776 B")
+    assert read["max_bytes"](FINDINGS) == size
+
+
+def test_what_a_target_does_not_say_is_unmeasured_and_the_file_has_its_size() -> None:
+    silent = replace(FINDINGS, figures=Figures(latency_s=2e-3, how="by a board"))
+    for name, field in [("max_latency_p99", "p99_s"), ("max_memory", "memory_bytes")]:
+        with pytest.raises(UnmeasuredError) as raised:
+            TARGET_GAUGES[name].read(silent)
+        assert str(raised.value) == f"the target gives no {field}: by a board"
+    with pytest.raises(UnmeasuredError) as raised:
+        TARGET_GAUGES["max_latency_ratio"].read(silent)
+    assert "only measured on the host" in str(raised.value)
+    assert TARGET_GAUGES["max_bytes"].read(silent) == MEASURED["max_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("target", "elsewhere"),
+    [
+        ("host", []),
+        ("adb", ["max_latency"]),
+        ("ethos-u55-128", ["max_bytes", "max_memory", "max_latency"]),
+        ("m:f", ["max_bytes", "max_memory", "max_latency"]),
+        ("{command: [run, '{model}']}", ["max_bytes", "max_memory", "max_latency"]),
+    ],
+)
+def test_which_limits_a_target_is_asked_for(
+    tmp_path: Path, target: str, elsewhere: list[str]
+) -> None:
+    file = tmp_path / "m.budget.yaml"
+    limits = "{max_bytes: 1, max_gzip_bytes: 1, max_memory: 1, max_latency: 1 s, max_macs: 1}"
+    file.write_text(
+        f"version: 1\nmodel: m.tflite\nlatency: {{target: {target!s}}}\nbudget: {limits}\n"
+    )
+    budget = load(file)[0]
+    asked = [each.name for each in budget.limits if "figures" in gauge_of(each, budget).needs]
+    assert asked == elsewhere
+
+
 @pytest.mark.parametrize(
     ("allowed", "count", "how"),
     [
@@ -192,10 +247,9 @@ def test_other_operators_than_the_allowed_are_counted(
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("{budget: {max_memory: 1 kB}}", "max_memory is not available in this version"),
         (
-            "{latency: {target: adb}, budget: {max_latency: 1 ms}}",
-            "a latency.target other than host is not available in this version",
+            "{budget: {max_bytes_growth: 1 kB}}",
+            "max_bytes_growth is not available in this version",
         ),
     ],
 )

@@ -47,6 +47,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _missing(document, variant)
     yield from _limit_problems(document, variant)
     yield from _score_problems(document, variant)
+    yield from _thread_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -66,6 +67,14 @@ def _limit_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         if LIMITS[name].needs_test_data and variant.lacks("data", "test"):
             what = "it is judged on data.test, and there is none"
             yield document.problem_of_key(limit.location, what, "write data: {test: ...}")
+
+
+def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    threads = variant.settings.get(("latency", "threads"))
+    target = variant.value("latency", "target")
+    if threads and (threads.value or 1) > 1 and target not in (None, "host", "adb"):
+        what = f"only host and adb have threads to choose, not {target}"
+        yield document.problem_of_key(threads.location, what, "leave it out, or write 1")
 
 
 def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:

@@ -102,10 +102,10 @@ def _baseline(value: FileSource | FixedScore) -> FileSource | FixedBaseline:
 
 
 def _target(value: object) -> str:
-    if isinstance(value, str) and value in TARGETS:
+    if isinstance(value, str) and (value in TARGETS or CALL.fullmatch(value)):
         return value
     hint = did_you_mean(value, TARGETS) if isinstance(value, str) else ""
-    raise expected("a target or {command: [...]}", value, hint)
+    raise expected("a target, package.module:callable or {command: [...]}", value, hint)
 
 
 class Command(Frozen):
@@ -115,12 +115,19 @@ class Command(Frozen):
 
 
 def _command(value: str | Command) -> str | CommandTarget:
-    return CommandTarget(command=value.command) if isinstance(value, Command) else value
+    if isinstance(value, str):
+        return value
+    if not any("{model}" in part for part in value.command):
+        command = " ".join(value.command)
+        raise expected("{model} in one of the arguments", command, "write it where the path goes")
+    return CommandTarget(command=value.command)
 
 
 _TEXT = WithJsonSchema({"type": "string"})
 _TFLITE = WithJsonSchema({"type": "string", "pattern": r"\.tflite$"})
-_TARGET = WithJsonSchema({"enum": list(TARGETS)})
+_TARGET = WithJsonSchema(
+    {"anyOf": [{"enum": list(TARGETS)}, {"type": "string", "pattern": f"^{CALL.pattern}$"}]}
+)
 
 MetricSetting = Annotated[
     Annotated[Metric, PlainValidator(_metric_of_name), _TEXT, Tag("a text")]

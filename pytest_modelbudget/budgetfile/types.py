@@ -71,6 +71,9 @@ class CommandTarget(Frozen):
 
     command: Sequence[str]
 
+    def __str__(self) -> str:
+        return " ".join(self.command)
+
 
 class Latency(Frozen):
     """How latency is taken: on what, with how many threads, on how many samples at once."""

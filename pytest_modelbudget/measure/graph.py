@@ -57,6 +57,11 @@ def describe(path: Path) -> Structure:
     )
 
 
+def stored_macs(model: ModelT) -> int:
+    """Count the multiply-accumulates of all subgraphs, with the shapes as they are in the file."""
+    return sum(graph_macs(model, graph, _stored_shapes(graph)) for graph in model.subgraphs)
+
+
 def _names(model: ModelT, is_wanted: Callable[[OperatorT, SubGraphT], bool]) -> tuple[str, ...]:
     names = {
         operator_name(model, operator)

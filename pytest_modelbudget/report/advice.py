@@ -15,6 +15,7 @@ _ADVICE = {
     "max_relative_accuracy_drop": _GENTLER,
     "min_sparsity": "more `sparsity` or epochs in `prune`, or fewer layers left out of it",
     "max_unique_weights": "fewer `clusters`, or fewer layers left out of `cluster`",
+    "max_memory": "`quantize: {scheme: int8}`, a smaller input, or a smaller architecture",
     "max_macs": "`prune_channels`, or a smaller architecture",
     "integer_only": "`quantize: {scheme: int8, io: int8}`, without layers left in float",
     "allowed_ops": "another `scheme` or `io` in `quantize`, layers that convert to allowed "

@@ -20,8 +20,10 @@ from pytest_modelbudget.jobs import (
     Happening,
     InspectJob,
     LatencyJob,
+    MemoryJob,
     PreflightJob,
     Progress,
+    TargetJob,
     Task,
 )
 from pytest_modelbudget.selection import Selection
@@ -74,6 +76,12 @@ def _dispatch(task: Task, folder: Path, report: Report) -> None:
             start()
             _write(folder / RESULT, measure_latency(job, progress))
         return
+    if isinstance(job, TargetJob):
+        with machine.shared(waiting) if job.is_estimate else machine.alone(waiting):
+            start()
+            measure = import_module("pytest_modelbudget.measure.targets").measure
+            _write(folder / RESULT, measure(job, progress))
+        return
     store = Store(task.store)
     report("waiting", "waiting for the same work in another process")
     with store.lock(task.key), machine.shared(waiting):
@@ -83,6 +91,8 @@ def _dispatch(task: Task, folder: Path, report: Report) -> None:
         with store.adding(task.key) as output:
             if isinstance(job, InspectJob):
                 _inspect(job, output)
+            elif isinstance(job, MemoryJob):
+                _plan_arena(job, output)
             else:
                 enter(job.project)
                 _make(job, output, progress)
@@ -116,6 +126,11 @@ def _selections(job: BuildJob, output: Path) -> tuple[tuple[str, Selection], ...
 def _inspect(job: InspectJob, output: Path) -> None:
     describe = import_module("pytest_modelbudget.measure.graph").describe
     _write(output / RESULT, describe(job.inspected))
+
+
+def _plan_arena(job: MemoryJob, output: Path) -> None:
+    plan_arena = import_module("pytest_modelbudget.measure.memory").plan_arena
+    _write(output / RESULT, plan_arena(job))
 
 
 def _make(

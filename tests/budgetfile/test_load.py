@@ -35,7 +35,7 @@ training: {loss: mse, optimizer: adam, learning_rate: 1e-3, batch_size: 32}
 recipe: int8
 budget: {max_bytes: 900 KiB}
 baseline: float.tflite
-latency: {target: ethos-u55-128, threads: 2, batch_size: 4}
+latency: {target: adb, threads: 2, batch_size: 4}
 seed: 7
 timeout: 1 h
 confidence: 0.95
@@ -61,7 +61,7 @@ def test_every_key_is_read(load_text: Load, tmp_path: Path) -> None:
     )
     assert [found.stage for found in budget.recipe] == [Quantize()]
     assert budget.baseline == FileSource(path=tmp_path / "float.tflite")
-    assert budget.latency == Latency(target="ethos-u55-128", threads=2, batch_size=4)
+    assert budget.latency == Latency(target="adb", threads=2, batch_size=4)
     assert (budget.seed, budget.timeout_s, budget.confidence) == (7, 3600.0, 0.95)
     assert (budget.imports, budget.depends_on) == (("nets.layers",), ("weights/*.h5",))
 

@@ -39,7 +39,8 @@ def test_every_limit_is_valid(line: str) -> None:
         "recipe: [quantize: {layers: {dense: float32}}]",
         "metric: {call: m:f, higher_is_better: false}",
         "baseline: {accuracy: 0.98}",
-        "latency: {target: {command: [run]}}",
+        "latency: {target: {command: [run, '{model}']}}",
+        "latency: {target: m:f}",
     ],
 )
 def test_other_forms_are_valid(line: str) -> None:

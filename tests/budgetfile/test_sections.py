@@ -195,8 +195,31 @@ KEYS = [
     (
         "latency: {target: ethos-u55-12}",
         [
-            "5:19: latency > target: expected a target or {command: [...]}, got "
-            "'ethos-u55-12'; did you mean 'ethos-u55-128'?",
+            "5:19: latency > target: expected a target, package.module:callable or "
+            "{command: [...]}, got 'ethos-u55-12'; did you mean 'ethos-u55-128'?",
+        ],
+    ),
+    (
+        "latency: {target: tpu}",
+        [
+            "5:19: latency > target: expected a target, package.module:callable or "
+            "{command: [...]}, got 'tpu'; known are adb, ethos-u55-128, ethos-u55-256, "
+            "ethos-u55-32, ethos-u55-64, ethos-u65-256, ethos-u65-512, ethos-u85-1024, "
+            "ethos-u85-128, ethos-u85-2048, ethos-u85-256, ethos-u85-512, host",
+        ],
+    ),
+    (
+        "latency: {target: {command: [run.sh, model.tflite]}}",
+        [
+            "5:19: latency > target: expected {model} in one of the arguments, got "
+            "'run.sh model.tflite'; write it where the path goes",
+        ],
+    ),
+    (
+        "latency: {target: ethos-u55-128, threads: 2}",
+        [
+            "5:34: latency > threads: only host and adb have threads to choose, not "
+            "ethos-u55-128; leave it out, or write 1",
         ],
     ),
     (
