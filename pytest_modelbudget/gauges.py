@@ -9,9 +9,10 @@ from typing import Literal, TypeVar
 from pytest_modelbudget.budgetfile.quantities import format_score
 from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.jobs import LatencySample, Score, Structure
+from pytest_modelbudget.jobs import Figure, LatencySample, Score, Structure
+from pytest_modelbudget.report import latency
 
-Need = Literal["artifact", "score", "baseline", "latency", "structure"]
+Need = Literal["artifact", "score", "baseline", "latency", "ratio", "structure"]
 T = TypeVar("T")
 
 
@@ -50,11 +51,16 @@ class Findings:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The value that a limit is held against, in the limit's unit, and how it was taken."""
+    """The value that a limit is held against, in the limit's unit, and how it was taken.
+
+    ``interval`` must lie on one side of the limit, else ``disturbed`` says what was in the way.
+    """
 
     value: float
     how: str
     baseline: str = ""
+    interval: tuple[float, float | None] | None = None
+    disturbed: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def gauge_of(limit: Limit, budget: Budget) -> Gauge:
     gauge = GAUGES.get(limit.name)
     if gauge is None:
         raise UnmeasuredError(f"{limit.name} is not available in this version")
-    if "latency" in gauge.needs and budget.latency.target != "host":
+    if gauge.needs & {"latency", "ratio"} and budget.latency.target != "host":
         raise UnmeasuredError("a latency.target other than host is not available in this version")
     if "score" in gauge.needs and budget.confidence is not None:
         raise UnmeasuredError("`confidence` is not available in this version")
@@ -109,11 +115,17 @@ def _relative_drop(findings: Findings) -> Measurement:
     return Measurement(drop.value / abs(baseline), drop.how, drop.baseline)
 
 
-def _latency(quantile: Literal["p50_s", "p90_s", "p99_s"]) -> Callable[[Findings], Measurement]:
+def _latency(figure: Figure) -> Callable[[Findings], Measurement]:
     def read(findings: Findings) -> Measurement:
         sample = _present(findings.latency)
-        how = f"{quantile[:3]} of {sample.invocations:,} invocations, {sample.delegate}"
-        return Measurement(getattr(sample, quantile), how)
+        found = sample.estimate(figure)
+        return Measurement(
+            found.value,
+            latency.described(figure, sample),
+            "the float model" if figure == "ratio" else "",
+            interval=(found.low, found.high if math.isfinite(found.high) else None),
+            disturbed=latency.disturbed(sample),
+        )
 
     return read
 
@@ -160,7 +172,8 @@ GAUGES: Mapping[str, Gauge] = {
     "max_unique_weights": Gauge(frozenset({"artifact", "structure"}), _unique_weights),
     "max_macs": Gauge(frozenset({"artifact", "structure"}), _macs),
     "integer_only": Gauge(frozenset({"artifact", "structure"}), _integer_only),
-    "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50_s")),
-    "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90_s")),
-    "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99_s")),
+    "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50")),
+    "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90")),
+    "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99")),
+    "max_latency_ratio": Gauge(frozenset({"artifact", "ratio"}), _latency("ratio")),
 }

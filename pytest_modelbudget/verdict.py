@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.quantities import format_interval
 from pytest_modelbudget.budgetfile.types import Limit
 from pytest_modelbudget.gauges import Measurement, UnmeasuredError
 
@@ -21,6 +22,7 @@ class Verdict:
         margin: How much room is left; negative if the limit is exceeded.
         how: How the measurement was taken.
         baseline: What it was compared with, if anything.
+        interval: Around ``measured``, if it has one.
     """
 
     limit: str
@@ -31,6 +33,7 @@ class Verdict:
     margin: float
     how: str
     baseline: str
+    interval: tuple[float, float | None] | None = None
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
@@ -39,12 +42,19 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
     A value that is exactly the limit is within it.
 
     Raises:
-        UnmeasuredError: If the value is not a finite number.
+        UnmeasuredError: If the value is not a finite number, or its interval holds the limit.
     """
     kind = LIMITS[limit.name]
     # `integer_only: true` allows no float operator at all.
     bound = 0 if limit.bound is True else limit.bound
     assert isinstance(bound, int | float), "the limits with a gauge are numbers"
+    if measurement.interval:
+        low, high = measurement.interval
+        if low <= bound and (high is None or high > bound):
+            text = format_interval(low, high, kind.unit)
+            raise UnmeasuredError(
+                f"it is {text}, which does not settle the limit: {measurement.disturbed}"
+            )
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
     # Twelve digits: 0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp.
@@ -59,4 +69,5 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         margin=margin,
         how=measurement.how,
         baseline=measurement.baseline,
+        interval=measurement.interval,
     )

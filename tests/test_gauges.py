@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +13,27 @@ from pytest_modelbudget.gauges import (
     UnmeasuredError,
     gauge_of,
 )
-from pytest_modelbudget.jobs import LatencySample, Score, Structure, WeightTensor
+from pytest_modelbudget.jobs import (
+    Figure,
+    LatencyEstimate,
+    LatencySample,
+    Measured,
+    Score,
+    Structure,
+    WeightTensor,
+)
 from pytest_modelbudget.report.advice import advice
 
 WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),
     WeightTensor(name="head", shape=(4, 64), dtype="int8", sparsity=0.5, unique=16),
 )
+ESTIMATES: list[tuple[Figure, float, float, float]] = [
+    ("p50", 1e-3, 0.9e-3, 1.1e-3),
+    ("p90", 2e-3, 1.9e-3, 2.1e-3),
+    ("p99", 3e-3, 2.9e-3, math.inf),
+    ("ratio", 0.5, 0.49, 0.51),
+]
 FINDINGS = Findings(
     artifact=Artifact(Path("model.tflite"), "ab", 3776, 900, seconds=0.5, cached=False),
     metric="accuracy",
@@ -26,7 +41,22 @@ FINDINGS = Findings(
     score=Score(value=0.975, samples=1797, seconds=1.0, invoke_s=0.9),
     baseline=0.98,
     latency=LatencySample(
-        p50_s=1e-3, p90_s=2e-3, p99_s=3e-3, invocations=2000, warmup=50, delegate="XNNPACK"
+        measured=tuple(
+            Measured(figure=figure, estimate=LatencyEstimate(value=value, low=low, high=high))
+            for figure, value, low, high in ESTIMATES
+        ),
+        counted=2000,
+        taken=2600,
+        interrupted=520,
+        windows=20,
+        slow_windows=3,
+        warmup=50,
+        seconds=1.0,
+        confidence=0.99,
+        threads=1,
+        delegate="XNNPACK",
+        cpu="AMD EPYC",
+        governor="performance",
     ),
     structure=Structure(
         sparsity=0.82,
@@ -38,15 +68,23 @@ FINDINGS = Findings(
     ),
 )
 ACCURACY = "accuracy 0.9750 over 1,797 samples"
+TIMED = (
+    "of 2,000 invocations (600 discarded) in 20 windows, 99% interval; 1 thread, XNNPACK, "
+    "AMD EPYC, governor performance"
+)
+DISTURBED = "after 1.00 s, 20% of the invocations lost the CPU, 3 of 20 windows were slow"
 MEASURED = {
     "max_bytes": Measurement(3776, "the .tflite as it is"),
     "max_gzip_bytes": Measurement(900, "the .tflite deflated at level 9"),
     "min_accuracy": Measurement(0.975, "accuracy over 1,797 samples"),
     "max_accuracy_drop": Measurement(0.98 - 0.975, ACCURACY, "accuracy 0.9800"),
     "max_relative_accuracy_drop": Measurement((0.98 - 0.975) / 0.98, ACCURACY, "accuracy 0.9800"),
-    "max_latency": Measurement(1e-3, "p50 of 2,000 invocations, XNNPACK"),
-    "max_latency_p90": Measurement(2e-3, "p90 of 2,000 invocations, XNNPACK"),
-    "max_latency_p99": Measurement(3e-3, "p99 of 2,000 invocations, XNNPACK"),
+    "max_latency": Measurement(1e-3, f"p50 {TIMED}", "", (0.9e-3, 1.1e-3), DISTURBED),
+    "max_latency_p90": Measurement(2e-3, f"p90 {TIMED}", "", (1.9e-3, 2.1e-3), DISTURBED),
+    "max_latency_p99": Measurement(3e-3, f"p99 {TIMED}", "", (2.9e-3, None), DISTURBED),
+    "max_latency_ratio": Measurement(
+        0.5, f"20th percentiles {TIMED}", "the float model", (0.49, 0.51), DISTURBED
+    ),
     "min_sparsity": Measurement(0.82, "zeros among 1,280 weights of the .tflite"),
     "max_unique_weights": Measurement(16, "different values, most of them in head"),
     "max_macs": Measurement(1280, "read from the graph, for one sample"),
@@ -66,7 +104,7 @@ def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
         FINDINGS,
         score=FINDINGS.score if "score" in needs else None,
         baseline=FINDINGS.baseline if "baseline" in needs else None,
-        latency=FINDINGS.latency if "latency" in needs else None,
+        latency=FINDINGS.latency if needs & {"latency", "ratio"} else None,
         structure=FINDINGS.structure if "structure" in needs else None,
     )
     assert GAUGES[name].read(only) == MEASURED[name]
