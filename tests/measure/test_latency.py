@@ -26,7 +26,9 @@ def refused(asked: LatencyJob) -> str:
 
 def test_a_sample_answers_every_bound_and_says_how(models: Path) -> None:
     activities: list[str] = []
-    sample = measure_latency(job(models / "quantized.tflite"), activities.append)
+    sample = measure_latency(
+        job(models / "quantized.tflite"), lambda activity: activities.append(activity)
+    )
     p50, p90 = sample.estimate("p50"), sample.estimate("p90")
     assert 0 < p50.low <= p50.value <= p50.high <= 1
     assert p50.value <= p90.value
