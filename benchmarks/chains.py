@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 
 def write_chain(path: Path, side: int, channels: int, layers: int) -> None:
@@ -60,6 +60,4 @@ def write_chain(path: Path, side: int, channels: int, layers: int) -> None:
         )
         last = result
     graph.outputs = [last]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    path.write_bytes(bytes(builder.Output()))
+    flatbuffer_utils.write_model(model, str(path))

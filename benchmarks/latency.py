@@ -112,7 +112,8 @@ def run(log: Log, folder: Path, trials: int) -> None:
 def quiet_s(log: Log, model: Model, file: Path, when: str) -> float:
     """Return the median of medians on the quiet machine: the true value."""
     keys = [f"{model.label}, true {when}, {index}" for index in range(QUIET)]
-    return median(log.once(key, file, 1.0)["median_s"] for key in keys)
+    medians_s: list[float] = [log.once(key, file, 1.0)["median_s"] for key in keys]
+    return median(medians_s)
 
 
 def summary(log: Log, trials: int) -> Iterator[str]:

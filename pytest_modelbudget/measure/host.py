@@ -1,7 +1,9 @@
 """What is known about the machine that a latency was taken on."""
 
+import itertools
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 _CPUS = Path("/proc/cpuinfo")
@@ -11,6 +13,18 @@ _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def core_by_core() -> Iterator[None]:
+    """Move this thread to the next of its cores at each step; the kernel may move it on.
+
+    A neighbour in another virtual machine slows one physical core, and only that.
+    """
+    mine = os.sched_getaffinity(0)
+    for core in itertools.cycle(sorted(mine)):
+        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, mine)
+        yield
 
 
 def cpu_model() -> str:

@@ -11,7 +11,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.jobs import LatencyJob, LatencySample, Measured, Progress
 from pytest_modelbudget.measure import host, protocol
 from pytest_modelbudget.measure.interpreter import Interpreter
-from pytest_modelbudget.measure.sampling import Subject, take_window
+from pytest_modelbudget.measure.sampling import Subject, Window, take_window
 from pytest_modelbudget.measure.tensors import Tensor
 from pytest_modelbudget.worker.data import Array
 
@@ -33,7 +33,14 @@ def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
         progress("warming up")
         subjects = [Subject(each.invoke, job.threads) for each in interpreters]
         progress("timing invocations")
-        windows, seconds = protocol.sample(lambda: take_window(subjects), job.bounds)
+        cores = host.core_by_core()
+
+        def take() -> list[Window]:
+            if job.threads == 1:
+                next(cores)
+            return take_window(subjects)
+
+        windows, seconds = protocol.sample(take, job.bounds)
     own = [of[0] for of in windows]
     # A ratio compares within a window, so that it needs none to be steady.
     counted = [window.seconds for window in own if window.seconds.size]

@@ -9,7 +9,8 @@ import numpy as np
 
 from pytest_modelbudget.worker.data import Array
 
-_BLOCK_S = 0.001  # shorter than a time slice, so that most blocks keep the CPU on a busy machine
+_BLOCK_S = 0.0003  # shorter than a time slice, so that most blocks keep the CPU on a busy machine
+_LONG_S = 0.002  # so long that it seldom fits into a time slice
 _WINDOW_S = 0.015
 _WINDOW = 4  # invocations, unless that takes more than
 _LONG_WINDOW_S = 0.1
@@ -60,8 +61,8 @@ class Subject:
     def block(self) -> Window:
         """Time one block.
 
-        Of a single invocation on one thread that lost the CPU its CPU time counts: long ones
-        never fit into a time slice. Other blocks that lost the CPU do not count.
+        Of a long invocation on one thread that lost the CPU its CPU time counts: too few of them
+        keep it on a busy machine. Other blocks that lost the CPU do not count.
         """
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         started_s, started_cpu_s = time.perf_counter(), time.thread_time()
@@ -72,8 +73,8 @@ class Subject:
         else:  # the CPU time of this thread says nothing about the others
             interrupted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches
         if interrupted:
-            single = self._threads == 1 and self._block == 1
-            seconds = np.array([cpu_s] if single else [])
+            long = self._threads == self._block == 1 and cpu_s >= _LONG_S
+            seconds = np.array([cpu_s] if long else [])
         return Window(seconds, self._block, self._block if interrupted else 0)
 
 

@@ -30,8 +30,8 @@ def test_a_sample_answers_every_bound_and_says_how(models: Path) -> None:
         job(models / "quantized.tflite"), lambda activity: activities.append(activity)
     )
     p50, p90 = sample.estimate("p50"), sample.estimate("p90")
-    assert 0 < p50.low <= p50.value <= p50.high <= 1
-    assert p50.value <= p90.value
+    assert p50.low <= p50.value <= p50.high
+    assert 0 < p50.value <= p90.value
     assert 0 < sample.counted <= sample.taken
     assert sample.interrupted + sample.counted <= sample.taken
     assert sample.slow_windows < sample.windows
@@ -52,7 +52,8 @@ def test_a_ratio_is_of_two_models(models: Path) -> None:
         }
     )
     ratio = measure_latency(asked, lambda _activity: None).estimate("ratio")
-    assert 0 < ratio.low <= ratio.value <= ratio.high <= 100
+    assert ratio.low <= ratio.value <= ratio.high
+    assert 0 < ratio.value < 100
 
 
 @pytest.mark.parametrize("name", ["two", "log"])
