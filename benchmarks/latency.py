@@ -128,8 +128,8 @@ def summary(log: Log, trials: int) -> Iterator[str]:
         medians, later = ([each["median_s"] for each in entries] for entries in (before, after))
         ratios = [each["litert_benchmark_s"] / each["p50_s"] for each in before + after]
         yield (
-            f"| {model.label} | {spread(medians, ' us', 1e6)} | {spread(ratios)} "
-            f"| {spread(later, ' us', 1e6)} |"
+            f"| {model.label} | {spread(medians, ' ms', 1e3)} | {spread(ratios)} "
+            f"| {spread(later, ' ms', 1e3)} |"
         )
     yield ""
     yield "| model | busy processes | way | false alarms | caught | unmeasured | a verdict takes |"
