@@ -13,6 +13,7 @@ from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.jobs import (
     Arena,
     Comparison,
+    Figure,
     Figures,
     Interval,
     LatencySample,
@@ -20,8 +21,9 @@ from pytest_modelbudget.jobs import (
     Structure,
 )
 from pytest_modelbudget.report import comparison as text
+from pytest_modelbudget.report import latency
 
-Need = Literal["artifact", "score", "baseline", "latency", "structure", "figures", "arena"]
+Need = Literal["artifact", "score", "baseline", "latency", "ratio", "structure", "figures", "arena"]
 T = TypeVar("T")
 
 
@@ -72,12 +74,15 @@ class Measurement:
     """The value that a limit is held against, in the limit's unit, and how it was taken.
 
     ``resolvable`` is the smallest value that the test data can tell from none; 0.0 is any.
+    ``interval`` must lie on one side of the limit, else ``disturbed`` says what was in the way.
     """
 
     value: float
     how: str
     baseline: str = ""
     resolvable: float = 0.0
+    interval: tuple[float, float | None] | None = None
+    disturbed: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,11 +161,17 @@ def _certain(interval: Interval | None, comparison: Comparison) -> Interval:
     return interval
 
 
-def _latency(quantile: Literal["p50_s", "p90_s", "p99_s"]) -> Callable[[Findings], Measurement]:
+def _latency(figure: Figure) -> Callable[[Findings], Measurement]:
     def read(findings: Findings) -> Measurement:
         sample = _present(findings.latency)
-        how = f"{quantile[:3]} of {sample.invocations:,} invocations, {sample.delegate}"
-        return Measurement(getattr(sample, quantile), how)
+        found = sample.estimate(figure)
+        return Measurement(
+            found.value,
+            latency.described(figure, sample),
+            "the float model" if figure == "ratio" else "",
+            interval=(found.low, found.high if math.isfinite(found.high) else None),
+            disturbed=latency.disturbed(sample),
+        )
 
     return read
 
@@ -262,9 +273,10 @@ GAUGES: Mapping[str, Gauge] = {
     "max_macs": Gauge(_STRUCTURE, _macs),
     "integer_only": Gauge(_STRUCTURE, _integer_only),
     "max_memory": Gauge(frozenset({"artifact", "arena"}), _memory),
-    "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50_s")),
-    "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90_s")),
-    "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99_s")),
+    "max_latency": Gauge(frozenset({"artifact", "latency"}), _latency("p50")),
+    "max_latency_p90": Gauge(frozenset({"artifact", "latency"}), _latency("p90")),
+    "max_latency_p99": Gauge(frozenset({"artifact", "latency"}), _latency("p99")),
+    "max_latency_ratio": Gauge(frozenset({"artifact", "ratio"}), _latency("ratio")),
 }
 
 _ON_TARGET: frozenset[Need] = frozenset({"artifact", "figures"})

@@ -6,7 +6,7 @@ Each type is written as JSON: the job file is also what repeats a failure by han
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
@@ -155,23 +155,76 @@ class InspectJob(Frozen):
     inspected: Path
 
 
+Figure = Literal["p50", "p90", "p99", "ratio"]
+
+
+class LatencyBound(Frozen):
+    """What is asked about a figure: seconds, or a ratio, that it may reach."""
+
+    figure: Figure
+    bound: float
+
+
 class LatencyJob(Frozen):
-    """Single invocations of one ``.tflite`` on this machine."""
+    """Single invocations of one ``.tflite`` on this machine, until its bounds are settled.
+
+    ``baseline`` is what a ratio is taken against; without one, no bound is of a ratio.
+    """
 
     model: Path
     threads: int
     batch_size: int
+    bounds: Sequence[LatencyBound]
+    baseline: Path | None = None
+
+
+class LatencyEstimate(Frozen):
+    """A figure and its confidence interval, in seconds or as a ratio; ``high`` may be infinite."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    value: float
+    low: float
+    high: float
+
+
+class Measured(Frozen):
+    """One figure of a sample."""
+
+    figure: Figure
+    estimate: LatencyEstimate
 
 
 class LatencySample(Frozen):
-    """Quantiles in seconds over ``invocations``, after ``warmup`` more that do not count."""
+    """What was found about every bound of a ``LatencyJob``, and how; of a ratio, for its model.
 
-    p50_s: float
-    p90_s: float
-    p99_s: float
-    invocations: int
+    Attributes:
+        counted: Invocations that the figures are from, of those ``taken``.
+        interrupted: Invocations in blocks that lost the CPU.
+        slow_windows: Left out, because the machine was slow, of all ``windows``.
+        warmup: Invocations before any window.
+        seconds: From the first window to the last.
+        confidence: Of the intervals, whenever sampling stopped.
+        cpu: The CPU's name, and its frequency ``governor`` where the kernel tells.
+    """
+
+    measured: Sequence[Measured]
+    counted: int
+    taken: int
+    interrupted: int
+    windows: int
+    slow_windows: int
     warmup: int
+    seconds: float
+    confidence: float
+    threads: int
     delegate: str
+    cpu: str
+    governor: str
+
+    def estimate(self, figure: Figure) -> LatencyEstimate:
+        """Return what was found about ``figure``, one that the job asked for."""
+        return next(each.estimate for each in self.measured if each.figure == figure)
 
 
 class Adb(Frozen):

@@ -24,9 +24,11 @@ from pytest_modelbudget.jobs import (
     CompareJob,
     Comparison,
     EvaluateJob,
+    Figure,
     Figures,
     InspectJob,
     Job,
+    LatencyBound,
     LatencyJob,
     LatencySample,
     MemoryJob,
@@ -47,6 +49,12 @@ RESULT = "result.json"
 LATENCY_TIMEOUT_S = 120.0
 USUAL_CONFIDENCE = 0.95  # of the intervals that are shown where the budget asks for none
 LATE_S = 30.0
+TIMES: dict[str, Figure] = {
+    "max_latency": "p50",
+    "max_latency_p90": "p90",
+    "max_latency_p99": "p99",
+}
+RATIO: dict[str, Figure] = {"max_latency_ratio": "ratio"}
 T = TypeVar("T")
 
 
@@ -93,6 +101,8 @@ class Pipeline:
                 return  # `build` raises it again, for each item that needs it
             if "score" in needs:
                 self._comparison(plan, budget, "baseline" in needs)
+            if "ratio" in needs and plan.baseline:
+                self._artifact(plan.baseline, budget)
             if "artifact" in needs:
                 self._artifact(plan.step, budget)
 
@@ -110,7 +120,7 @@ class Pipeline:
         except (ModelBudgetError, OSError) as error:
             raise BuildError(str(error)) from error
         await self._artifact(plan.step, budget)
-        if "baseline" in needs and plan.baseline:
+        if needs & {"baseline", "ratio"} and plan.baseline:
             await self._artifact(plan.baseline, budget)
 
     async def find(self, budget: Budget, limit: Limit) -> Findings:
@@ -129,7 +139,11 @@ class Pipeline:
         if "baseline" in needs:
             baseline = await self._baseline(plan, budget)
         if "latency" in needs:
-            latency = await self._latency(artifact, budget)
+            latency = await self._latency(artifact, None, budget)
+        if "ratio" in needs:
+            assert plan.baseline is not None, "the reader refuses a ratio to a fixed baseline"
+            against = await self._artifact(plan.baseline, budget)
+            latency = await self._latency(artifact, against, budget)
         if "structure" in needs:
             structure = await self._structure(artifact, budget)
         if "figures" in needs:
@@ -318,9 +332,19 @@ class Pipeline:
             entry = await self._measured("litert", key, job, budget.timeout_s, activity)
         return Structure.model_validate_json((entry.path / RESULT).read_bytes())
 
-    def _latency(self, artifact: Artifact, budget: Budget) -> Awaitable[LatencySample]:
+    def _latency(
+        self, artifact: Artifact, baseline: Artifact | None, budget: Budget
+    ) -> Awaitable[LatencySample]:
+        """Time a model once for all its limits in seconds, or in turn with its baseline."""
+        figures = RATIO if baseline else TIMES
         job = LatencyJob(
             model=artifact.path,
+            baseline=baseline.path if baseline else None,
+            bounds=tuple(
+                LatencyBound(figure=figures[limit.name], bound=float(limit.bound))
+                for limit in budget.limits
+                if limit.name in figures and isinstance(limit.bound, int | float)
+            ),
             threads=budget.latency.threads,
             batch_size=budget.latency.batch_size,
         )

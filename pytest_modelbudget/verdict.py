@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_modelbudget.budgetfile.limits import LIMITS, Unit
-from pytest_modelbudget.budgetfile.quantities import format_pair
+from pytest_modelbudget.budgetfile.quantities import format_interval, format_pair
 from pytest_modelbudget.budgetfile.types import Limit
 from pytest_modelbudget.gauges import Measurement, UnmeasuredError
 
@@ -23,6 +23,7 @@ class Verdict:
         how: How the measurement was taken.
         baseline: What it was compared with, if anything.
         note: What whoever reads the summary must know, if anything.
+        interval: Around ``measured``, if it has one.
     """
 
     limit: str
@@ -34,6 +35,7 @@ class Verdict:
     how: str
     baseline: str
     note: str = ""
+    interval: tuple[float, float | None] | None = None
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
@@ -42,12 +44,19 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
     A value that is exactly the limit is within it.
 
     Raises:
-        UnmeasuredError: If the value is not a finite number.
+        UnmeasuredError: If the value is not a finite number, or its interval holds the limit.
     """
     kind = LIMITS[limit.name]
     # `integer_only` and `allowed_ops` allow none of the operators that their gauges count.
     bound = 0 if kind.unit in ("flag", "operators") else limit.bound
     assert isinstance(bound, int | float), "the limits with a gauge are numbers"
+    if measurement.interval:
+        low, high = measurement.interval
+        if low <= bound and (high is None or high > bound):
+            text = format_interval(low, high, kind.unit)
+            raise UnmeasuredError(
+                f"it is {text}, which does not settle the limit: {measurement.disturbed}"
+            )
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
     # Twelve digits: 0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp.
@@ -63,6 +72,7 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         how=measurement.how,
         baseline=measurement.baseline,
         note=_too_coarse(kind.unit, bound, measurement.resolvable),
+        interval=measurement.interval,
     )
 
 

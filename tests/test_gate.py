@@ -242,8 +242,42 @@ def test_latency_is_measured_and_never_served_from_the_cache(blobs: Project) -> 
             "blobs.budget.yaml::max_latency_p90": "PASSED",
             "blobs.budget.yaml::max_latency_p99": "FAILED",
         }
-        result.has("max_latency_p99: ", "over the limit of 0.00100 us", "p99 of ", "invocations")
+        result.has(
+            "max_latency_p99: ",
+            "over the limit of 0.00100 us",
+            "p99 of ",
+            "discarded) in ",
+            "99% interval; 1 thread, XNNPACK, ",
+            ", governor ",
+            "max_latency ",
+            " us) 1.00 s ",
+        )
     assert cached(blobs) == [ARTIFACT]
+
+
+def test_a_latency_ratio_is_taken_against_the_float_model(blobs: Project) -> None:
+    blobs.write(
+        "blobs.budget.yaml",
+        """
+        version: 1
+        model: blobs.tflite
+        data: {calibration: blobs:calibration}
+        budget: {max_latency_ratio: 50}
+        variants:
+          int8: {recipe: int8}
+          crowded: {latency: {threads: 1000}}
+        """,
+    )
+    result = blobs.pytest("-v")
+    assert outcomes(result.output) == {
+        "blobs.budget.yaml::int8::max_latency_ratio": "PASSED",
+        "blobs.budget.yaml::crowded::max_latency_ratio": "FAILED",
+    }
+    result.has(
+        "max_latency_ratio could not be measured: latency.threads is 1000, and there are ",
+        "blobs.budget.yaml:4:",
+    )
+    assert cached(blobs) == [ARTIFACT, ARTIFACT]
 
 
 UNAVAILABLE = """

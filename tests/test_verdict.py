@@ -104,3 +104,38 @@ def test_a_limit_that_the_test_set_cannot_resolve_is_noted(
 
 def test_a_limit_without_a_resolution_has_no_note() -> None:
     assert judged("min_accuracy", -0.5, 0.0).note == ""
+
+
+def spread(low: float, high: float | None) -> Measurement:
+    return Measurement(1.02e-3, "somehow", interval=(low, high), disturbed="after 10 s, much")
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high", "outcome"),
+    [
+        (1.1e-3, 1.0e-3, 1.1e-3, "within"),
+        (0.9e-3, 0.91e-3, 1.1e-3, "exceeded"),
+        (0.9e-3, 0.91e-3, None, "exceeded"),
+    ],
+)
+def test_an_interval_on_one_side_of_the_limit_is_judged(
+    bound: float, low: float, high: float | None, outcome: str
+) -> None:
+    verdict = judge(Limit("max_latency", bound, PLACE), spread(low, high))
+    assert (verdict.outcome, verdict.interval) == (outcome, (low, high))
+
+
+@pytest.mark.parametrize(
+    ("bound", "low", "high", "text"),
+    [
+        (1.05e-3, 1.0e-3, 1.1e-3, "1.00 to 1.10 ms"),
+        (1.0e-3, 1.0e-3, 1.1e-3, "1.00 to 1.10 ms"),
+        (9.0, 1.0e-3, None, "at least 1.00 ms"),
+    ],
+)
+def test_an_interval_that_holds_the_limit_is_unmeasured(
+    bound: float, low: float, high: float | None, text: str
+) -> None:
+    with pytest.raises(UnmeasuredError) as raised:
+        judge(Limit("max_latency", bound, PLACE), spread(low, high))
+    assert str(raised.value) == f"it is {text}, which does not settle the limit: after 10 s, much"

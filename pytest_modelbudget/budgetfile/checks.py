@@ -48,6 +48,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _limit_problems(document, variant)
     yield from _score_problems(document, variant)
     yield from _thread_problems(document, variant)
+    yield from _ratio_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -95,6 +96,14 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         yield document.problem_of_key(floor.location, what, "write max_accuracy_drop")
     if metric.name in _FROM_0_TO_1:
         yield from _above_one(document, variant, metric)
+
+
+def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    limit = variant.limits().get("max_latency_ratio")
+    if limit and isinstance(variant.value("baseline"), FixedBaseline):
+        what = "the baseline is an accuracy, which has no latency to compare with"
+        hint = "leave baseline out, or write the path of a .tflite"
+        yield document.problem_of_key(limit.location, what, hint)
 
 
 def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator[Problem]:

@@ -60,6 +60,14 @@ def format_pair(first: float, second: float, unit: str) -> tuple[str, str]:
     return texts
 
 
+def format_interval(low: float, high: float | None, unit: str) -> str:
+    """Return an interval such as ``42.0 to 44.0 us``; None is no upper end."""
+    if high is None:
+        return f"at least {format_pair(low, low, unit)[0]}"
+    first, last = format_pair(low, high, unit)
+    return f"{first.partition(' ')[0]} to {last}"
+
+
 def _pair(first: float, second: float, unit: str, digits: int) -> tuple[str, str]:
     suffix, factor = "", Decimal(1)
     if unit == "share":

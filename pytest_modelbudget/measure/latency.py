@@ -1,63 +1,95 @@
-"""Times single invocations of a ``.tflite`` on this machine."""
+"""Times single invocations of a ``.tflite`` on this machine; see ``docs/latency.md``."""
 
 import gc
-import math
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
-from pytest_modelbudget.jobs import LatencyJob, LatencySample, Progress
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.jobs import LatencyJob, LatencySample, Measured, Progress
+from pytest_modelbudget.measure import host, protocol
 from pytest_modelbudget.measure.interpreter import Interpreter
+from pytest_modelbudget.measure.sampling import Subject, Window, take_window
 from pytest_modelbudget.measure.tensors import Tensor
 from pytest_modelbudget.worker.data import Array
-
-_BLOCK = 10  # invocations at least, and
-_BLOCK_S = 0.01  # seconds at least, whose low quantile tells whether the model is warm
-_STABLE = 0.03  # change of that quantile from one block to the next
-_WARMUP_S = 0.5
-_ENOUGH_S = 0.3
-_ENOUGH = 100  # invocations, so that one lies above the 99th percentile
-_FEWEST = 30
-_LONGEST_S = 3.0
 
 
 def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
     """Time ``invoke()`` alone, one call at a time, on random inputs that are always the same.
 
+    A ratio takes both models in one process, block by block in turn.
+
     Raises:
-        JobError: The model cannot be used, or does not take ``batch_size``.
+        JobError: The model cannot be used, does not take ``batch_size``, or has inputs that
+            cannot be made up; or there are more threads than cores.
     """
-    interpreter = Interpreter(job.model, job.threads)
-    interpreter.allocate(job.batch_size)
-    generator = np.random.default_rng(0)
-    interpreter.fill(
-        {
-            name: _random(tensor, job.batch_size, generator)
-            for name, tensor in interpreter.inputs.items()
-        }
-    )
+    if job.threads > host.cores():
+        cause = f"latency.threads is {job.threads}, and there are {host.cores()} cores"
+        raise JobError(cause, f"write {host.cores()} or less")
+    interpreters = [_prepared(path, job) for path in (job.model, job.baseline) if path]
     with _no_garbage_collection():
         progress("warming up")
-        warmup = _warm_up(interpreter)
+        subjects = [Subject(each.invoke, job.threads) for each in interpreters]
         progress("timing invocations")
-        seconds = _timed(interpreter, _is_enough)
-    p50_s, p90_s, p99_s = np.quantile(seconds, [0.5, 0.9, 0.99]).tolist()
+        cores = host.core_by_core()
+
+        def take() -> list[Window]:
+            if job.threads == 1:
+                next(cores)
+            return take_window(subjects)
+
+        windows, seconds = protocol.sample(take, job.bounds)
+    own = [of[0] for of in windows]
+    # A ratio compares within a window, so that it needs none to be steady.
+    counted = [window.seconds for window in own if window.seconds.size]
+    kept = counted if job.baseline else protocol.steady(counted)
     return LatencySample(
-        p50_s=p50_s,
-        p90_s=p90_s,
-        p99_s=p99_s,
-        invocations=len(seconds),
-        warmup=warmup,
-        delegate=interpreter.delegate,
+        measured=tuple(
+            Measured(figure=bound.figure, estimate=protocol.estimate(windows, bound.figure))
+            for bound in job.bounds
+        ),
+        counted=sum(map(len, kept)),
+        taken=sum(window.taken for window in own),
+        interrupted=sum(window.interrupted for window in own),
+        windows=len(own),
+        slow_windows=len(counted) - len(kept),
+        warmup=subjects[0].warmup,
+        seconds=seconds,
+        confidence=protocol.CONFIDENCE,
+        threads=job.threads,
+        delegate=interpreters[0].delegate,
+        cpu=host.cpu_model(),
+        governor=host.governor(),
     )
+
+
+def _prepared(path: Path, job: LatencyJob) -> Interpreter:
+    interpreter = Interpreter(path, job.threads)
+    generator = np.random.default_rng(0)
+    made = {
+        name: _random(tensor, job.batch_size, generator)
+        for name, tensor in interpreter.inputs.items()
+    }
+    interpreter.allocate(job.batch_size)
+    interpreter.fill(made)
+    return interpreter
 
 
 def _random(tensor: Tensor, batch: int, generator: np.random.Generator) -> Array:
-    shape = [batch, *(max(size, 1) for size in tensor.shape[1:])]
+    shape = [batch, *tensor.shape[1:]]
+    if min(shape) < 0:
+        cause = (
+            f"input {tensor.name} has the open shape {tensor.shape}, and how long it takes "
+            "depends on what is filled in"
+        )
+        raise JobError(cause, "convert the model with every dimension fixed but the batch")
     if tensor.dtype.kind == "f":
         return generator.random(shape).astype(tensor.dtype)
+    if tensor.dtype.kind not in "iub":
+        cause = f"input {tensor.name} takes {_kind(tensor)}, which cannot be made up"
+        raise JobError(cause, "gate the part of the model that takes numbers")
     if tensor.scale:
         limits = np.iinfo(tensor.dtype)
         return generator.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True)
@@ -65,39 +97,8 @@ def _random(tensor: Tensor, batch: int, generator: np.random.Generator) -> Array
     return generator.integers(0, 2, shape).astype(tensor.dtype)
 
 
-def _warm_up(interpreter: Interpreter) -> int:
-    """Invoke until two blocks agree, and return how many invocations that took."""
-    count, spent_s, before_s = 0, 0.0, math.inf
-    while True:
-        block = _timed(interpreter, _is_block)
-        count += len(block)
-        spent_s += sum(block)
-        low_s = float(np.quantile(block, 0.2))
-        if abs(before_s - low_s) <= _STABLE * low_s or spent_s >= _WARMUP_S:
-            return count
-        before_s = low_s
-
-
-def _timed(interpreter: Interpreter, is_enough: Callable[[int, float], bool]) -> list[float]:
-    """Invoke until ``is_enough(invocations, seconds)``, and return the seconds of each."""
-    seconds: list[float] = []
-    total_s = 0.0
-    while not is_enough(len(seconds), total_s):
-        started_ns = time.perf_counter_ns()
-        interpreter.invoke()
-        seconds.append((time.perf_counter_ns() - started_ns) / 1e9)
-        total_s += seconds[-1]
-    return seconds
-
-
-def _is_block(count: int, total_s: float) -> bool:
-    return (count >= _BLOCK and total_s >= _BLOCK_S) or total_s >= _WARMUP_S
-
-
-def _is_enough(count: int, total_s: float) -> bool:
-    if total_s >= _LONGEST_S:
-        return count >= _FEWEST
-    return total_s >= _ENOUGH_S and count >= _ENOUGH
+def _kind(tensor: Tensor) -> str:
+    return "complex numbers" if tensor.dtype.kind == "c" else "strings"
 
 
 @contextmanager

@@ -23,6 +23,7 @@ _ADVICE = {
     "max_latency": _FASTER,
     "max_latency_p90": _FASTER,
     "max_latency_p99": _FASTER,
+    "max_latency_ratio": "an int8 recipe, or fewer layers left in float",
 }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pytest_modelbudget.budgetfile.quantities import format_bytes, format_pair
+from pytest_modelbudget.budgetfile.quantities import format_bytes, format_interval, format_pair
 from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.gauges import Artifact
 from pytest_modelbudget.report.advice import advice
@@ -12,8 +12,7 @@ from pytest_modelbudget.verdict import Verdict
 
 Outcome = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10
-SHARED = {"bytes", "seconds", "count"}  # units in which a share of the limit says something
-
+SHARED = {"bytes", "seconds", "count", "ratio"}  # where a share of the limit says something
 OPERATORS = {"flag", "operators"}  # units of operators that should not be there
 
 
@@ -25,6 +24,8 @@ class Row:
         budget: The budget file, as in the node id.
         place: The limit's own place, ``path:line:column``.
         measured: In ``unit``, as are ``limit`` and ``margin``; None if it was not measured.
+        low: The lower end of the interval around ``measured``, if it has one.
+        high: The upper end, if it has one.
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it was not.
         why: Lines on why it is so much, and what would be less.
@@ -42,6 +43,8 @@ class Row:
     outcome: Outcome = "error"
     unit: str = ""
     measured: float | None = None
+    low: float | None = None
+    high: float | None = None
     limit: float | None = None
     margin: float | None = None
     baseline: str = ""
@@ -65,9 +68,12 @@ class Row:
 
     def judged(self, verdict: Verdict) -> Self:
         """Return the row with its verdict."""
+        low, high = verdict.interval or (None, None)
         return dataclasses.replace(
             self,
             outcome=verdict.outcome,
+            low=low,
+            high=high,
             unit=verdict.unit,
             measured=verdict.measured,
             limit=verdict.bound,
@@ -103,6 +109,8 @@ class Row:
         if self.measured is None or self.limit is None or self.margin is None:
             return "", "", ""
         measured, limit = format_pair(self.measured, self.limit, self.unit)
+        if self.low is not None:
+            measured += f" ({format_interval(self.low, self.high, self.unit)})"
         margin, _ = format_pair(abs(self.margin), 0.0, self.unit)
         shared = self.limit and self.unit in SHARED
         share = f" ({abs(self.margin / self.limit):.2%})" if shared else ""

@@ -4,6 +4,13 @@ from .conftest import Problems
 
 TABLE = [
     (
+        "model: m:f\nbaseline: {accuracy: 0.9}\nbudget: {max_latency_ratio: 0.5}\n",
+        [
+            "4:10: budget > max_latency_ratio: the baseline is an accuracy, which has no latency "
+            "to compare with; leave baseline out, or write the path of a .tflite",
+        ],
+    ),
+    (
         "recipe: int8\nbudget: {max_bytes: 5}\n",
         [
             "1:1: there is no model; write model: package.module:callable, or a path",

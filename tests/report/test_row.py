@@ -180,3 +180,24 @@ def test_amounts_carry_their_unit_and_the_direction(
 
 def test_nothing_measured_has_no_amounts() -> None:
     assert PLANNED.unmeasured("no data").amounts() == ("", "", "")
+
+
+TIMED = replace(
+    EXCEEDED, name="max_latency", unit="seconds", measured=43.1e-6, limit=40e-6, margin=-3.1e-6
+)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "measured"),
+    [
+        (42e-6, 44e-6, "43.1 us (42.0 to 44.0 us)"),
+        (42e-6, None, "43.1 us (at least 42.0 us)"),
+        (42e-6, 1.2e-3, "43.1 us (0.0420 to 1.20 ms)"),
+    ],
+)
+def test_an_interval_is_shown_beside_the_value(
+    low: float, high: float | None, measured: str
+) -> None:
+    row = replace(TIMED, low=low, high=high)
+    assert row.amounts()[0] == measured
+    assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
