@@ -10,7 +10,8 @@ import pytest
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.errors import BudgetFileError
-from pytest_modelbudget.gauges import UnmeasuredError, gauge_of
+from pytest_modelbudget.findings import UnmeasuredError
+from pytest_modelbudget.gauges import gauge_of
 from pytest_modelbudget.plugin import SESSION
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.session import Session

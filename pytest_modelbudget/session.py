@@ -11,10 +11,11 @@ import pytest
 
 from pytest_modelbudget.background import Background
 from pytest_modelbudget.budgetfile.types import Budget, Limit
+from pytest_modelbudget.builds import BuildError
 from pytest_modelbudget.file_size import FileSize
-from pytest_modelbudget.gauges import Findings
+from pytest_modelbudget.findings import Findings
 from pytest_modelbudget.jobs import Adb, Project
-from pytest_modelbudget.pipeline import BuildError, Pipeline, Settings
+from pytest_modelbudget.pipeline import Pipeline, Settings
 from pytest_modelbudget.waiting import Waiting
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Literal
 from pytest_modelbudget.budgetfile.limits import LIMITS, Unit
 from pytest_modelbudget.budgetfile.quantities import format_interval, format_pair
 from pytest_modelbudget.budgetfile.types import Limit
-from pytest_modelbudget.gauges import Measurement, UnmeasuredError
+from pytest_modelbudget.findings import Measurement, UnmeasuredError
 
 Outcome = Literal["within", "exceeded"]
 

@@ -5,16 +5,10 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.gauges import (
-    GAUGES,
-    TARGET_GAUGES,
-    Artifact,
-    Findings,
-    Measurement,
-    UnmeasuredError,
-    gauge_of,
-)
-from pytest_modelbudget.jobs import (
+from pytest_modelbudget.findings import Artifact, Findings, Measurement, UnmeasuredError
+from pytest_modelbudget.gauges import GAUGES, TARGET_GAUGES, gauge_of
+from pytest_modelbudget.report.advice import advice
+from pytest_modelbudget.results import (
     Arena,
     ClassAccuracy,
     Comparison,
@@ -29,7 +23,6 @@ from pytest_modelbudget.jobs import (
     Structure,
     WeightTensor,
 )
-from pytest_modelbudget.report.advice import advice
 
 WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.budgetfile.types import Bound, Limit, Span
-from pytest_modelbudget.gauges import Measurement, UnmeasuredError
+from pytest_modelbudget.findings import Measurement, UnmeasuredError
 from pytest_modelbudget.verdict import Verdict, judge
 
 PLACE = Span(Path("digits.budget.yaml"), 3, 5)

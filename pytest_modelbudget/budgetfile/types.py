@@ -162,3 +162,8 @@ class Budget:
     confidence: float | None
     imports: tuple[str, ...]
     depends_on: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What the terminal calls it: the variant, or the file."""
+        return self.variant or self.span.path.stem

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import EvaluateJob, Progress, Score
+from pytest_modelbudget.jobs import EvaluateJob, Progress
 from pytest_modelbudget.measure.interpreter import Interpreter
 from pytest_modelbudget.measure.metrics import Columns, scorer_of
 from pytest_modelbudget.measure.outcomes import Outcomes, read_outcomes
 from pytest_modelbudget.measure.parallel import Parallel
 from pytest_modelbudget.measure.tensors import Tensor
+from pytest_modelbudget.results import Score
 from pytest_modelbudget.worker.data import Array, Batch, Dataset, named_inputs, open_data
 
 _INPUT_BYTES = 2**19  # of one batch: what fits the processor's cache runs fastest

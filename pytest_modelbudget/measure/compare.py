@@ -8,17 +8,11 @@ import numpy as np
 
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import (
-    ClassAccuracy,
-    CompareJob,
-    Comparison,
-    Flips,
-    Interval,
-    Score,
-)
+from pytest_modelbudget.jobs import CompareJob
 from pytest_modelbudget.measure.intervals import Floats, Rows, bootstrap, mcnemar, tango, wilson
 from pytest_modelbudget.measure.metrics import Columns, scorer_of
 from pytest_modelbudget.measure.outcomes import read_outcomes
+from pytest_modelbudget.results import ClassAccuracy, Comparison, Flips, Interval, Score
 from pytest_modelbudget.worker.data import Array
 
 _LISTED = 100  # flipped samples

@@ -9,7 +9,6 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT
 
-from pytest_modelbudget.jobs import Structure, WeightTensor
 from pytest_modelbudget.measure.interpreter import load
 from pytest_modelbudget.measure.weights import (
     TYPES,
@@ -19,6 +18,7 @@ from pytest_modelbudget.measure.weights import (
     operator_name,
     read_weights,
 )
+from pytest_modelbudget.results import Structure, WeightTensor
 
 _LOOKUPS = {"EMBEDDING_LOOKUP", "GATHER"}
 _RUN_SUBGRAPHS = {"CALL", "IF", "STABLEHLO_COMPOSITE", "WHILE"}

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from pytest_modelbudget.jobs import LatencyEstimate
+from pytest_modelbudget.results import LatencyEstimate
 from pytest_modelbudget.worker.data import Array
 
 _FEWEST_WINDOWS = 3  # below, nothing is known about how they differ

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Interval
+from pytest_modelbudget.results import Interval
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import LatencyJob, LatencySample, Measured, Progress
+from pytest_modelbudget.jobs import LatencyJob, Progress
 from pytest_modelbudget.measure import host, protocol
 from pytest_modelbudget.measure.interpreter import Interpreter
 from pytest_modelbudget.measure.sampling import Subject, Window, take_window
 from pytest_modelbudget.measure.tensors import Tensor
+from pytest_modelbudget.results import LatencySample, Measured
 from pytest_modelbudget.worker.data import Array
 
 

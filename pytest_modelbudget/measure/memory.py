@@ -20,10 +20,11 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Arena, MemoryJob
+from pytest_modelbudget.jobs import MemoryJob
 from pytest_modelbudget.measure.interpreter import Interpreter
 from pytest_modelbudget.measure.liveness import live_at_once
 from pytest_modelbudget.measure.weights import operator_name
+from pytest_modelbudget.results import Arena
 
 _ALIGNMENT = 64  # kDefaultTensorAlignment
 _ANY = -1

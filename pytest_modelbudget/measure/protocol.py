@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pytest_modelbudget.jobs import Figure, LatencyBound, LatencyEstimate
+from pytest_modelbudget.jobs import LatencyBound
 from pytest_modelbudget.measure.interval import estimate_quantile
 from pytest_modelbudget.measure.sampling import Window
+from pytest_modelbudget.results import Figure, LatencyEstimate
 from pytest_modelbudget.worker.data import Array
 
 CONFIDENCE = 0.99

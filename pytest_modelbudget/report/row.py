@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pytest_modelbudget.budgetfile.quantities import format_bytes, format_interval, format_pair
 from pytest_modelbudget.file_size import FileSize
-from pytest_modelbudget.gauges import Artifact
+from pytest_modelbudget.findings import Artifact
 from pytest_modelbudget.report.advice import advice
 from pytest_modelbudget.verdict import Verdict
 

@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from pytest_modelbudget.jobs import Structure
+from pytest_modelbudget.results import Structure
 from pytest_modelbudget.worker.data import Array
 
 BLOBS = Path(__file__).parents[1] / "models" / "blobs.tflite"

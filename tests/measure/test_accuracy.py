@@ -9,9 +9,10 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import EvaluateJob, Project, Score
+from pytest_modelbudget.jobs import EvaluateJob, Project
 from pytest_modelbudget.measure.accuracy import evaluate
 from pytest_modelbudget.measure.outcomes import read_outcomes
+from pytest_modelbudget.results import Score
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((3000, 3)).astype(np.float32)

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pytest_modelbudget.budgetfile.types import Metric
-from pytest_modelbudget.jobs import CompareJob, Comparison, Flips, Interval, Project, Score
+from pytest_modelbudget.jobs import CompareJob, Project
 from pytest_modelbudget.measure.compare import compare
 from pytest_modelbudget.measure.intervals import tango, wilson
 from pytest_modelbudget.measure.metrics import scorer_of
 from pytest_modelbudget.measure.outcomes import Outcomes, read_outcomes
+from pytest_modelbudget.results import Comparison, Flips, Interval, Score
 
 RANDOM = np.random.default_rng(3)
 LABELS = RANDOM.integers(3, size=500)

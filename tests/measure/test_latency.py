@@ -6,9 +6,10 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import LatencyBound, LatencyJob, LatencySample
+from pytest_modelbudget.jobs import LatencyBound, LatencyJob
 from pytest_modelbudget.measure import host
 from pytest_modelbudget.measure.latency import measure_latency
+from pytest_modelbudget.results import LatencySample
 
 from .flatbuffers import edited
 

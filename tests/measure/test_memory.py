@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Arena, MemoryJob
+from pytest_modelbudget.jobs import MemoryJob
 from pytest_modelbudget.measure import memory
 from pytest_modelbudget.measure.memory import plan_arena
+from pytest_modelbudget.results import Arena
 
 from .flatbuffers import BLOBS, Edit, add, constant, edited, emptied, tensor
 

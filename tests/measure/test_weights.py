@@ -9,9 +9,9 @@ from ai_edge_quantizer import recipe
 from ai_edge_quantizer.quantizer import Quantizer
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Structure
 from pytest_modelbudget.measure.graph import describe
 from pytest_modelbudget.measure.weights import read_weights
+from pytest_modelbudget.results import Structure
 from tests.measure.flatbuffers import CLASSIFY, WIDEN, add, edited, found, store, tensor
 
 # Blocks of 32 along the inputs, which WIDEN has too few of.

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.file_size import FileSize, OtherSize
-from pytest_modelbudget.gauges import Artifact
+from pytest_modelbudget.findings import Artifact
 from pytest_modelbudget.report.row import Outcome, Row
 from pytest_modelbudget.verdict import Verdict
 

@@ -14,7 +14,8 @@ from threading import Timer
 import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
-from pytest_modelbudget.jobs import EvaluateJob, Event, Project, Score, Task
+from pytest_modelbudget.jobs import EvaluateJob, Event, Project, Task
+from pytest_modelbudget.results import Score
 from pytest_modelbudget.store import Store, digest
 from tests.conftest import eventually
 

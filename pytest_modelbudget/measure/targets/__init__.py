@@ -8,8 +8,9 @@ from typing import Protocol, cast
 from pytest_modelbudget.budgetfile.settings import TARGETS
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Figures, Progress, TargetJob
+from pytest_modelbudget.jobs import Progress, TargetJob
 from pytest_modelbudget.measure.interpreter import Interpreter
+from pytest_modelbudget.results import Figures
 
 
 class Target(Protocol):

@@ -8,8 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Adb, Figures, Progress, TargetJob
+from pytest_modelbudget.jobs import Adb, Progress, TargetJob
 from pytest_modelbudget.measure.targets.program import last_words, run
+from pytest_modelbudget.results import Figures
 
 _ROOT = "/data/local/tmp"  # where a user of `adb shell` may write and execute
 _STATES = {

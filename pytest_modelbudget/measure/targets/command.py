@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Figures, Progress, TargetJob
+from pytest_modelbudget.jobs import Progress, TargetJob
 from pytest_modelbudget.measure.targets.answer import figures_of
 from pytest_modelbudget.measure.targets.program import last_words, run
+from pytest_modelbudget.results import Figures
 
 
 def measure(job: TargetJob, progress: Progress) -> Figures:

@@ -19,10 +19,11 @@ from types import MappingProxyType
 from ai_edge_litert.tools import flatbuffer_utils
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.jobs import Figures, Progress, TargetJob
+from pytest_modelbudget.jobs import Progress, TargetJob
 from pytest_modelbudget.measure.graph import stored_macs
 from pytest_modelbudget.measure.targets.program import last_words, run
 from pytest_modelbudget.measure.weights import operator_name
+from pytest_modelbudget.results import Figures
 
 _NPU = "CUSTOM:ethos-u"
 _KIB = 1024

@@ -1,7 +1,8 @@
 """A target of the user's own: ``package.module:callable``, given the path of the ``.tflite``."""
 
-from pytest_modelbudget.jobs import Figures, Progress, TargetJob
+from pytest_modelbudget.jobs import Progress, TargetJob
 from pytest_modelbudget.measure.targets.answer import figures_of
+from pytest_modelbudget.results import Figures
 from pytest_modelbudget.worker.usercode import enter, load_callable, user_code
 
 

@@ -7,8 +7,9 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource, CommandTarget, Data
 from pytest_modelbudget.build.litert_quantizer import quantize
-from pytest_modelbudget.jobs import Adb, Figures, Project, TargetJob
+from pytest_modelbudget.jobs import Adb, Project, TargetJob
 from pytest_modelbudget.measure.targets import measure
+from pytest_modelbudget.results import Figures
 from tests.measure.flatbuffers import BLOBS
 
 Measure = Callable[..., Figures]
