@@ -61,7 +61,7 @@ REFUSED = {
         f"(hidden); {NO_NORM.format('prunes')}; its kernel (4, 4) cannot be cut into blocks "
         "[7, 3] (class)\nleave the stage out"
     ),
-    "{recipe: [prune, prune: {frequency: 100}]}": (
+    "{recipe: [prune, prune: {frequency: 100, epochs: 2}]}": (
         "recipe[1] > prune: frequency: 100 is more than the 2 steps from begin to end, of 4 in "
         "all: the sparsity would never grow\n"
         "lower frequency or leave it out, or train for more epochs"
@@ -114,7 +114,7 @@ FAILING = {
         "recipe[0] > parts:forget: parts:forget returned None, not a tf_keras model\n"
         "return the model"
     ),
-    "{training: {loss: mse, optimizer: sgd, learning_rate: 1.0e+38}, recipe: [prune]}": (
+    "{training: {loss: mse,optimizer: sgd,learning_rate: 1.0e+38}, recipe: [prune: {epochs: 2}]}": (
         "recipe[0] > prune: the loss became nan in epoch 1/2, step 2/2\n"
         "lower training.learning_rate, or look for extreme values in data.train"
     ),

@@ -29,18 +29,16 @@ def why_not(layer: Layer, model: Model) -> str | None:
             return "batch normalization not behind a Conv2D"
     elif not _REGISTRY.supports(layer):
         return f"tfmot cannot quantize {class_name(layer)}"
-    if _feeds_lstm(layer):
-        return "the converter fails on an LSTM that gets integers from it"
-    if isinstance(layer, L.Activation):
-        return _why_not_activation(layer, _ACTIVATIONS)
     if hasattr(layer, "activation"):
-        reason = _why_not_activation(layer, _FUSED_ACTIVATIONS)
-        if reason:
+        supported = _ACTIVATIONS if isinstance(layer, L.Activation) else _FUSED_ACTIVATIONS
+        if reason := _why_not_activation(layer, supported):
             return reason
     if max(getattr(layer, "dilation_rate", (1,))) > 1:
         return "a dilated convolution stays float in LiteRT"
     if isinstance(layer, L.Dense) and len(layer.get_input_shape_at(0)) > 2:
         return "a Dense layer on more than one axis stays float in LiteRT"
+    if _feeds_lstm(layer):
+        return "the converter fails on an LSTM that gets integers from it"
     return None
 
 

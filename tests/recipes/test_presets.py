@@ -94,7 +94,7 @@ def test_kernels_have_as_many_values_as_the_preset_says(opened: Opened, preset: 
     first, second, dense, digit = opened.kernels
     if "cluster" in preset:
         # A convolution is multiplied channel by channel with what follows it or scales it.
-        assert dense.unique == digit.unique == 16
+        assert 12 < min(dense.unique, digit.unique) <= max(dense.unique, digit.unique) <= 16
         assert max(first.unique_in_a_channel, second.unique_in_a_channel) <= 16
     else:
         assert second.unique_in_a_channel > 16 or preset == "int4"
