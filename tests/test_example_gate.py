@@ -11,7 +11,7 @@ from .conftest import Project, Result, outcomes
 
 pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[1]
-VARIANTS = 17
+VARIANTS = 18
 
 
 def checkout(folder: Path) -> Project:
@@ -55,8 +55,8 @@ def test_all_variants_of_one_model_share_its_conversion(cold: tuple[Project, Res
     project, _ = cold
     artifacts = list((project.root / ".modelbudget").glob("entries/*/*/model.tflite"))
     # One float conversion for each of 4 models, 12 variants quantized from those, and what the
-    # 4 trained variants convert (4) and quantize (3).
-    assert len(artifacts) == 4 + 12 + 4 + 3
+    # 4 trained variants convert (4), encode (1) and quantize (3).
+    assert len(artifacts) == 4 + 12 + 4 + 1 + 3
 
 
 def test_variants_with_a_common_beginning_train_it_once(cold: tuple[Project, Result]) -> None:

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue
 
 from pytest_modelbudget.budgetfile.stages import Positive, PositiveFloat, Stage
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.paths import as_seen
 
 
 class CallSource(Frozen):
@@ -92,10 +93,8 @@ class Span:
     column: int
 
     def __str__(self) -> str:
-        """Write the path as seen from the working directory, as compilers do."""
-        here = Path.cwd()
-        path = self.path.relative_to(here) if self.path.is_relative_to(here) else self.path
-        return f"{path}:{self.line}:{self.column}"
+        """Write the path as seen from the working directory."""
+        return f"{as_seen(self.path)}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True)

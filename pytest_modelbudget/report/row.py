@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pytest_modelbudget.budgetfile.quantities import format_bytes, format_interval, format_pair
 from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.findings import Artifact
+from pytest_modelbudget.paths import as_seen
 from pytest_modelbudget.report.advice import advice
 from pytest_modelbudget.verdict import Verdict
 
@@ -60,7 +61,7 @@ class Row:
         """Return the row with the artifact it is about."""
         return dataclasses.replace(
             self,
-            artifact=str(artifact.path),
+            artifact=as_seen(artifact.path),
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
             layers_left=artifact.layers_left,
@@ -113,7 +114,7 @@ class Row:
             measured += f" ({format_interval(self.low, self.high, self.unit)})"
         margin, _ = format_pair(abs(self.margin), 0.0, self.unit)
         shared = self.limit and self.unit in SHARED
-        share = f" ({abs(self.margin / self.limit):.2%})" if shared else ""
+        share = f" ({_share(abs(self.margin / self.limit))})" if shared else ""
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
         return measured, limit, f"{sign}{margin}{share}"
 
@@ -148,6 +149,10 @@ class Row:
     def _last_lines(self) -> list[str]:
         built = f"{self.artifact} ({self.built})"
         return [_line("artifact", built), _line("what helps", advice(self.name))]
+
+
+def _share(share: float) -> str:
+    return f"{share:.2%}" if share < 10 else f"{share:,.0f} times"
 
 
 def _line(name: str, text: str) -> str:

@@ -70,6 +70,12 @@ def test_a_row_says_where_its_artifact_came_from(cached: bool, built: str) -> No
     assert (row.artifact, row.built, row.seconds) == ("store/model.tflite", built, 0.5)
 
 
+def test_a_path_is_relative_where_it_can_be() -> None:
+    rows = [PLANNED.of_artifact(replace(ARTIFACT, path=Path.cwd() / "store" / "model.tflite"))]
+    rows += [PLANNED.of_artifact(replace(ARTIFACT, path=Path("/store/model.tflite")))]
+    assert [row.artifact for row in rows] == ["store/model.tflite", "/store/model.tflite"]
+
+
 def test_what_is_exceeded_is_explained() -> None:
     assert EXCEEDED.explain() == (
         "max_accuracy_drop: 0.007500 is 0.002500 over the limit of 0.005000\n"
@@ -163,6 +169,7 @@ def test_what_is_unmeasured_is_explained() -> None:
         ("bytes", 900, 1000, ("900 B", "1,000 B", "+100 B (10.00%)")),
         ("bytes", 1001, 1000, ("1,001 B", "1,000 B", "-1 B (0.10%)")),
         ("bytes", 1000, 1000, ("1,000 B", "1,000 B", "0 B (0.00%)")),
+        ("bytes", 3776, 1, ("3,776 B", "1 B", "-3,775 B (3,775 times)")),
         ("count", 17, 16, ("17", "16", "-1 (6.25%)")),
         ("seconds", 1.5e-3, 2e-3, ("1.50 ms", "2.00 ms", "+500 us (25.00%)")),
         ("score", 0.0, 0.01, ("0.00000", "0.01000", "+0.01000")),
