@@ -9,6 +9,7 @@ import tensorflow as tf
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.build.calibration import samples
+from pytest_modelbudget.build.conversion import require_same_outputs
 from pytest_modelbudget.build.reshapes import fold_reshapes
 from pytest_modelbudget.build.sources import Model, is_keras
 from pytest_modelbudget.build.tflite import Port
@@ -26,7 +27,8 @@ def convert(model: Model) -> bytes:
     leaves it open and LiteRT can.
 
     Raises:
-        JobError: It has an operator that LiteRT lacks, or its layers fail.
+        JobError: It has an operator that LiteRT lacks, its layers fail, or the ``.tflite``
+            computes something else.
     """
     return convert_with(model, lambda _converter, _inputs: None)
 
@@ -87,7 +89,10 @@ def _convert_function(
         raise
     except Exception as error:  # ConverterError is not public, and the calibrator has its own
         raise _explained(error) from error
-    return fold_reshapes(converted)
+    folded = fold_reshapes(converted)
+    if not converter.optimizations:  # else it computes nearly the same, and its data tells how near
+        require_same_outputs(function, folded)
+    return folded
 
 
 def _port(spec: Any) -> Port:

@@ -177,3 +177,20 @@ def test_flattening_an_open_axis_stays_computed(tmp_path: Path) -> None:
     texts = np.random.default_rng(0).random((2, 5, 4)).astype(np.float32)
     (output,) = invoke(model, {"text": texts}).values()
     np.testing.assert_array_equal(output, texts.reshape(2, 20))
+
+
+def test_a_file_that_computes_something_else_is_refused(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from pytest_modelbudget.build.conversion import require_same_outputs
+
+    model = zoo.cnn()
+    made = make(tmp_path / "made", call("cnn"))
+    [output] = tflite.signature(made).outputs
+    function = tf.function(lambda **inputs: {output: model(inputs["image"], training=False)})
+    spec = tf.TensorSpec((None, *IMAGES.shape[1:]))
+    concrete = function.get_concrete_function(image=spec)
+    require_same_outputs(concrete, made)
+    model.set_weights([weight * 1.1 for weight in model.get_weights()])
+    with pytest.raises(JobError, match=f"something else than the model: its output {output} "):
+        require_same_outputs(concrete, made)

@@ -11,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
+from pytest_modelbudget.build.difference import relative_difference
 from pytest_modelbudget.build.keras3.refusal import HINT, refusal
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.worker.usercode import user_code
@@ -93,14 +94,5 @@ def _run(model: Any, inputs: Any) -> list[Array]:
 
 
 def _first_difference(expected: list[Array], found: list[Array]) -> tuple[int, float] | None:
-    apart = map(_apart, expected, found)
+    apart = map(relative_difference, expected, found)
     return next((each for each in enumerate(apart) if not each[1] <= _TOLERANCE), None)
-
-
-def _apart(expected: Array, found: Array) -> float:
-    """Return the largest difference of two outputs, relative to the largest expected value."""
-    finite = np.isfinite(expected)
-    if expected.shape != found.shape or not np.array_equal(finite, np.isfinite(found)):
-        return np.inf
-    scale = np.abs(expected[finite]).max(initial=0.0)
-    return float(np.abs(expected[finite] - found[finite]).max(initial=0.0) / (scale or 1.0))
