@@ -6,6 +6,9 @@ from pathlib import Path
 from pytest_modelbudget.frozen import Frozen, Sequence
 
 NO_WEIGHTS = "it has no weights"
+SKIPPED = "in layers: skip"
+NOT_CHOSEN = "not in layers: only"
+EXPECTED = {NO_WEIGHTS, SKIPPED, NOT_CHOSEN}  # reasons that nobody has to be told
 NAMED = 3  # layers for each reason in a message
 REASONS = 4  # in a message
 _FILE = "layers.json"
@@ -33,8 +36,8 @@ class Selection(Frozen):
         return cls.model_validate_json(path.read_bytes()) if path.exists() else None
 
     def why_left(self) -> str:
-        """Say in one line what was left and why; empty if only layers without weights were."""
-        return summary({name: why for name, why in self.left.items() if why != NO_WEIGHTS})
+        """Say in one line what was left and why, if it is more than what was to be expected."""
+        return summary({name: why for name, why in self.left.items() if why not in EXPECTED})
 
 
 def summary(reasons: Mapping[str, str | None]) -> str:

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pytest_modelbudget.selection import NO_WEIGHTS, Selection, summary
+from pytest_modelbudget.selection import NO_WEIGHTS, NOT_CHOSEN, SKIPPED, Selection, summary
 
 LEFT = Selection(
     taken=("dense",), left={"norm": "tfmot prunes no BatchNormalization", "flat": NO_WEIGHTS}
@@ -13,9 +13,10 @@ def test_a_selection_is_kept_in_a_folder(tmp_path: Path) -> None:
     assert Selection.read(tmp_path) == LEFT
 
 
-def test_layers_without_weights_are_not_worth_a_word() -> None:
+def test_what_was_to_be_expected_is_not_worth_a_word() -> None:
     assert LEFT.why_left() == "tfmot prunes no BatchNormalization (norm)"
-    assert Selection(taken=("dense",), left={"flat": NO_WEIGHTS}).why_left() == ""
+    expected = {"flat": NO_WEIGHTS, "head": SKIPPED, "stem": NOT_CHOSEN}
+    assert Selection(taken=("dense",), left=expected).why_left() == ""
 
 
 def test_a_summary_is_short_however_many_layers_there_are() -> None:

@@ -60,6 +60,16 @@ def format_pair(first: float, second: float, unit: str) -> tuple[str, str]:
     return texts
 
 
+def format_measured(value: float, low: float, high: float | None, limit: float, unit: str) -> str:
+    """Return a value with its interval, such as ``43.1 us (42.0 to 44.0 us)``.
+
+    In the unit of its limit, as ``format_pair`` has it, unless that is another one.
+    """
+    alone, beside = format_pair(value, value, unit)[0], format_pair(value, limit, unit)[0]
+    same = alone.partition(" ")[2] == beside.partition(" ")[2]
+    return f"{beside if same else alone} ({format_interval(low, high, unit)})"
+
+
 def format_interval(low: float, high: float | None, unit: str) -> str:
     """Return an interval such as ``42.0 to 44.0 us``; None is no upper end."""
     if high is None:

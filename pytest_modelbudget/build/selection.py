@@ -9,7 +9,7 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import LayerSelection
 from pytest_modelbudget.build.sources import class_name
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.selection import Selection, summary
+from pytest_modelbudget.selection import NOT_CHOSEN, SKIPPED, Selection, summary
 
 Layer = Any  # tf_keras has no type annotations that a checker could use
 
@@ -62,9 +62,9 @@ def walk(model: Any) -> Iterator[tuple[str, Layer]]:
 
 def _unwanted(name: str, layer: Layer, layers: LayerSelection) -> str | None:
     if _skipped(name, layer, layers):
-        return "in layers: skip"
+        return SKIPPED
     if layers.only and not any(_matches(pattern, name, layer) for pattern in layers.only):
-        return "not in layers: only"
+        return NOT_CHOSEN
     return None
 
 

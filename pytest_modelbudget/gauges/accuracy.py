@@ -1,6 +1,7 @@
 """The metric, and its drop, with what the comparison sample by sample says."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from pytest_modelbudget.budgetfile.quantities import format_score
 from pytest_modelbudget.findings import Findings, Measurement, UnmeasuredError, present
@@ -35,8 +36,8 @@ def _drop_in(findings: Findings, unit: float) -> Measurement:
     """Measure the drop in multiples of ``unit``, of the metric."""
     scored, baseline = present(findings.score), present(findings.baseline)
     comparison = present(findings.comparison)
-    change = scored.value - baseline
-    lost = 0.0 - change if findings.higher_is_better else change  # and never -0.0
+    lost = _difference(baseline, scored.value)
+    lost = lost if findings.higher_is_better else 0.0 - lost  # and never -0.0
     interval = comparison.drop
     told = f"drop {format_score(lost)}, {_spread(comparison, interval)}"
     if findings.confident:
@@ -47,6 +48,11 @@ def _drop_in(findings: Findings, unit: float) -> Measurement:
     against = f"{findings.metric} {format_score(baseline)}"
     resolvable = (interval.high - interval.low) / 2 if interval else 0.0
     return Measurement(lost / unit, how, against, resolvable / unit)
+
+
+def _difference(first: float, second: float) -> float:
+    """Subtract numbers as they are written: 0.98 - 0.975 is 0.0050000000000000044 in binary."""
+    return float(Decimal(str(first)) - Decimal(str(second)))
 
 
 def _certain(interval: Interval | None, comparison: Comparison) -> Interval:

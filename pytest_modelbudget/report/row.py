@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pytest_modelbudget.budgetfile.quantities import format_bytes, format_interval, format_pair
+from pytest_modelbudget.budgetfile.quantities import format_bytes, format_measured, format_pair
 from pytest_modelbudget.file_size import FileSize
 from pytest_modelbudget.findings import Artifact
 from pytest_modelbudget.paths import as_seen
@@ -111,7 +111,7 @@ class Row:
             return "", "", ""
         measured, limit = format_pair(self.measured, self.limit, self.unit)
         if self.low is not None:
-            measured += f" ({format_interval(self.low, self.high, self.unit)})"
+            measured = format_measured(self.measured, self.low, self.high, self.limit, self.unit)
         margin, _ = format_pair(abs(self.margin), 0.0, self.unit)
         shared = self.limit and self.unit in SHARED
         share = f" ({_share(abs(self.margin / self.limit))})" if shared else ""

@@ -208,3 +208,8 @@ def test_an_interval_is_shown_beside_the_value(
     row = replace(TIMED, low=low, high=high)
     assert row.amounts()[0] == measured
     assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
+
+
+def test_a_latency_far_below_its_limit_keeps_a_unit_of_its_own() -> None:
+    row = replace(TIMED, limit=0.05, margin=0.0499569, low=42e-6, high=44e-6)
+    assert row.amounts()[:2] == ("43.1 us (42.0 to 44.0 us)", "50.0 ms")
