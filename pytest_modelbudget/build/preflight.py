@@ -15,8 +15,6 @@ def preflight(job: PreflightJob, progress: Progress) -> Preflight:
     Raises:
         JobError: A stage cannot do what it is asked for; the error's ``stage`` is its index.
     """
-    # First, as in a build: importing tfmot decides what `tf.keras` is in the user's own code.
-    keras_stage(job.steps[0].stage.kind)
     progress("loading the model")
     model = training.load(job.steps[0])
     selections: list[Selection | None] = []
