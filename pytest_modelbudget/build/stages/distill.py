@@ -39,7 +39,6 @@ def run(job: BuildJob, output: Path, progress: Progress) -> None:
     progress("loading the student")
     student, distiller = _pair(teacher, job, stage)
     training.fit(distiller, job, stage.epochs, progress)
-    training.carry_compiled(teacher, student)
     training.save(student, output)
 
 
