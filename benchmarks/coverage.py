@@ -9,7 +9,12 @@ from functools import cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_modelbudget.measure.intervals import Floats, Rows, bootstrap, tango
+from pytest_modelbudget.workers.measure.accuracy.score_intervals import (
+    Floats,
+    Rows,
+    bootstrap,
+    tango,
+)
 
 CASES, CONFIDENCE = 10_000, 0.95
 SAMPLES = (100, 300, 1000, 3000, 10_000)

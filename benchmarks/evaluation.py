@@ -18,9 +18,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.pairs import spread
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
-from pytest_modelbudget.jobs import EvaluateJob, Project
-from pytest_modelbudget.measure.accuracy import evaluate
-from pytest_modelbudget.results import Score
+from pytest_modelbudget.judge.results import Score
+from pytest_modelbudget.protocol.jobs import EvaluateJob, Project
+from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
 
 SAMPLES, BATCH, REPEATS = 10_000, 167, 7
 TINY = Path(__file__).parents[1] / "tests" / "models" / "blobs.tflite"

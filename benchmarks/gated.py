@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.types import Budget
-from pytest_modelbudget.fingerprint import Fingerprints
-from pytest_modelbudget.jobs import Built, Project
-from pytest_modelbudget.plan import Step, make_plan
-from pytest_modelbudget.store import Store
+from pytest_modelbudget.engine.fingerprint import Fingerprints
+from pytest_modelbudget.engine.plan import Step, make_plan
+from pytest_modelbudget.protocol.jobs import Built, Project
+from pytest_modelbudget.protocol.store import Store
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".modelbudget"

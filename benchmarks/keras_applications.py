@@ -100,9 +100,9 @@ def measure_alone(name: str) -> Row:
 
 def measure(name: str) -> Row:
     """Move one architecture and compare its logits."""
-    from pytest_modelbudget.build.keras3 import to_tf_keras
-    from pytest_modelbudget.build.keras3.parity import unfused
     from pytest_modelbudget.errors import JobError
+    from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
+    from pytest_modelbudget.workers.compress.keras3.parity import unfused
 
     model = build(name)
     started = time.perf_counter()

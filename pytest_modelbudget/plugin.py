@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from pytest_modelbudget.nodes import BudgetFile
-    from pytest_modelbudget.session import Session
+    from pytest_modelbudget.gate.nodes import BudgetFile
+    from pytest_modelbudget.gate.session import Session
 
 SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
@@ -70,7 +70,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile
     globs = parent.config.getini("modelbudget_files")
     if not any(fnmatch(file_path.name, glob) for glob in globs):
         return None
-    from pytest_modelbudget.nodes import BudgetFile
+    from pytest_modelbudget.gate.nodes import BudgetFile
 
     return BudgetFile.from_parent(parent, path=file_path)
 
@@ -80,7 +80,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly or session.testsfailed:
         return
     if any("modelbudget" in item.keywords for item in session.items):
-        from pytest_modelbudget.nodes import begin
+        from pytest_modelbudget.gate.nodes import begin
 
         begin(session)
 
@@ -92,7 +92,7 @@ def pytest_runtest_makereport(
     """Let a failed limit point at its line in the budget file."""
     report = yield
     if report.failed and "modelbudget" in item.keywords:
-        from pytest_modelbudget.nodes import LimitItem, locate
+        from pytest_modelbudget.gate.nodes import LimitItem, locate
 
         if isinstance(item, LimitItem):
             locate(item, report)
@@ -106,7 +106,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     recorder = config.stash.get(RECORDER, None)
     directory = config.option.budget_artifacts or config.getini("modelbudget_artifacts")
     if recorder and recorder.reports and directory:
-        from pytest_modelbudget.nodes import rows_of
+        from pytest_modelbudget.gate.nodes import rows_of
         from pytest_modelbudget.report.artifacts import ship
 
         ship(config.invocation_params.dir / directory, rows_of(recorder.reports))
@@ -118,7 +118,7 @@ def pytest_terminal_summary(
     """Show one table of all limits."""
     recorder = config.stash.get(RECORDER, None)
     if recorder and recorder.reports:
-        from pytest_modelbudget.nodes import rows_of
+        from pytest_modelbudget.gate.nodes import rows_of
         from pytest_modelbudget.report.terminal import table
 
         terminalreporter.section("model budgets")

@@ -10,8 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.budgetfile.presets import PRESETS, render
-
-from .conftest import BLOBS, Project, Result
+from tests.conftest import BLOBS, Project, Result
 
 MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
 WRONG = "version: 1\nmodel: blobs.tflite\nrecipe: int9\nbudget: {max_byte: 5}\n"

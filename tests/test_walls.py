@@ -5,14 +5,12 @@ from pathlib import Path
 import pytest
 
 import pytest_modelbudget
-
-from .conftest import Project
+from tests.conftest import Project
 
 PACKAGE = Path(pytest_modelbudget.__file__).parent
 HEAVY = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 LITE = {"numpy", "ai_edge_litert", "ai_edge_quantizer"}
-PYTEST_WORLD = {"plugin.py", "nodes.py", "session.py", "waiting.py"}
-WORKERS = {"worker", "build", "measure"}
+PYTEST_WORLD = {"plugin.py", "gate"}
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -24,13 +22,12 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def forbidden(path: Path) -> set[str]:
-    world = path.parts[0]
-    if world == "build":
+    if path.is_relative_to("workers/compress"):
         return {"pytest"}
-    if world in WORKERS:
+    if path.is_relative_to("workers"):
         return {"pytest", *HEAVY}
-    core = HEAVY | LITE | {f"pytest_modelbudget.{name}" for name in WORKERS}
-    return core if path.name in PYTEST_WORLD else core | {"pytest", "_pytest"}
+    core = HEAVY | LITE | {"pytest_modelbudget.workers"}
+    return core if path.parts[0] in PYTEST_WORLD else core | {"pytest", "_pytest"}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=str)

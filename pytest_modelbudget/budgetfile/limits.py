@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, Strict, WithJsonSchema
 
-from pytest_modelbudget.budgetfile.invalid import expected
-from pytest_modelbudget.budgetfile.operators import OperatorName
-from pytest_modelbudget.budgetfile.written import (
+from pytest_modelbudget.budgetfile.operator_names import OperatorName
+from pytest_modelbudget.frozen import Sequence
+from pytest_modelbudget.units.invalid import expected
+from pytest_modelbudget.units.written import (
     Count,
     Drop,
     Duration,
@@ -19,7 +20,6 @@ from pytest_modelbudget.budgetfile.written import (
     Size,
     SizeGrowth,
 )
-from pytest_modelbudget.frozen import Sequence
 
 Unit = Literal["bytes", "seconds", "score", "share", "count", "ratio", "flag", "operators"]
 

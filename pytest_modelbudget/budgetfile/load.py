@@ -4,12 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pytest_modelbudget.budgetfile.checks import Variant, variant_problems
 from pytest_modelbudget.budgetfile.document import Document, Location
-from pytest_modelbudget.budgetfile.invalid import shown
-from pytest_modelbudget.budgetfile.read import read_document
+from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
-from pytest_modelbudget.budgetfile.sources import absolute, parse_model
 from pytest_modelbudget.budgetfile.stages import Distill, Stage
 from pytest_modelbudget.budgetfile.types import (
     Budget,
@@ -20,7 +17,10 @@ from pytest_modelbudget.budgetfile.types import (
     Metric,
     Training,
 )
+from pytest_modelbudget.budgetfile.variant_checks import Variant, variant_problems
+from pytest_modelbudget.budgetfile.yaml_file import read_document
 from pytest_modelbudget.errors import BudgetFileError
+from pytest_modelbudget.units.invalid import shown
 
 VERSION = 1
 VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]+")

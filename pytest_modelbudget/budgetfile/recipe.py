@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from pytest_modelbudget.budgetfile.call_names import CALL, colon_hint
 from pytest_modelbudget.budgetfile.document import Document, Location, where
-from pytest_modelbudget.budgetfile.invalid import closest, did_you_mean, shortened, shown
-from pytest_modelbudget.budgetfile.messages import explain, known_keys_hint
-from pytest_modelbudget.budgetfile.names import CALL, colon_hint
 from pytest_modelbudget.budgetfile.presets import PRESETS
+from pytest_modelbudget.budgetfile.problems import explain, known_keys_hint
 from pytest_modelbudget.budgetfile.stages import STAGES, Stage, UserStage
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.units.invalid import closest, did_you_mean, shortened, shown
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
     {name: TypeAdapter(type_) for name, type_ in STAGES.items()}

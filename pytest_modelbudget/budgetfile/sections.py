@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from pytest_modelbudget.budgetfile.document import Document, Location
-from pytest_modelbudget.budgetfile.invalid import closest, did_you_mean, shown
-from pytest_modelbudget.budgetfile.messages import explain
+from pytest_modelbudget.budgetfile.problems import explain
 from pytest_modelbudget.budgetfile.recipe import read_recipe
-from pytest_modelbudget.budgetfile.rules import recipe_problems
+from pytest_modelbudget.budgetfile.recipe_checks import recipe_problems
 from pytest_modelbudget.budgetfile.settings import KEYS, SECTIONS, SETTINGS
+from pytest_modelbudget.units.invalid import closest, did_you_mean, shown
 
 Key = tuple[str, ...]
 

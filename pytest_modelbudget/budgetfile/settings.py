@@ -20,10 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from pytest_modelbudget.budgetfile.invalid import did_you_mean, expected
+from pytest_modelbudget.budgetfile.call_names import CALL, Call, Module
 from pytest_modelbudget.budgetfile.limits import LIMITS, Score
-from pytest_modelbudget.budgetfile.names import CALL, Call, Module
-from pytest_modelbudget.budgetfile.sources import (
+from pytest_modelbudget.budgetfile.references import (
     DataSource,
     ModelSource,
     form,
@@ -35,8 +34,9 @@ from pytest_modelbudget.budgetfile.types import (
     FixedBaseline,
     Metric,
 )
-from pytest_modelbudget.budgetfile.written import Duration
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.units.invalid import did_you_mean, expected
+from pytest_modelbudget.units.written import Duration
 
 METRICS = ("accuracy", "top_k_accuracy", "auc", "f1", "mae", "mse")
 LOWER_IS_BETTER = ("mae", "mse")

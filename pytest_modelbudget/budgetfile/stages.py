@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, JsonValue, PlainValidator, Strict, Tag, WithJsonSchema
 
-from pytest_modelbudget.budgetfile.invalid import expected
-from pytest_modelbudget.budgetfile.names import CALL
+from pytest_modelbudget.budgetfile.call_names import CALL
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.units.invalid import expected
 
 SCHEDULES = ("polynomial", "constant")
 

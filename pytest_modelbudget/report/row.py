@@ -4,12 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pytest_modelbudget.budgetfile.quantities import format_bytes, format_measured, format_pair
-from pytest_modelbudget.file_size import FileSize
-from pytest_modelbudget.findings import Artifact
+from pytest_modelbudget.engine.other_forms import FileSize
+from pytest_modelbudget.judge.findings import Artifact
+from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.paths import as_seen
 from pytest_modelbudget.report.advice import advice
-from pytest_modelbudget.verdict import Verdict
+from pytest_modelbudget.units.format import format_bytes, format_measured, format_pair
 
 Outcome = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10

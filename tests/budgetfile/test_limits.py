@@ -2,8 +2,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.limits import LIMITS
 from pytest_modelbudget.budgetfile.types import Growth
-
-from .conftest import Load, Problems
+from tests.budgetfile.conftest import Load, Problems
 
 HEAD = """\
 version: 1

@@ -20,8 +20,7 @@ from pytest_modelbudget.budgetfile.types import (
     Training,
 )
 from pytest_modelbudget.errors import BudgetFileError
-
-from .conftest import Load, Problems
+from tests.budgetfile.conftest import Load, Problems
 
 FULL = """\
 version: 1

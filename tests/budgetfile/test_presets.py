@@ -1,8 +1,7 @@
 import pytest
 
 from pytest_modelbudget.budgetfile.presets import PRESETS, render
-
-from .conftest import Load
+from tests.budgetfile.conftest import Load
 
 HEAD = "version: 1\nmodel: m:f\ndata: {train: m:t}\nbudget: {max_bytes: 5}\n"
 

@@ -1,8 +1,7 @@
 import pytest
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune, PruneChannels, UserStage
-
-from .conftest import Load, Problems
+from tests.budgetfile.conftest import Load, Problems
 
 HEAD = """\
 version: 1

@@ -4,9 +4,8 @@ from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.budgetfile.presets import PRESETS, render
 from pytest_modelbudget.budgetfile.schema import schema
-
-from .test_limits import RIGHT
-from .test_load import FULL, INHERITED
+from tests.budgetfile.test_limits import RIGHT
+from tests.budgetfile.test_load import FULL, INHERITED
 
 VALIDATOR = Draft202012Validator(schema())
 HEAD = "version: 1\nmodel: m:f\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from .conftest import Problems
+from tests.budgetfile.conftest import Problems
 
 HEAD = """\
 version: 1

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.file_size import FileSize, OtherSize
-from pytest_modelbudget.findings import Artifact
+from pytest_modelbudget.engine.other_forms import FileSize, OtherSize
+from pytest_modelbudget.judge.findings import Artifact
+from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.report.row import Outcome, Row
-from pytest_modelbudget.verdict import Verdict
 
 PLANNED = Row(
     budget="budgets/digits.budget.yaml",

@@ -1,0 +1,142 @@
+"""What only shows when a variant is complete: limits, stages, model and data held together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_modelbudget.budgetfile.document import Document, Location
+from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.recipe import WrittenStage
+from pytest_modelbudget.budgetfile.recipe_checks import NEEDS_KERAS, TRAINS
+from pytest_modelbudget.budgetfile.sections import Setting, Settings
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize
+from pytest_modelbudget.budgetfile.types import FileSource, FixedBaseline, Metric
+from pytest_modelbudget.errors import Problem
+
+_FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The settings of one variant, with what it inherits; ``name`` is None for the only one."""
+
+    name: str | None
+    location: Location
+    settings: Settings
+
+    def value(self, *key: str) -> Any:
+        """Return what ``key`` says, or None if it says nothing that can be used."""
+        setting = self.settings.get(key)
+        return setting.value if setting else None
+
+    def lacks(self, *key: str) -> bool:
+        """Whether ``key`` is not written at all, not even with a mistake in it."""
+        return key not in self.settings and key[:1] not in self.settings
+
+    def limits(self) -> dict[str, Setting]:
+        """Return the limits by name, unusable ones included."""
+        return {key[1]: s for key, s in self.settings.items() if key[0] == "budget" and key[1:]}
+
+    def recipe(self) -> tuple[WrittenStage, ...]:
+        """Return the stages; none is the float model as it is."""
+        return self.value("recipe") or ()
+
+
+def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    """Yield what is missing, and what does not go together."""
+    yield from _missing(document, variant)
+    yield from _limit_problems(document, variant)
+    yield from _score_problems(document, variant)
+    yield from _thread_problems(document, variant)
+    yield from _ratio_problems(document, variant)
+    for stage in variant.recipe():
+        for what, hint in _stage_problems(stage, variant):
+            yield stage.problem(document, what, hint)
+
+
+def _missing(document: Document, variant: Variant) -> Iterator[Problem]:
+    if variant.lacks("model"):
+        hint = "write model: package.module:callable, or a path"
+        yield document.problem_of_key(variant.location, "there is no model", hint)
+    if not variant.limits() and variant.lacks("budget"):
+        hint = "write at least one under budget:, such as max_bytes: 900 KiB"
+        yield document.problem_of_key(variant.location, "there is no limit to hold", hint)
+
+
+def _limit_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    for name, limit in variant.limits().items():
+        if LIMITS[name].needs_test_data and variant.lacks("data", "test"):
+            what = "it is judged on data.test, and there is none"
+            yield document.problem_of_key(limit.location, what, "write data: {test: ...}")
+
+
+def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    threads = variant.settings.get(("latency", "threads"))
+    target = variant.value("latency", "target")
+    if threads and (threads.value or 1) > 1 and target not in (None, "host", "adb"):
+        what = f"only host and adb have threads to choose, not {target}"
+        yield document.problem_of_key(threads.location, what, "leave it out, or write 1")
+
+
+def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    """Yield limits and a baseline that make no sense for the metric."""
+    metric = Metric() if variant.lacks("metric") else variant.value("metric")
+    if metric is None:
+        return
+    limits = variant.limits()
+    for name in ("max_accuracy_drop", "max_accuracy_loss"):
+        limit = limits.get(name)
+        if limit and metric.name in ("mae", "mse") and _is_points(document, limit):
+            what = f"points only make sense for a metric between 0 and 1, not for {metric}"
+            hint = "write the drop in the metric's own units, such as 0.005"
+            yield document.problem(limit.location, what, hint)
+    floor = limits.get("min_accuracy")
+    if floor and not metric.higher_is_better:
+        what = f"lower is better for {metric}: a minimum does not limit it"
+        yield document.problem_of_key(floor.location, what, "write max_accuracy_drop")
+    if metric.name in _FROM_0_TO_1:
+        yield from _above_one(document, variant, metric)
+
+
+def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    limit = variant.limits().get("max_latency_ratio")
+    if limit and isinstance(variant.value("baseline"), FixedBaseline):
+        what = "the baseline is an accuracy, which has no latency to compare with"
+        hint = "leave baseline out, or write the path of a .tflite"
+        yield document.problem_of_key(limit.location, what, hint)
+
+
+def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator[Problem]:
+    limits = variant.limits()
+    names = ("max_accuracy_drop", "min_accuracy")
+    scores = {limits[name].location: limits[name].value for name in names if name in limits}
+    baseline = variant.settings.get(("baseline",))
+    if baseline and isinstance(baseline.value, FixedBaseline):
+        scores[(*baseline.location, "accuracy")] = baseline.value.score
+    for location, score in scores.items():
+        if score is not None and score > 1:
+            what = f"{metric} lies between 0 and 1, got {score:g}"
+            yield document.problem(location, what, f"write {score / 100:g} for {score:g} percent")
+
+
+def _is_points(document: Document, limit: Setting) -> bool:
+    written = document.at(limit.location)
+    return isinstance(written, str) and written.rstrip().endswith("pp")
+
+
+def _stage_problems(stage: WrittenStage, variant: Variant) -> Iterator[tuple[str, str]]:
+    """Yield what ``stage`` needs and the variant does not give: what is wrong, and a hint."""
+    if stage.kind in TRAINS and variant.lacks("data", "train"):
+        yield "trains, and there is no data.train", "write data: {train: ...}"
+    quantize = stage.stage if isinstance(stage.stage, Quantize) else None
+    uncalibrated = variant.lacks("data", "calibration") and variant.lacks("data", "train")
+    if quantize is not None and quantize.needs_calibration and uncalibrated:
+        what = "needs samples, and there is neither data.calibration nor data.train"
+        yield what, "write data: {calibration: ...}"
+    model = variant.value("model")
+    if isinstance(model, FileSource) and model.path.suffix.lower() == ".tflite":
+        with_converter = quantize is not None and quantize.backend == "converter"
+        needs_keras = stage.kind in NEEDS_KERAS and stage.stage != Convert(sparse=True)
+        if needs_keras or with_converter:
+            what = f"needs a Keras model, and {model.path.name} is a .tflite"
+            yield what, "write the Keras model that it was converted from"

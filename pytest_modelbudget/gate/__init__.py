@@ -1,0 +1,1 @@
+"""What pytest sees: files, items, the session and its progress."""

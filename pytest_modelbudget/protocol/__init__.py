@@ -1,0 +1,1 @@
+"""What processes share: jobs, events, and the store."""

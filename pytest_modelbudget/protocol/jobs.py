@@ -1,0 +1,207 @@
+"""What crosses the border to a worker process; ``results.py`` has what comes back.
+
+Each type is written as JSON: the job file is also what repeats a failure by hand.
+"""
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pytest_modelbudget.budgetfile.stages import Stage
+from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
+from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.results import Figure
+from pytest_modelbudget.protocol.layer_choice import Selection
+
+
+class Project(Frozen):
+    """Where the user's modules are found, and what to import before anything else."""
+
+    rootdir: Path
+    sys_path: Sequence[str]
+    imports: Sequence[str] = ()
+
+
+class BuildJob(Frozen):
+    """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
+
+    ``before`` are the stages of the same recipe that came earlier.
+    """
+
+    stage: Stage
+    before: Sequence[Stage] = ()
+    parent: Path | None
+    model: Source
+    data: Data
+    training: Training
+    seed: int
+    project: Project
+
+
+class PreflightJob(Frozen):
+    """A look at the steps that a chain trains, the first first; none has its ``parent`` yet."""
+
+    steps: Sequence[BuildJob]
+
+    @property
+    def project(self) -> Project:
+        """Where the user's modules are found."""
+        return self.steps[0].project
+
+
+class Preflight(Frozen):
+    """The layers that each step takes and leaves, or None if it does not choose.
+
+    It ends with the last step that could be looked at.
+    """
+
+    selections: Sequence[Selection | None]
+
+
+class EvaluateJob(Frozen):
+    """The score of one ``.tflite`` on one data set."""
+
+    model: Path
+    data: Source
+    metric: Metric
+    project: Project
+
+
+class CompareJob(Frozen):
+    """How certain a score is, and its drop against a baseline, from what evaluations kept.
+
+    Attributes:
+        scored: The folder in the store where an ``EvaluateJob`` left its score and outcomes.
+        baseline: Likewise, or a number that was measured elsewhere, or None: no drop is asked for.
+        confidence: Of the intervals, such as 0.95.
+    """
+
+    scored: Path
+    baseline: Path | float | None
+    metric: Metric
+    confidence: float
+    project: Project
+
+
+class InspectJob(Frozen):
+    """The structure of one ``.tflite``, read from its flatbuffer: answered by a ``Structure``."""
+
+    inspected: Path
+
+
+class LatencyBound(Frozen):
+    """What is asked about a figure: seconds, or a ratio, that it may reach."""
+
+    figure: Figure
+    bound: float
+
+
+class LatencyJob(Frozen):
+    """Single invocations of one ``.tflite`` on this machine, until its bounds are settled.
+
+    ``baseline`` is what a ratio is taken against; without one, no bound is of a ratio.
+    """
+
+    model: Path
+    threads: int
+    batch_size: int
+    bounds: Sequence[LatencyBound]
+    baseline: Path | None = None
+
+
+class Adb(Frozen):
+    """How a device is reached: the program ``adb``, a serial, and ``benchmark_model`` for it.
+
+    Without a ``serial`` it is the only device; ``benchmark_model`` is a path on this machine.
+    """
+
+    program: str = "adb"
+    serial: str = ""
+    benchmark_model: Path | None = None
+
+
+class TargetJob(Frozen):
+    """One inference of one ``.tflite`` on a target other than this machine."""
+
+    model: Path
+    target: str | CommandTarget
+    threads: int
+    batch_size: int
+    timeout_s: float
+    adb: Adb
+    project: Project
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether it is computed, so that other work on this machine does not disturb it."""
+        return isinstance(self.target, str) and self.target.startswith("ethos-u")
+
+
+class MemoryJob(Frozen):
+    """The memory of one ``.tflite`` in LiteRT on this machine: answered by an ``Arena``."""
+
+    model: Path
+    batch_size: int
+
+
+class Progress(Protocol):
+    """Told by a worker what it is doing, such as ``epoch 2/5``."""
+
+    def __call__(self, activity: str) -> None:
+        """Pass ``activity`` on to whoever waits."""
+
+
+StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
+"""Those whose result goes into the store."""
+
+Job = StoredJob | LatencyJob | TargetJob
+Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
+
+
+class Task(Frozen):
+    """One job as a worker process gets it, from the file ``task.json`` in a folder of its own.
+
+    Attributes:
+        key: Where in the store its result goes; empty if it is not kept.
+        store: The cache directory.
+        timeout_s: How long it may take once it has started.
+        made_after_s: A stored result older than this (seconds since the epoch) does not count.
+        job: What to do.
+    """
+
+    key: str
+    store: Path
+    timeout_s: float
+    made_after_s: float
+    job: Job
+
+
+class Built(Frozen):
+    """How an artifact came to be: its file and sizes, and the seconds that its last stage took.
+
+    ``selections`` are the layers that its stages took and left, each with the stage's ``kind``.
+    """
+
+    file: str
+    size_bytes: int
+    gzip_bytes: int
+    seconds: float
+    selections: Sequence[tuple[str, Selection]] = ()
+
+
+class Failure(Frozen):
+    """Why a task failed, as ``JobError`` said it, or an exception that nobody expected."""
+
+    cause: str
+    hint: str
+    expected: bool
+    stage: int = 0
+
+
+class Event(Frozen):
+    """What a worker process says: its task's folder, what happened, and with what."""
+
+    task: str
+    happened: Happening
+    activity: str = ""
+    failure: Failure | None = None
+    exitcode: int | None = None

@@ -1,0 +1,1 @@
+"""From a Keras model to a ``.tflite``, and from float to integers."""

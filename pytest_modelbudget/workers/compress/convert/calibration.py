@@ -1,0 +1,53 @@
+"""The samples on which the ranges of activations are measured."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from pytest_modelbudget.budgetfile.types import Data
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.tflite.tflite_file import Port
+from pytest_modelbudget.workers.userdata.datasets import Array, Batch, named_inputs, open_data
+
+DEFAULT_SAMPLES = 128
+_READ_AT_ONCE = 32
+
+
+def samples(data: Data, inputs: Mapping[str, Port]) -> Iterator[dict[str, Array]]:
+    """Yield ``data.calibration``, or the first 128 samples of ``data.train``, one by one.
+
+    Args:
+        data: Where the samples come from.
+        inputs: The model's inputs by name.
+
+    Returns:
+        For each sample its inputs by name, each with a batch axis of 1 and the input's dtype.
+
+    Raises:
+        JobError: There are no samples, or they do not fit the inputs.
+    """
+    source = data.calibration or data.train
+    if source is None:
+        raise JobError("there is no data to calibrate on", "give data.calibration or data.train")
+    dataset = open_data(source)
+    limited = [dataset.head(DEFAULT_SAMPLES)] if data.calibration is None else None
+    for batch in limited or dataset.batches(_READ_AT_ONCE):
+        try:
+            named = _fitting(batch, inputs)
+        except JobError as error:
+            raise JobError(f"{source}: {error.cause}", error.hint) from error
+        for row in range(len(batch)):
+            yield {name: array[row : row + 1] for name, array in named.items()}
+
+
+def _fitting(batch: Batch, inputs: Mapping[str, Port]) -> dict[str, Array]:
+    shapes = {name: port.shape for name, port in inputs.items()}
+    named = named_inputs(batch.x, shapes)
+    for name, array in named.items():
+        wanted = inputs[name].dtype
+        if not np.can_cast(array.dtype, wanted, casting="same_kind"):
+            raise JobError(
+                f"input {name} takes {wanted}, but x has {array.dtype}",
+                f"convert it with x.astype({str(wanted)!r})",
+            )
+    return {name: array.astype(inputs[name].dtype, copy=False) for name, array in named.items()}

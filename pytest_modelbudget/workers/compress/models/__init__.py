@@ -1,0 +1,1 @@
+"""Keras models: loaded, rebuilt, compiled."""

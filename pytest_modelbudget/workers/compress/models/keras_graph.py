@@ -1,0 +1,139 @@
+"""Rebuilds the graph of a tf_keras model, layer call by layer call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from pytest_modelbudget.workers.compress.models.sources import Model
+
+Tensor = Any
+Layer = Any
+DEPTHWISE = "/depthwise"
+# Called with a layer, its full name, and the arguments of one of its calls; returns its outputs.
+Call = Callable[[Layer, str, tuple[Any, ...], dict[str, Any]], Any]
+
+
+def rebuild(model: Model, call: Call) -> Model:
+    """Build a model whose every layer call is made by ``call``, also those of nested models.
+
+    Args:
+        model: A functional or Sequential tf_keras model.
+        call: Gets the layers of nested models under the name ``outer/inner``.
+
+    Returns:
+        A functional model with the same name, inputs and outputs.
+    """
+    inputs = [
+        tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        for tensor, name in zip(model.inputs, model.input_names, strict=True)
+    ]
+    outputs = _run(model, inputs, "", call)
+    return tf_keras.Model(
+        tf.nest.pack_sequence_as(model.input, inputs),
+        tf.nest.pack_sequence_as(model.output, outputs),
+        name=model.name,
+    )
+
+
+def flatten(model: Model) -> Model:
+    """Copy a model so that the layers of nested models are its own, called ``outer/inner``.
+
+    tfmot quantizes no model inside another
+    (https://github.com/tensorflow/model-optimization/issues/957), and gives the two halves of
+    a separable convolution names that other layers may have: the depthwise half is called
+    ``name/depthwise`` here, the pointwise half keeps the name.
+
+    A nested model that is called with ``training=False`` keeps its batch normalization frozen
+    and loses its dropout, because its layers are not told so any more.
+    """
+    copies: dict[int, list[Layer]] = {}
+
+    def call(layer: Layer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        infers = kwargs.get("training") is False
+        if infers:
+            del kwargs["training"]
+            if isinstance(layer, tf_keras.layers.Dropout):
+                return args[0]
+        if id(layer) in copies:
+            return _chain(copies[id(layer)], args, kwargs)
+        made = _copies(layer, name)
+        copies[id(layer)] = [copy for copy, _ in made]
+        outputs = _chain(copies[id(layer)], args, kwargs)
+        for copy, weights in made:
+            copy.set_weights(weights)
+            if infers and isinstance(copy, tf_keras.layers.BatchNormalization):
+                copy.trainable = False
+        return outputs
+
+    return rebuild(model, call)
+
+
+def _chain(layers: Sequence[Layer], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    outputs = layers[0](*args, **kwargs)
+    for layer in layers[1:]:
+        outputs = layer(outputs)
+    return outputs
+
+
+def _copies(layer: Layer, name: str) -> list[tuple[Layer, list[Any]]]:
+    """Return the layers that take a layer's place, with their weights."""
+    config, weights = layer.get_config(), layer.get_weights()
+    if type(layer) is not tf_keras.layers.SeparableConv2D:
+        return [(type(layer).from_config({**config, "name": name}), weights)]
+    same = ("strides", "padding", "depth_multiplier", "data_format", "dilation_rate")
+    depthwise = tf_keras.layers.DepthwiseConv2D(
+        config["kernel_size"],
+        **{key: config[key] for key in same},
+        use_bias=False,
+        depthwise_regularizer=config["depthwise_regularizer"],
+        trainable=layer.trainable,
+        name=name + DEPTHWISE,
+    )
+    pointwise = tf_keras.layers.Conv2D(
+        config["filters"],
+        1,
+        data_format=config["data_format"],
+        activation=layer.activation,
+        use_bias=config["use_bias"],
+        kernel_regularizer=config["pointwise_regularizer"],
+        bias_regularizer=config["bias_regularizer"],
+        trainable=layer.trainable,
+        name=name,
+    )
+    return [(depthwise, weights[:1]), (pointwise, weights[1:])]
+
+
+def is_model(layer: Layer) -> bool:
+    """Tell whether a layer is a nested model."""
+    return isinstance(layer, tf_keras.Model)
+
+
+def _run(
+    model: Model, inputs: Sequence[Tensor], prefix: str, call: Call, infers: bool = False
+) -> list[Tensor]:
+    """Run through a model's graph as ``tf_keras`` does, in ``Functional._run_internal_graph``."""
+    uses = model._tensor_usage_count
+    made = {
+        str(id(tensor)): [given] * uses[str(id(tensor))]
+        for tensor, given in zip(model.inputs, inputs, strict=True)
+    }
+    for depth in sorted(model._nodes_by_depth, reverse=True):
+        for node in model._nodes_by_depth[depth]:
+            if node.is_input:
+                continue
+            args, kwargs = node.map_arguments(made)
+            name = prefix + node.layer.name
+            if infers:
+                kwargs = {**kwargs, "training": False}
+            if is_model(node.layer):
+                nested_infers = kwargs.get("training") is False
+                outputs: Any = _run(
+                    node.layer, tf.nest.flatten(args), f"{name}/", call, nested_infers
+                )
+            else:
+                outputs = call(node.layer, name, args, kwargs)
+            for key, output in zip(node.flat_output_ids, tf.nest.flatten(outputs), strict=True):
+                made[key] = [output] * uses[key]
+    return [made[str(id(tensor))].pop() for tensor in model.outputs]

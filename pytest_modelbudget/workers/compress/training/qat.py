@@ -1,0 +1,128 @@
+"""Models with emulated quantization: made, kept in a file, and converted."""
+
+import warnings
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+from ai_edge_litert.tools import flatbuffer_utils
+from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import (
+    QuantizeLayer,
+)
+from tensorflow_model_optimization.python.core.quantization.keras.quantizers import (
+    MovingAverageQuantizer,
+)
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.convert import tf_converter
+from pytest_modelbudget.workers.compress.keras3.hosted import Hosted
+from pytest_modelbudget.workers.compress.models.keras_graph import rebuild
+from pytest_modelbudget.workers.compress.models.sources import Model, keras_layers
+from pytest_modelbudget.workers.tflite.layers import find_operators
+
+# Not ``model.keras``: tfmot's wrappers count their variables twice in that format.
+# https://github.com/tensorflow/model-optimization/pull/1123
+FILE = "quantized.h5"
+_WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
+Layer = Any
+
+
+def quantize(model: Model, taken: Collection[str]) -> Model:
+    """Wrap layers so that they compute as int8 LiteRT will.
+
+    Args:
+        model: A functional tf_keras model without nested ones; it is used up.
+        taken: The names of the layers.
+
+    Returns:
+        A model whose layers, inputs and outputs have the same names.
+    """
+    quantized: dict[int, Any] = {}
+    annotated: dict[str, Layer] = {}
+
+    def quantize_input(tensor: Any) -> Any:
+        """Give what a float layer hands to an integer layer a range; it would stay float."""
+        layer, *index = tensor._keras_history
+        if _is_annotated(layer) or isinstance(layer, tf_keras.layers.InputLayer):
+            return tensor
+        if id(tensor) not in quantized:
+            quantizer = MovingAverageQuantizer(
+                8, per_axis=False, symmetric=False, narrow_range=False
+            )
+            name = "_".join(map(str, (layer.name, *index, "quantized")))
+            quantized[id(tensor)] = QuantizeLayer(quantizer, name=name)(tensor)
+        return quantized[id(tensor)]
+
+    def call(layer: Layer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if name not in taken:
+            return layer(*args, **kwargs)
+        if name not in annotated:
+            annotated[name] = tfmot.quantization.keras.quantize_annotate_layer(layer)
+        # The inputs and the output of a concatenation must share one range.
+        if not isinstance(layer, tf_keras.layers.Concatenate):
+            args = tf.nest.map_structure(quantize_input, args)
+        return annotated[name](*args, **kwargs)
+
+    tf_keras.backend.reset_uids()  # tfmot's own layers get names that depend on nothing else
+    with tfmot.quantization.keras.quantize_scope():
+        return tfmot.quantization.keras.quantize_apply(
+            rebuild(model, call), quantized_layer_name_prefix=""
+        )
+
+
+def save_quantized(model: Model, output: Path) -> None:
+    """Write a model that ``quantize`` made to the folder ``output``."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
+        model.save(output / FILE, include_optimizer=False)
+
+
+def load_quantized(folder: Path) -> Model:
+    """Load what ``save_quantized`` wrote, ready for ``convert_quantized``."""
+    hosted = {"pytest_modelbudget>Hosted": Hosted}
+    with tfmot.quantization.keras.quantize_scope(hosted):
+        return tf_keras.models.load_model(folder / FILE, compile=False)
+
+
+def convert_quantized(model: Model) -> bytes:
+    """Convert a model that ``quantize`` made to a ``.tflite`` with float inputs and outputs.
+
+    Raises:
+        JobError: As ``tf_converter.convert``, or a quantized layer came out in float.
+    """
+
+    def configure(converter: Any, _inputs: Any) -> None:
+        # Without it the emulated quantization becomes operators of its own, in float.
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    with warnings.catch_warnings():
+        # Said of every model that is quantized in training: the ranges are in the graph.
+        warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
+        converted = tf_converter.convert_with(model, configure)
+    _check_integers(converted, model)
+    return converted
+
+
+def _check_integers(converted: bytes, model: Model) -> None:
+    """Refuse what the converter does without a word where it finds no integer operator."""
+    quantized = {layer.name for layer in model.layers if getattr(layer, "_weight_vars", ())}
+    parsed = flatbuffer_utils.read_model_from_bytearray(converted)
+    operators = [(each, graph) for graph in parsed.subgraphs for each in graph.operators]
+    for found, (operator, graph) in zip(
+        find_operators(converted, keras_layers(model)), operators, strict=True
+    ):
+        stayed = quantized.intersection({*found.layers, *found.paths})
+        types = [graph.tensors[index].type for index in operator.inputs[:2]]
+        if found.name in _WEIGHTED and flatbuffer_utils.TensorType.FLOAT32 in types and stayed:
+            name = min(stayed)
+            raise JobError(
+                f"quantize_aware: layer {name} is still float32 in the .tflite",
+                f"leave it out with layers: {{skip: [{name}]}}",
+            )
+
+
+def _is_annotated(layer: Layer) -> bool:
+    return type(layer).__name__ == "QuantizeAnnotate"

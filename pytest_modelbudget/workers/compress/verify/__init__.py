@@ -1,0 +1,1 @@
+"""Checks of the ``.tflite`` that a stage wrote."""

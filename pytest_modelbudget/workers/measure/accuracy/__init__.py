@@ -1,0 +1,1 @@
+"""The score of a ``.tflite``, and its confidence intervals."""

@@ -1,0 +1,135 @@
+"""The metrics: what each keeps of a sample, and what it makes of all of them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pytest_modelbudget.budgetfile.types import Metric
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.measure.accuracy import metric_functions
+from pytest_modelbudget.workers.userdata.datasets import Array, Arrays
+from pytest_modelbudget.workers.userdata.usercode import load_callable, user_code
+
+Columns = dict[str, Array]
+"""What is kept of every sample, by name; the first axis is the sample."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """How a metric is computed.
+
+    Attributes:
+        keep: From labels and outputs of a batch (arrays, or dicts by output name, samples first),
+            what must be kept of each sample. ``score`` is there if the metric is its mean, as
+            bool if samples are right or wrong; then ``label`` is there too. Raises JobError if
+            labels or shapes do not fit the metric.
+        value: From what was kept of all samples, or of some of them, the metric. Raises
+            JobError if it is not defined for these samples, or not a finite number.
+    """
+
+    keep: Callable[[Arrays, Arrays], Columns]
+    value: Callable[[Columns], float]
+
+
+def scorer_of(metric: Metric) -> Scorer:
+    """Return how ``metric`` is computed.
+
+    Raises:
+        JobError: The user's own metric cannot be loaded.
+    """
+    name = str(metric)
+    if metric.call is not None:
+        function = partial(_call, metric.call, load_callable(metric.call))
+        return Scorer(_keep_all, partial(_whole, name, function))
+    right: Mapping[str, Callable[[Array, Array], Array]] = {
+        "accuracy": metric_functions.correct,
+        "top_k_accuracy": partial(metric_functions.in_top_k, k=metric.k),
+    }
+    if metric.name in right:
+        return Scorer(partial(_keep_right, right[metric.name]), partial(_mean, name))
+    errors = {"mae": metric_functions.absolute_error, "mse": metric_functions.squared_error}
+    if metric.name in errors:
+        return Scorer(partial(_keep_error, errors[metric.name]), partial(_mean, name))
+    whole: Mapping[str, Callable[[Array, Array], float]] = {
+        "auc": metric_functions.auc,
+        "f1": metric_functions.f1,
+    }
+    return Scorer(_keep_one_output, partial(_whole, name, whole[metric.name]))
+
+
+def _keep_right(right: Callable[[Array, Array], Array], y_true: Arrays, y_pred: Arrays) -> Columns:
+    true, pred = _one_output(y_true, y_pred)
+    return {"score": right(true, pred), "label": metric_functions.labels(true, pred)}
+
+
+def _keep_error(error: Callable[[Array, Array], Array], y_true: Arrays, y_pred: Arrays) -> Columns:
+    errors = error(*_one_output(y_true, y_pred))
+    return {"score": errors.reshape(len(errors), -1).mean(axis=1, dtype=np.float64)}
+
+
+def _keep_one_output(y_true: Arrays, y_pred: Arrays) -> Columns:
+    true, pred = _one_output(y_true, y_pred)
+    return {"y_true": true, "y_pred": pred}
+
+
+def _keep_all(y_true: Arrays, y_pred: Arrays) -> Columns:
+    return _flat("y_true", y_true) | _flat("y_pred", y_pred)
+
+
+def _flat(name: str, arrays: Arrays) -> Columns:
+    if isinstance(arrays, dict):
+        return {f"{name}.{key}": array for key, array in arrays.items()}
+    return {name: arrays}
+
+
+def _unflat(name: str, columns: Columns) -> Any:
+    prefix = f"{name}."
+    parts = {key.removeprefix(prefix): columns[key] for key in columns if key.startswith(prefix)}
+    return parts or columns[name]
+
+
+def _mean(name: str, columns: Columns) -> float:
+    return _finite(name, float(columns["score"].mean(dtype=np.float64)))
+
+
+def _whole(name: str, function: Callable[[Any, Any], object], columns: Columns) -> float:
+    return _finite(name, function(_unflat("y_true", columns), _unflat("y_pred", columns)))
+
+
+def _call(name: str, function: Callable[..., object], y_true: Arrays, y_pred: Arrays) -> object:
+    with user_code(name):
+        return function(y_true, y_pred)
+
+
+def _one_output(y_true: Arrays, y_pred: Arrays) -> tuple[Array, Array]:
+    if not isinstance(y_pred, dict):
+        if isinstance(y_true, dict):
+            if len(y_true) != 1:
+                cause = f"y is keyed by {', '.join(y_true)}, the model has one output"
+                raise JobError(cause, "give y as one array")
+            y_true = next(iter(y_true.values()))
+        return y_true, y_pred
+    outputs = ", ".join(y_pred)
+    hint = "give y as a dict with the one output to judge, or a metric of your own"
+    if not isinstance(y_true, dict):
+        raise JobError(f"y is one array, the model's outputs are {outputs}", hint)
+    if len(y_true) != 1 or not y_true.keys() <= y_pred.keys():
+        cause = f"y is keyed by {', '.join(y_true)}, the model's outputs are {outputs}"
+        raise JobError(cause, hint)
+    name = next(iter(y_true))
+    return y_true[name], y_pred[name]
+
+
+def _finite(name: str, value: object) -> float:
+    number = np.asarray(value)
+    if number.shape or number.dtype.kind not in "iuf" or not np.isfinite(number):
+        cause = f"{name} is {_described(value, number)}, not a finite number"
+        raise JobError(cause, "check the metric and the values it gets")
+    return float(number)
+
+
+def _described(value: object, number: Array) -> str:
+    return f"an array of shape {number.shape}" if number.shape else repr(value)[:60]

@@ -1,0 +1,161 @@
+"""Confidence intervals of a score and of its drop; ``docs/accuracy.md`` says why these.
+
+Sources:
+    Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    McNemar, "Note on the sampling error of the difference between correlated proportions", 1947.
+    Tango, "Equivalence test and confidence interval for the difference in proportions for the
+    paired-sample design", Statistics in Medicine 17, 1998.
+    Fagerland, Lydersen, Laake, "The McNemar test for binary matched-pairs data: mid-p and
+    asymptotic are better than exact conditional", BMC Medical Research Methodology 13, 2013; and
+    "Recommended tests and confidence intervals for paired binomial proportions", Statistics in
+    Medicine 33, 2014.
+    Efron, Tibshirani, "An Introduction to the Bootstrap", 1993.
+    Hesterberg, "What teachers should know about the bootstrap", The American Statistician 69, 2015.
+    Bickel, Goetze, van Zwet, "Resampling fewer than n observations", Statistica Sinica 7, 1997.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results import Interval
+
+Rows = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+RESAMPLES = 1000
+FEWEST_RESAMPLES = 200
+LARGEST_RESAMPLE = 10_000
+RESAMPLING_S = 60.0
+_UNDEFINED_SHARE = 0.05
+_HALVINGS = 60  # of an interval from -1 to 1: to the last digit of a double
+
+
+def wilson(hits: int, samples: int, confidence: float) -> Interval:
+    """Return Wilson's score interval of a share of ``hits`` among ``samples``."""
+    z, share = _z(confidence), hits / samples
+    scale = 1 + z**2 / samples
+    middle = (share + z**2 / (2 * samples)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / samples + (z / (2 * samples)) ** 2)
+    return Interval(low=min(middle - half, share), high=max(middle + half, share))
+
+
+def tango(lost: int, gained: int, samples: int, confidence: float) -> Interval:
+    """Return Tango's score interval of the drop of an accuracy over paired samples.
+
+    It holds every drop that the score test does not reject; that of no drop is McNemar's.
+
+    Args:
+        lost: Samples that only the baseline has right.
+        gained: Samples that only the model has right.
+        samples: All samples.
+        confidence: Such as 0.95.
+
+    Returns:
+        The interval of ``(lost - gained) / samples``, within -1 and 1.
+    """
+    z = _z(confidence)
+    return Interval(
+        low=-_highest_drop(gained, lost, samples, z), high=_highest_drop(lost, gained, samples, z)
+    )
+
+
+def _highest_drop(lost: int, gained: int, samples: int, z: float) -> float:
+    """Halve the way between the drop that was found and 1 to the first that is rejected."""
+    low, high = (lost - gained) / samples, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        distance = samples * middle - (lost - gained)
+        if distance**2 < z**2 * _variance(lost, gained, samples, middle):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _variance(lost: int, gained: int, samples: int, drop: float) -> float:
+    """Return that of ``lost - gained`` if ``drop`` is true, by constrained maximum likelihood."""
+    square = 2.0 * samples
+    linear = (2 * samples - lost + gained) * drop - lost - gained
+    constant = -gained * drop * (1 - drop)
+    root = math.sqrt(max(linear**2 - 4 * square * constant, 0.0))
+    return samples * (2 * (root - linear) / (2 * square) + drop * (1 - drop))
+
+
+def mcnemar(lost: int, gained: int) -> float:
+    """Return the p-value, two-sided, of McNemar's exact conditional test in its mid-p variant."""
+    flips = lost + gained
+    wins = np.arange(min(lost, gained))
+    ways = np.concatenate([[0.0], np.cumsum(np.log((flips - wins) / (wins + 1)))])  # logarithms
+    share = np.exp(ways - flips * math.log(2))  # of the binomial distribution, up to the fewer
+    return float(min(2 * share.sum() - share[-1], 1.0))
+
+
+def bootstrap(
+    statistics: Callable[[Rows], Floats], estimates: Floats, samples: int, confidence: float
+) -> list[Interval]:
+    """Return percentile bootstrap intervals, expanded for few samples (Hesterberg 2015).
+
+    From more than ``LARGEST_RESAMPLE`` samples only so many are drawn at a time, and the spread
+    is scaled down to that of all (Bickel et al. 1997): the cost stays bounded. The seed is fixed.
+
+    Args:
+        statistics: From the numbers of the samples drawn, the statistics.
+        estimates: The statistics of all samples.
+        samples: How many there are.
+        confidence: Such as 0.95.
+
+    Returns:
+        An interval for each of the statistics; its estimate is in it.
+
+    Raises:
+        JobError: There is but one sample, the statistics are undefined for many resamples, or
+            too slow to resample.
+    """
+    if samples < 2:
+        raise JobError("one sample does not tell how samples vary")
+    size = min(samples, LARGEST_RESAMPLE)
+    found = _resampled(statistics, samples, size)
+    tail = NormalDist().cdf(-math.sqrt(samples / (samples - 1)) * _t(samples - 1, confidence))
+    quantiles = np.quantile(found, [tail, 1 - tail], axis=0)
+    ends = estimates + math.sqrt(size / samples) * (quantiles - estimates)
+    lows, highs = np.minimum(ends[0], estimates), np.maximum(ends[1], estimates)
+    return [
+        Interval(low=float(low), high=float(high)) for low, high in zip(lows, highs, strict=True)
+    ]
+
+
+def _resampled(statistics: Callable[[Rows], Floats], samples: int, size: int) -> Floats:
+    random = np.random.default_rng(0)
+    found: list[Floats] = []
+    undefined = 0
+    deadline = time.monotonic() + RESAMPLING_S
+    while len(found) + undefined < RESAMPLES and time.monotonic() < deadline:
+        try:
+            found.append(statistics(random.integers(samples, size=size)))
+        except JobError as error:
+            undefined += 1
+            reason = error.cause
+    if undefined > _UNDEFINED_SHARE * RESAMPLES:
+        raise JobError(f"{undefined} resamples failed: {reason}")
+    if len(found) < FEWEST_RESAMPLES:
+        cause = f"the metric is too slow: {len(found)} resamples in {RESAMPLING_S:g} s"
+        raise JobError(cause)
+    return np.array(found)
+
+
+def _z(confidence: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
+def _t(freedom: int, confidence: float) -> float:
+    """Return Student's t from the normal quantile (Abramowitz and Stegun 1964, 26.7.5)."""
+    z = _z(confidence)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / freedom + second / freedom**2

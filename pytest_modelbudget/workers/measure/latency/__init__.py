@@ -1,0 +1,1 @@
+"""The latency of a ``.tflite`` on this machine."""

@@ -1,0 +1,112 @@
+"""Times single invocations of a ``.tflite`` on this machine; see ``docs/latency.md``."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results import LatencySample, Measured
+from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
+from pytest_modelbudget.workers.measure.latency import host, stopping
+from pytest_modelbudget.workers.measure.latency.sampling import Subject, Window, take_window
+from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.userdata.datasets import Array
+
+
+def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
+    """Time ``invoke()`` alone, one call at a time, on random inputs that are always the same.
+
+    A ratio takes both models in one process, block by block in turn.
+
+    Raises:
+        JobError: The model cannot be used, does not take ``batch_size``, or has inputs that
+            cannot be made up; or there are more threads than cores.
+    """
+    if job.threads > host.cores():
+        cause = f"latency.threads is {job.threads}, and there are {host.cores()} cores"
+        raise JobError(cause, f"write {host.cores()} or less")
+    interpreters = [_prepared(path, job) for path in (job.model, job.baseline) if path]
+    with _no_garbage_collection():
+        progress("warming up")
+        subjects = [Subject(each.invoke, job.threads) for each in interpreters]
+        progress("timing invocations")
+        cores = host.core_by_core()
+
+        def take() -> list[Window]:
+            if job.threads == 1:
+                next(cores)
+            return take_window(subjects)
+
+        windows, seconds = stopping.sample(take, job.bounds)
+    own = [of[0] for of in windows]
+    # A ratio compares within a window, so that it needs none to be steady.
+    counted = [window.seconds for window in own if window.seconds.size]
+    kept = counted if job.baseline else stopping.steady(counted)
+    return LatencySample(
+        measured=tuple(
+            Measured(figure=bound.figure, estimate=stopping.estimate(windows, bound.figure))
+            for bound in job.bounds
+        ),
+        counted=sum(map(len, kept)),
+        taken=sum(window.taken for window in own),
+        interrupted=sum(window.interrupted for window in own),
+        windows=len(own),
+        slow_windows=len(counted) - len(kept),
+        warmup=subjects[0].warmup,
+        seconds=seconds,
+        confidence=stopping.CONFIDENCE,
+        threads=job.threads,
+        delegate=interpreters[0].delegate,
+        cpu=host.cpu_model(),
+        governor=host.governor(),
+    )
+
+
+def _prepared(path: Path, job: LatencyJob) -> Interpreter:
+    interpreter = Interpreter(path, job.threads)
+    generator = np.random.default_rng(0)
+    made = {
+        name: _random(tensor, job.batch_size, generator)
+        for name, tensor in interpreter.inputs.items()
+    }
+    interpreter.allocate(job.batch_size)
+    interpreter.fill(made)
+    return interpreter
+
+
+def _random(tensor: Tensor, batch: int, generator: np.random.Generator) -> Array:
+    shape = [batch, *tensor.shape[1:]]
+    if min(shape) < 0:
+        cause = (
+            f"input {tensor.name} has the open shape {tensor.shape}, and how long it takes "
+            "depends on what is filled in"
+        )
+        raise JobError(cause, "convert the model with every dimension fixed but the batch")
+    if tensor.dtype.kind == "f":
+        return generator.random(shape).astype(tensor.dtype)
+    if tensor.dtype.kind not in "iub":
+        cause = f"input {tensor.name} takes {_kind(tensor)}, which cannot be made up"
+        raise JobError(cause, "gate the part of the model that takes numbers")
+    if tensor.scale:
+        limits = np.iinfo(tensor.dtype)
+        return generator.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True)
+    # Plain integers are mostly indices into a table of unknown size; 0 and 1 are safe.
+    return generator.integers(0, 2, shape).astype(tensor.dtype)
+
+
+def _kind(tensor: Tensor) -> str:
+    return "complex numbers" if tensor.dtype.kind == "c" else "strings"
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

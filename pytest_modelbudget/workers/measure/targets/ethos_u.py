@@ -1,0 +1,145 @@
+"""Arm Ethos-U through Vela, Arm's compiler for it, which estimates cycles and memory.
+
+Vela's own numbers are not enough: it exits with 0 and an inference time of 0 on a float model,
+leaves out of the estimate what it leaves to the CPU, and warns of operators that it folds away
+later. What counts is what it wrote: an operator of the compiled file that is not the NPU's own
+runs on the CPU, and then there is no figure for the whole model.
+"""
+
+import csv
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+
+from ai_edge_litert.tools import flatbuffer_utils
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results import Figures
+from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.workers.measure.structure import stored_macs
+from pytest_modelbudget.workers.measure.targets.program import last_words, run
+from pytest_modelbudget.workers.tflite.weights import operator_name
+
+_NPU = "CUSTOM:ethos-u"
+_KIB = 1024
+_REPORT = "try another recipe, or a newer Vela; it is a bug of Vela's if the model runs in LiteRT"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Sections of ``Arm/vela.ini``: clock and buses, and where what is kept."""
+
+    system: str
+    memory_mode: str
+
+
+# What Vela 5.2 takes without options, named so that a later Vela changes nothing silently
+# (ethosu/vela/architecture_features.py, _set_default_sys_config).
+CONFIGURATIONS: Mapping[str, Configuration] = MappingProxyType(
+    {
+        "ethos-u55": Configuration("Ethos_U55_High_End_Embedded", "Shared_Sram"),
+        "ethos-u65": Configuration("Ethos_U65_Client_Server", "Dedicated_Sram_384KB"),
+        "ethos-u85": Configuration("Ethos_U85_SYS_DRAM_Mid", "Dedicated_Sram_384KB"),
+    }
+)
+
+
+def measure(job: TargetJob, progress: Progress) -> Figures:
+    """Compile the model with Vela, and read its estimate.
+
+    Returns:
+        ``latency_s`` and ``memory_bytes`` (SRAM) as Vela estimates and plans them;
+        ``size_bytes`` of the compiled ``.tflite``, which is what is flashed.
+
+    Raises:
+        JobError: Vela is not installed, crashes, estimates nothing, or leaves operators to
+            the CPU.
+    """
+    accelerator = str(job.target)
+    family = accelerator.rpartition("-")[0]
+    configuration = CONFIGURATIONS[family]
+    version = _version()
+    progress(f"compiling with Vela for {accelerator}")
+    with tempfile.TemporaryDirectory() as folder:
+        output = _compile(job, accelerator, configuration, Path(folder))
+        compiled = Path(folder) / f"{job.model.stem}_vela.tflite"
+        summaries = list(Path(folder).glob("*_summary_*.csv"))
+        if not compiled.exists() or len(summaries) != 1:
+            raise JobError(f"Vela {version} wrote no estimate{last_words(output)}", _REPORT)
+        with summaries[0].open(newline="") as file:
+            summary = next(csv.DictReader(file))
+        _check_placement(job.model, compiled)
+        size_bytes = compiled.stat().st_size
+    latency_s = float(summary["inference_time"])
+    if not latency_s > 0:
+        raise JobError(f"Vela {version} estimates an inference time of {latency_s:g} s", _REPORT)
+    return Figures(
+        latency_s=latency_s,
+        memory_bytes=round(float(summary["sram_memory_used"]) * _KIB),
+        size_bytes=size_bytes,
+        how=_how(version, accelerator, configuration, summary),
+    )
+
+
+def _version() -> str:
+    try:
+        find_spec("ethosu.vela")
+        return metadata.version("ethos-u-vela")
+    except ImportError as error:
+        hint = "pip install 'pytest-modelbudget[ethos-u]'"
+        raise JobError("Vela is not installed", hint) from error
+
+
+def _compile(job: TargetJob, accelerator: str, configuration: Configuration, folder: Path) -> str:
+    command = [
+        *(sys.executable, "-P", "-m", "ethosu.vela", str(job.model)),
+        *("--output-dir", str(folder)),
+        *("--accelerator-config", accelerator),
+        *("--config", "Arm/vela.ini"),
+        *("--system-config", configuration.system),
+        *("--memory-mode", configuration.memory_mode),
+    ]
+    try:
+        return run(command, job.timeout_s, folder)
+    except JobError as error:
+        cause = error.cause.replace(sys.executable, "Vela", 1)
+        raise JobError(cause, _REPORT) from error
+
+
+def _check_placement(model: Path, compiled: Path) -> None:
+    placed = flatbuffer_utils.read_model(compiled)
+    kept = [
+        operator_name(placed, operator)
+        for graph in placed.subgraphs
+        for operator in graph.operators
+    ]
+    on_cpu = [name for name in kept if name != _NPU]
+    if not on_cpu:
+        return
+    whole = flatbuffer_utils.read_model(model)
+    total = sum(len(graph.operators) for graph in whole.subgraphs)
+    macs = stored_macs(whole)  # Vela counts its own decomposition, on Ethos-U85 less than these
+    share = stored_macs(placed) / macs if macs else 0.0
+    raise JobError(
+        f"Vela leaves {len(on_cpu)} of {total} operators with {share:.1%} of the MACs to the "
+        f"CPU, and estimates nothing for them: {', '.join(sorted(set(on_cpu)))}",
+        "quantize everything: `quantize: {scheme: int8, io: int8}`; and avoid operators that "
+        "`vela --supported-ops-report` does not list",
+    )
+
+
+def _how(
+    version: str, accelerator: str, configuration: Configuration, summary: Mapping[str, str]
+) -> str:
+    areas = {"SRAM": "sram", "DRAM": "dram", "flash": "off_chip_flash"}
+    kib = {area: float(summary[f"{name}_memory_used"]) for area, name in areas.items()}
+    memory = ", ".join(f"{used:.4g} KiB of {area}" for area, used in kib.items() if used)
+    return (
+        f"estimated by Vela {version} for {accelerator}, {configuration.system}, "
+        f"{configuration.memory_mode}: {memory}"
+    )

@@ -1,0 +1,1 @@
+"""Tools on a ``.tflite``, shared by what builds and what measures."""

@@ -1,0 +1,188 @@
+"""The weight tensors of a ``.tflite``, unpacked, as numpy arrays."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT, TensorT
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.userdata.datasets import Array
+
+TYPES: Mapping[int, str] = {
+    code: name.lower() for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()
+}
+_LSTM = (*range(1, 9), 16)
+WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
+    "CONV_2D": (1,),
+    "DEPTHWISE_CONV_2D": (1,),
+    "TRANSPOSE_CONV": (1,),
+    "CONV_3D": (1,),
+    "CONV_3D_TRANSPOSE": (1,),
+    "FULLY_CONNECTED": (1,),
+    "BATCH_MATMUL": (0, 1),
+    "EMBEDDING_LOOKUP": (1,),
+    "GATHER": (0,),
+    "SVDF": (1, 2),
+    "UNIDIRECTIONAL_SEQUENCE_RNN": (1, 2),
+    "LSTM": _LSTM,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _LSTM,
+    "BIDIRECTIONAL_SEQUENCE_LSTM": (*_LSTM, *range(18, 26), 33),
+}
+"""Which inputs of an operator are kernels, by its name."""
+
+_NOT_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
+_READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
+_BITS = {"int4": 4, "int2": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Weight:
+    """One weight tensor.
+
+    Attributes:
+        name: Of the tensor.
+        dtype: As in the file, such as ``int4``.
+        values: As stored, dense; quantized ones are not scaled.
+        is_zero: Where the real value is 0; has the shape of ``values``.
+        channel_axis: Along which there are several scales; None if there is at most one.
+        reader: The place, among all operators of the file, of the first that reads it.
+        slot: Which of that operator's inputs it is.
+    """
+
+    name: str
+    dtype: str
+    values: Array
+    is_zero: Array
+    channel_axis: int | None
+    reader: int
+    slot: int
+
+
+def most_unique(values: Array, channel_axis: int | None) -> int:
+    """Count the different values of a tensor, or of the channel that has most of them."""
+    channels = [values] if channel_axis is None else np.moveaxis(values, channel_axis, 0)
+    return max(len(np.unique(channel)) for channel in channels)
+
+
+def operator_name(model: ModelT, operator: OperatorT) -> str:
+    """Return a name such as ``CONV_2D``, ``CUSTOM:mine`` or ``FlexErf``."""
+    name = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
+    if name != "CUSTOM":
+        return str(name)
+    custom = model.operatorCodes[operator.opcodeIndex].customCode.decode()
+    return custom if custom.startswith("Flex") else f"CUSTOM:{custom}"
+
+
+def read_weights(model: ModelT) -> Iterator[Weight]:
+    """Yield the constant kernels and tables of rank 2 or more; never a bias.
+
+    A tensor that several operators, subgraphs or signatures share is yielded once.
+
+    Raises:
+        JobError: A tensor has a type that cannot be read here.
+    """
+    seen: set[int] = set()
+    places = count()
+    for graph in model.subgraphs:
+        stored_as = _stored_as(model, graph)
+        for operator, place in zip(graph.operators, places, strict=False):
+            for slot in WEIGHT_INPUTS.get(operator_name(model, operator), ()):
+                index = operator.inputs[slot] if slot < len(operator.inputs) else -1
+                tensor = graph.tensors[stored_as.get(index, index)]
+                is_constant = index >= 0 and model.buffers[tensor.buffer].data is not None
+                if not is_constant or tensor.buffer in seen or len(tensor.shape or ()) < 2:
+                    continue
+                if TYPES[tensor.type] not in _NOT_WEIGHTS:
+                    seen.add(tensor.buffer)
+                    yield _read(tensor, model.buffers[tensor.buffer].data, place, slot)
+
+
+def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
+    """Map what an operator reads to the constant in the file behind it.
+
+    The converter puts DENSIFY before a sparse weight, and DEQUANTIZE before one of float16.
+    """
+    origin: dict[int, int] = {}
+    for operator in graph.operators:
+        if operator_name(model, operator) in ("DENSIFY", "DEQUANTIZE"):
+            source = operator.inputs[0]
+            origin[operator.outputs[0]] = origin.get(source, source)
+    return origin
+
+
+def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
+    name = (tensor.name or b"unnamed").decode()  # stripped models have no names
+    dtype = TYPES[tensor.type]
+    values = _unpack(data, name, dtype)
+    if tensor.sparsity is None:
+        dense = values[: np.prod(tensor.shape)].reshape(tensor.shape)
+    else:
+        dense = _densify(values, tensor.sparsity, tensor.shape)
+    zero, channel_axis = _quantization(tensor)
+    return Weight(name, dtype, dense, dense == zero, channel_axis, reader, slot)
+
+
+def _unpack(data: Array, name: str, dtype: str) -> Array:
+    """Turn bytes into elements; of less than 8 bits, as many as there is room for."""
+    stored = np.frombuffer(data, np.uint8)
+    if dtype in _READABLE:
+        return stored.view(np.dtype(dtype).newbyteorder("<"))
+    if dtype not in _BITS:
+        cause = f"weight {name} is of type {dtype}, which cannot be read in this version"
+        raise JobError(cause, "convert the model with another type of weights")
+    bits, sign = _BITS[dtype], 1 << (_BITS[dtype] - 1)
+    codes = (stored[:, np.newaxis] >> np.arange(0, 8, bits, dtype=np.uint8)).ravel()
+    return ((codes & (2 * sign - 1)) ^ sign).astype(np.int8) - np.int8(sign)
+
+
+def _densify(values: Array, sparsity: Any, shape: list[int]) -> Array:
+    """Put the stored elements where they belong, level by level of the sparse encoding.
+
+    ``schema.fbs`` describes it: a level is an axis, or a block within one, and either lists
+    all its places or, for each place of the level above, the indices that are stored.
+    """
+    offsets = np.zeros(1, np.int64)
+    for level, step in zip(sparsity.dimMetadata, _steps(sparsity, shape), strict=True):
+        if level.format == flatbuffer_utils.schema_fb.DimensionType.DENSE:
+            repeats = np.full(len(offsets), level.denseSize)
+            places = np.tile(np.arange(level.denseSize), len(offsets))
+        else:
+            repeats = np.diff(np.asarray(level.arraySegments.values, np.int64))
+            places = np.asarray(level.arrayIndices.values, np.int64)
+        offsets = np.repeat(offsets, repeats) + places * step
+    dense = np.zeros(np.prod(shape), values.dtype)
+    dense[offsets] = values[: len(offsets)]
+    return dense.reshape(shape)
+
+
+def _steps(sparsity: Any, shape: list[int]) -> Iterator[int]:
+    """Yield by how many elements of the dense tensor one place of each level moves on."""
+    blocks = list(sparsity.blockMap) if sparsity.blockMap is not None else []
+    strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
+    sizes = dict(zip(sparsity.traversalOrder, sparsity.dimMetadata, strict=True))
+    inner = {axis: sizes[len(shape) + n].denseSize for n, axis in enumerate(blocks)}
+    for axis in sparsity.traversalOrder:
+        if axis < len(shape):
+            yield strides[axis] * inner.get(axis, 1)
+        else:
+            yield strides[blocks[axis - len(shape)]]
+
+
+def _quantization(tensor: TensorT) -> tuple[Array, int | None]:
+    """Return the stored zero, which broadcasts over the tensor, and the axis of the scales."""
+    parameters = tensor.quantization
+    if parameters is None:
+        return np.zeros((), np.int64), None
+    blockwise = flatbuffer_utils.BlockwiseQuantizationT
+    if isinstance(parameters.details, blockwise):  # it has no zero points yet
+        return np.zeros((), np.int64), parameters.quantizedDimension
+    zero = np.asarray([0] if parameters.zeroPoint is None else parameters.zeroPoint)
+    if parameters.scale is None or len(parameters.scale) == 1:
+        return zero, None
+    axis = parameters.quantizedDimension
+    others = [each for each in range(len(tensor.shape)) if each != axis]
+    return np.expand_dims(zero, others) if len(zero) > 1 else zero, axis

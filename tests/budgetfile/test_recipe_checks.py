@@ -1,0 +1,184 @@
+import pytest
+
+from tests.budgetfile.conftest import Load, Problems
+
+HEAD = """\
+version: 1
+model: m:f
+data: {train: m:a, test: m:b}
+budget: {max_bytes: 5}
+"""
+
+ORDER = [
+    (
+        "recipe: [quantize, prune]",
+        [
+            "5:20: recipe[1] > prune: works on the Keras model, and quantize has written the "
+            ".tflite by then; put it before quantize",
+        ],
+    ),
+    (
+        "recipe: [convert, m:stage]",
+        [
+            "5:19: recipe[1] > m:stage: works on the Keras model, and convert has written "
+            "the .tflite by then; put it before convert",
+        ],
+    ),
+    (
+        "recipe: [cluster, prune]",
+        [
+            "5:19: recipe[1] > prune: loses what cluster made; put it before cluster",
+        ],
+    ),
+    (
+        "recipe: [prune, prune_channels]",
+        [
+            "5:17: recipe[1] > prune_channels: loses what prune made; put it before prune",
+        ],
+    ),
+    (
+        "recipe: [prune, distill: {student: m:s}]",
+        [
+            "5:17: recipe[1] > distill: loses what prune made; put it before prune",
+        ],
+    ),
+    (
+        "recipe: [quantize_aware, cluster]",
+        [
+            "5:26: recipe[1] > cluster: loses the quantization; put it before quantize_aware",
+        ],
+    ),
+    (
+        "recipe: [quantize_aware, quantize]",
+        [
+            "5:26: recipe[1] > quantize: has nothing left to do: quantize_aware quantizes "
+            "already; leave one of them out",
+        ],
+    ),
+    (
+        "recipe: [quantize, convert]",
+        [
+            "5:20: recipe[1] > convert: comes too late: quantize follows it; put it before "
+            "quantize",
+        ],
+    ),
+    (
+        "recipe: [quantize, quantize]",
+        [
+            "5:20: recipe[1] > quantize: is there twice; leave one of them out",
+        ],
+    ),
+]
+
+SPARSE = [
+    (
+        "recipe: [cluster, convert: {sparse: true}]",
+        [
+            "5:29: recipe[1] > sparse: no stage makes zeros that sparse encoding could leave "
+            "out; write prune before it",
+        ],
+    ),
+    (
+        "recipe: [prune, convert: {sparse: true}, quantize: {scheme: dynamic}]",
+        [
+            "5:53: recipe[2] > scheme: LiteRT cannot run dynamic kernels in sparse encoding; "
+            "write float16, int8 or int16x8, or leave convert out",
+        ],
+    ),
+]
+
+PARAMETERS = [
+    (
+        "recipe: [prune: {block: [1, 4], pattern: 2:4}]",
+        [
+            "5:33: recipe[0] > pattern: block and pattern exclude each other; keep one of them",
+        ],
+    ),
+    (
+        "recipe: [prune: {begin: 0.8}]",
+        [
+            "5:18: recipe[0] > begin: pruning begins at 0.8 and ends at 0.75; write an end "
+            "above begin; both are shares of the training",
+        ],
+    ),
+    (
+        "recipe: [prune: {end: 0.5, begin: 0.5}]",
+        [
+            "5:18: recipe[0] > end: pruning begins at 0.5 and ends at 0.5; write an end "
+            "above begin; both are shares of the training",
+        ],
+    ),
+    (
+        "recipe: [prune: {initial_sparsity: 0.95}]",
+        [
+            "5:18: recipe[0] > initial_sparsity: 0.95 is above the final sparsity 0.8; write "
+            "less than sparsity",
+        ],
+    ),
+    (
+        "recipe: [prune: {layers: {only: [conv*], skip: [dense]}}]",
+        [
+            "5:18: recipe[0] > layers: only and skip exclude each other; keep one of them",
+        ],
+    ),
+    (
+        "recipe: [prune: {layers: {}}]",
+        [
+            "5:18: recipe[0] > layers: no layer is named; leave it out for all layers",
+        ],
+    ),
+    (
+        "recipe: [distill: {student: net.build}]",
+        [
+            "5:20: recipe[0] > student: 'net.build' is not a model; write net:build or a "
+            "path ending in .keras, .h5, .hdf5, .tflite",
+        ],
+    ),
+    (
+        "recipe: [distill: {student: s.tflite}]",
+        [
+            "5:20: recipe[0] > student: a .tflite cannot be trained; write a Keras model",
+        ],
+    ),
+    (
+        "recipe: [quantize: {scheme: int16x8, io: int8}]",
+        [
+            "5:38: recipe[0] > io: scheme int16x8 has float32 inputs and outputs, not int8; "
+            "leave it out, or write scheme: int8",
+        ],
+    ),
+    (
+        "recipe: [quantize: {backend: converter, layers: {dense: int4}}]",
+        [
+            "5:41: recipe[0] > layers: the converter quantizes all layers alike; write "
+            "backend: litert",
+        ],
+    ),
+    (
+        "recipe: [quantize: {backend: converter, scheme: int4}]",
+        [
+            "5:21: recipe[0] > backend: the converter has no int4; write backend: litert",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("recipe", "expected"), [*ORDER, *SPARSE, *PARAMETERS])
+def test_what_cannot_work_together(problems: Problems, recipe: str, expected: list[str]) -> None:
+    assert problems(HEAD + recipe) == expected
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "[prune_channels, prune, cluster, quantize_aware]",
+        "[distill: {student: m:s}, prune, quantize]",
+        "[convert: {sparse: true}, quantize: {layers: {dense: int4}}]",
+        "[prune, prune, cluster, m:stage, convert]",
+        "[prune, cluster, quantize_aware, convert: {sparse: true}]",
+        "[m:stage, cluster, convert: {sparse: true}, quantize: {scheme: float16}]",
+    ],
+)
+def test_what_works_together(load_text: Load, recipe: str) -> None:
+    [budget] = load_text(f"{HEAD}recipe: {recipe}\n")
+    assert budget.recipe

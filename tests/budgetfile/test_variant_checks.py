@@ -1,0 +1,172 @@
+import pytest
+
+from tests.budgetfile.conftest import Problems
+
+TABLE = [
+    (
+        "model: m:f\nbaseline: {accuracy: 0.9}\nbudget: {max_latency_ratio: 0.5}\n",
+        [
+            "4:10: budget > max_latency_ratio: the baseline is an accuracy, which has no latency "
+            "to compare with; leave baseline out, or write the path of a .tflite",
+        ],
+    ),
+    (
+        "recipe: int8\nbudget: {max_bytes: 5}\n",
+        [
+            "1:1: there is no model; write model: package.module:callable, or a path",
+            "2:1: recipe > int8 > quantize: needs samples, and there is neither "
+            "data.calibration nor data.train; write data: {calibration: ...}",
+        ],
+    ),
+    (
+        "model: m:f\n",
+        [
+            "1:1: there is no limit to hold; write at least one under budget:, such as "
+            "max_bytes: 900 KiB",
+        ],
+    ),
+    (
+        "model: m:f\nbudget: {}\n",
+        [
+            "1:1: there is no limit to hold; write at least one under budget:, such as "
+            "max_bytes: 900 KiB",
+        ],
+    ),
+    (
+        "model: m:f\nbudget: {max_accuracy_drop: 0.01, min_accuracy: 0.9}\n",
+        [
+            "3:10: budget > max_accuracy_drop: it is judged on data.test, and there is none; "
+            "write data: {test: ...}",
+            "3:35: budget > min_accuracy: it is judged on data.test, and there is none; "
+            "write data: {test: ...}",
+        ],
+    ),
+    (
+        "model: m:f\ndata: {tets: m:t}\nbudget: {max_accuracy_loss: 1 pp}\n",
+        [
+            "3:8: data: unknown key 'tets'; did you mean 'test'?",
+        ],
+    ),
+    (
+        "model: m:f\nrecipe: prune_int8\nbudget: {max_bytes: 5}\n",
+        [
+            "3:1: recipe > prune_int8 > prune: trains, and there is no data.train; write "
+            "data: {train: ...}",
+            "3:1: recipe > prune_int8 > quantize: needs samples, and there is neither "
+            "data.calibration nor data.train; write data: {calibration: ...}",
+        ],
+    ),
+    (
+        "model: m:f\ndata: {train: 5}\nrecipe: prune_int8\nbudget: {max_bytes: 5}\n",
+        [
+            "3:15: data > train: expected package.module:callable or a path ending in .npz, got 5",
+        ],
+    ),
+    (
+        "model: m:f\n"
+        "recipe: [quantize: {scheme: dynamic, layers: {dense: int8}}]\n"
+        "budget: {max_bytes: 5}\n",
+        [
+            "3:10: recipe[0] > quantize: needs samples, and there is neither "
+            "data.calibration nor data.train; write data: {calibration: ...}",
+        ],
+    ),
+    (
+        "model: m.tflite\n"
+        "data: {train: m:t}\n"
+        "recipe: [m:stage, convert, quantize: {backend: converter}]\n"
+        "budget: {max_bytes: 5}\n",
+        [
+            "4:10: recipe[0] > m:stage: needs a Keras model, and m.tflite is a .tflite; "
+            "write the Keras model that it was converted from",
+            "4:19: recipe[1] > convert: needs a Keras model, and m.tflite is a .tflite; "
+            "write the Keras model that it was converted from",
+            "4:28: recipe[2] > quantize: needs a Keras model, and m.tflite is a .tflite; "
+            "write the Keras model that it was converted from",
+        ],
+    ),
+    (
+        "model: m.tflite\ndata: {train: m:t}\nrecipe: qat\nbudget: {max_bytes: 5}\n",
+        [
+            "4:1: recipe > qat > quantize_aware: needs a Keras model, and m.tflite is a "
+            ".tflite; write the Keras model that it was converted from",
+        ],
+    ),
+    (
+        "model: m:f\n"
+        "data: {test: m:t}\n"
+        "metric: mae\n"
+        "budget: {max_accuracy_drop: 0.5 pp, min_accuracy: 0.1, max_accuracy_loss: 1 pp}\n",
+        [
+            "5:29: budget > max_accuracy_drop: points only make sense for a metric between 0 "
+            "and 1, not for mae; write the drop in the metric's own units, such as 0.005",
+            "5:37: budget > min_accuracy: lower is better for mae: a minimum does not limit "
+            "it; write max_accuracy_drop",
+            "5:75: budget > max_accuracy_loss: points only make sense for a metric between 0 "
+            "and 1, not for mae; write the drop in the metric's own units, such as 0.005",
+        ],
+    ),
+    (
+        "model: m:f\n"
+        "data: {test: m:t}\n"
+        "metric: {call: m:f, higher_is_better: false}\n"
+        "budget: {min_accuracy: 0.1}\n",
+        [
+            "5:10: budget > min_accuracy: lower is better for m:f: a minimum does not limit "
+            "it; write max_accuracy_drop",
+        ],
+    ),
+    (
+        "recipe: prune\n"
+        "budget: {max_accuracy_drop: 1 pp}\n"
+        "variants:\n"
+        "  a: {model: m:f}\n"
+        "  b: {data: {train: m:t, test: m:t}}\n",
+        [
+            "2:1: recipe > prune > prune: trains, and there is no data.train; write data: "
+            "{train: ...}",
+            "3:10: budget > max_accuracy_drop: it is judged on data.test, and there is none; "
+            "write data: {test: ...}",
+            "6:3: variants > b: there is no model; write model: package.module:callable, or a path",
+        ],
+    ),
+    (
+        "model: m:f\n"
+        "variants:\n"
+        "  a: {budget: {max_bytes: 5}}\n"
+        "  b: {recipe: [prune, cluster: {clusters: 1}]}\n"
+        "  c:\n",
+        [
+            "5:3: variants > b: there is no limit to hold; write at least one under budget:, "
+            "such as max_bytes: 900 KiB",
+            "5:16: variants > b > recipe[0] > prune: trains, and there is no data.train; "
+            "write data: {train: ...}",
+            "5:23: variants > b > recipe[1] > cluster: trains, and there is no data.train; "
+            "write data: {train: ...}",
+            "5:43: variants > b > recipe[1] > clusters: expected a number of at least 2, got 1",
+            "6:3: variants > c: there is no limit to hold; write at least one under budget:, "
+            "such as max_bytes: 900 KiB",
+        ],
+    ),
+    (
+        "model: m.tflite\n"
+        "seed: x\n"
+        "budget: {max_byte: 5}\n"
+        "variants:\n"
+        "  a: {recipe: [prune: {sparsity: 2}]}\n",
+        [
+            "3:7: seed: expected a whole number, got 'x'",
+            "4:10: budget: unknown key 'max_byte'; did you mean 'max_bytes'?",
+            "6:16: variants > a > recipe[0] > prune: trains, and there is no data.train; "
+            "write data: {train: ...}",
+            "6:16: variants > a > recipe[0] > prune: needs a Keras model, and m.tflite is a "
+            ".tflite; write the Keras model that it was converted from",
+            "6:34: variants > a > recipe[0] > sparsity: expected a number below 1, got 2",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), TABLE)
+def test_what_a_variant_lacks(problems: Problems, text: str, expected: list[str]) -> None:
+    assert problems("version: 1\n" + text) == expected

@@ -1,0 +1,274 @@
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.stages import Convert
+from pytest_modelbudget.budgetfile.types import CallSource, Data
+from pytest_modelbudget.engine import plan as planning
+from pytest_modelbudget.engine.fingerprint import Fingerprints
+from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, make_plan
+from pytest_modelbudget.protocol.jobs import Project
+
+BASE = """
+version: 1
+model: net:build
+data: {train: data:train, test: data:test, calibration: ranges:calibration}
+recipe: [prune: {sparsity: 0.5}, quantize: {scheme: int8}]
+training: {learning_rate: 0.01}
+budget: {max_bytes: 1 MB, max_accuracy_drop: 1 pp}
+seed: 1
+timeout: 60 s
+latency: {threads: 1}
+"""
+FILES = {
+    "net.py": "import tensorflow\n",
+    "data.py": "import numpy\n",
+    "ranges.py": "import numpy\n",
+    "score.py": "import numpy\n",
+    "net.tflite": "a model",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def planned(root: Path, text: str = BASE) -> list[Plan]:
+    file = root / "model.budget.yaml"
+    file.write_text(text)
+    project = Project(rootdir=root, sys_path=())
+    prints = Fingerprints((str(root),))
+    return [make_plan(budget, prints, project) for budget in load(file)]
+
+
+def chain(step: Step | None) -> list[Step]:
+    return [*chain(step.parent), step] if step else []
+
+
+def keys(plan: Plan) -> list[str]:
+    return [step.key for step in chain(plan.step)]
+
+
+def kept(before: Plan, after: Plan) -> int:
+    """Return how many steps need no rebuilding; what follows a changed one always does."""
+    same = [old == new for old, new in zip(keys(before), keys(after), strict=True)]
+    assert same == sorted(same, reverse=True)
+    return sum(same)
+
+
+def baseline(plan: Plan) -> Step:
+    assert plan.baseline
+    return plan.baseline
+
+
+def evaluation(plan: Plan) -> Evaluation:
+    assert plan.evaluation
+    return plan.evaluation
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1 MB", "1 kB"),
+        ("1 pp", "2 pp"),
+        ("max_bytes", "max_gzip_bytes"),
+        ("threads: 1", "threads: 2"),
+        ("60 s", "90 s"),
+    ],
+)
+def test_limits_latency_and_timeout_are_not_in_the_keys(root: Path, old: str, new: str) -> None:
+    [before] = planned(root)
+    [after] = planned(root, BASE.replace(old, new))
+    assert keys(before) == keys(after)
+    assert baseline(before).key == baseline(after).key
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("seed: 1", "seed: 2", 0),
+        ("sparsity: 0.5", "sparsity: 0.6", 0),
+        ("net:build", "net:other", 0),
+        ("data:train", "data:other", 0),
+        ("learning_rate: 0.01", "learning_rate: 0.02", 0),
+        ("seed: 1", "seed: 1\nimports: [score]", 0),
+        ("seed: 1", "seed: 1\ndepends_on: [net.tflite]", 0),
+        ("scheme: int8", "scheme: int8, io: int8", 2),
+        ("ranges:calibration", "ranges:other", 2),
+        ("data:test", "data:other", 3),
+    ],
+)
+def test_a_change_rebuilds_from_the_step_that_it_is_for(
+    root: Path, old: str, new: str, same: int
+) -> None:
+    [before] = planned(root)
+    [after] = planned(root, BASE.replace(old, new))
+    assert kept(before, after) == same
+
+
+@pytest.mark.parametrize(("name", "same"), [("net.py", 0), ("data.py", 0), ("ranges.py", 2)])
+def test_a_change_of_the_code_counts_where_it_is_read(root: Path, name: str, same: int) -> None:
+    [before] = planned(root)
+    with (root / name).open("a") as file:
+        file.write("X = 1\n")
+    [after] = planned(root)
+    assert kept(before, after) == same
+
+
+def test_the_versions_of_the_tools_are_in_every_key(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [before] = planned(root)
+    later = planning.tool_versions() | {"tensorflow": "99.0"}
+    monkeypatch.setattr(planning, "tool_versions", lambda: later)
+    [after] = planned(root)
+    assert not set(keys(before)) & set(keys(after))
+    assert evaluation(before).key != evaluation(after).key
+
+
+def test_a_step_knows_its_place_and_only_the_data_that_it_reads(root: Path) -> None:
+    [plan] = planned(root)
+    assert [step.job.data for step in chain(plan.step)] == [
+        Data(train=CallSource(call="data:train")),
+        Data(),
+        Data(calibration=CallSource(call="ranges:calibration")),
+    ]
+    places = [(step.where, step.span.line, step.span.column) for step in chain(plan.step)]
+    assert places == [
+        ("recipe[0] > prune", 5, 10),
+        ("convert", 3, 1),
+        ("recipe[1] > quantize", 5, 34),
+    ]
+
+
+def test_without_calibration_data_the_training_data_is_in_the_key(root: Path) -> None:
+    [plan] = planned(root, BASE.replace(", calibration: ranges:calibration", ""))
+    trained, _, quantized = chain(plan.step)
+    assert quantized.job.data == trained.job.data != Data()
+
+
+VARIANTS = """
+version: 1
+model: net:build
+data: {train: data:train, test: data:test}
+budget: {max_bytes: 1 MB, max_accuracy_drop: 1 pp}
+variants:
+  float32:
+  int8: {recipe: int8}
+  int4: {recipe: int4}
+  float16: {recipe: float16}
+  written: {recipe: [convert: {}, quantize: {scheme: int8}]}
+  converter: {recipe: [quantize: {scheme: int8, backend: converter}]}
+"""
+
+
+def test_all_quantized_variants_share_one_conversion_with_the_baseline(root: Path) -> None:
+    float32, *quantized, converter = planned(root, VARIANTS)
+    assert len(keys(float32)) == len(keys(converter)) == 1
+    for plan in quantized:
+        assert keys(plan) == [float32.step.key, plan.step.key]
+    assert len({plan.step.key for plan in quantized}) == 3
+    assert quantized[0].step.key == quantized[-1].step.key
+    for plan in (float32, *quantized, converter):
+        assert baseline(plan).key == float32.step.key
+
+
+def test_a_baseline_may_be_a_file_or_a_score(root: Path) -> None:
+    [file] = planned(root, f"{BASE}baseline: net.tflite\n")
+    assert str(baseline(file).job.model) == str(root / "net.tflite")
+    [score] = planned(root, f"{BASE}baseline: {{accuracy: 0.98}}\n")
+    assert score.baseline is None
+
+
+TFLITE = """
+version: 1
+model: net.tflite
+data: {test: data:test, calibration: ranges:calibration}
+recipe: int8
+budget: {max_accuracy_drop: 1 pp}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "needed"),
+    [
+        ("net.tflite", "net.tflite", [False, False]),
+        ("net.tflite", "net:build", [True, False]),
+        ("net.tflite", "net.keras", [True, False]),
+        ("ranges:calibration", "net:calibration", [False, True]),
+    ],
+)
+def test_only_what_needs_tensorflow_is_built_with_it(
+    root: Path, old: str, new: str, needed: list[bool]
+) -> None:
+    [plan] = planned(root, TFLITE.replace(old, new))
+    assert [step.tensorflow for step in chain(plan.step)] == needed
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "needed"),
+    [("", "", False), ("data:test", "net:test", True), ("recipe", "metric: net:f\nrecipe", True)],
+)
+def test_only_what_needs_tensorflow_is_evaluated_with_it(
+    root: Path, old: str, new: str, needed: bool
+) -> None:
+    [plan] = planned(root, TFLITE.replace(old, new))
+    assert evaluation(plan).tensorflow == needed
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("data:test", "data:other"),
+        ("recipe", "metric: f1\nrecipe"),
+        ("recipe", "metric: {call: score:f, higher_is_better: false}\nrecipe"),
+    ],
+)
+def test_data_and_metric_are_in_the_key_of_the_evaluation(root: Path, old: str, new: str) -> None:
+    [before] = planned(root, TFLITE)
+    [after] = planned(root, TFLITE.replace(old, new))
+    assert evaluation(before).key != evaluation(after).key
+    assert keys(before) == keys(after)
+
+
+def test_the_code_of_a_metric_is_in_the_key_of_the_evaluation(root: Path) -> None:
+    text = TFLITE.replace("recipe", "metric: score:f\nrecipe")
+    [before] = planned(root, text)
+    (root / "score.py").write_text("X = 1\n")
+    [after] = planned(root, text)
+    assert evaluation(before).key != evaluation(after).key
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kinds"),
+    [
+        ("[prune, convert]", ["prune", "convert"]),
+        ("[prune, convert: {sparse: true}]", ["prune", "convert", "sparse"]),
+        ("[prune, convert, quantize]", ["prune", "convert", "quantize"]),
+        (
+            "[prune, convert: {sparse: true}, quantize]",
+            ["prune", "convert", "quantize", "sparse"],
+        ),
+        (
+            "[prune, convert: {sparse: true}, quantize: {backend: converter}]",
+            ["prune", "quantize", "sparse"],
+        ),
+    ],
+)
+def test_sparse_encoding_comes_last(root: Path, recipe: str, kinds: list[str]) -> None:
+    old = "[prune: {sparsity: 0.5}, quantize: {scheme: int8}]"
+    [plan] = planned(root, BASE.replace(old, recipe))
+    stages = [step.job.stage for step in chain(plan.step)]
+    found = ["sparse" if stage == Convert(sparse=True) else stage.kind for stage in stages]
+    assert found == kinds
+
+
+def test_only_sparse_encoding_is_new_where_the_rest_is_built(root: Path) -> None:
+    [dense] = planned(root)
+    [sparse] = planned(root, BASE.replace(", quantize", ", convert: {sparse: true}, quantize"))
+    assert keys(sparse)[:-1] == keys(dense)
+    assert not sparse.step.tensorflow

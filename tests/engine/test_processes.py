@@ -1,0 +1,163 @@
+"""Real workers of the kind that starts fast; the misbehaving code is a user's ``data.test``."""
+
+import asyncio
+import signal
+import sys
+import textwrap
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from pytest_modelbudget.engine.processes import Activity, Foreman, Foremen, Kind, WorkerError
+from pytest_modelbudget.protocol.store import Store, digest
+from tests.conftest import eventually
+from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, pids
+
+T = TypeVar("T")
+
+
+class Bench:
+    """A cache, and the workers that run tasks in it until the work is done."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = Store(root / "store")
+        self.foremen = Foremen()
+
+    async def run(self, name: str, code: str, timeout_s: float = 60.0) -> Path:
+        task = evaluation(self.root, name, code, timeout_s)
+        return await self.foremen.run("litert", self.store, task, Activity(f"{name} evaluate"))
+
+    async def error(self, name: str, code: str, timeout_s: float = 60.0) -> str:
+        """Return the text of the error that a task ends with."""
+        with pytest.raises(WorkerError) as raised:
+            await self.run(name, code, timeout_s)
+        return str(raised.value)
+
+    def do(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def until_closed() -> T:
+            try:
+                return await asyncio.wait_for(work(), timeout=60)
+            finally:
+                await asyncio.wait_for(self.foremen.close(), timeout=60)
+
+        return asyncio.run(until_closed())
+
+    def trailer(self, name: str) -> str:
+        folder = self.store.root / "tasks" / f"{name}-evaluate-1"
+        repeat = f"{sys.executable} -m pytest_modelbudget.workers.run {folder}"
+        return f"log: {folder}/log.txt\nrepeat: {repeat}"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # the machine of others is not waited for
+    monkeypatch.chdir(tmp_path)
+    yield Bench(tmp_path)
+    clean_up(tmp_path)
+
+
+def test_tasks_of_one_kind_share_a_server(bench: Bench) -> None:
+    async def both() -> tuple[Path, Path]:
+        return await asyncio.gather(bench.run("one", GOOD), bench.run("two", GOOD))
+
+    folders = bench.do(both)
+    assert [folder.name for folder in folders] == ["one-evaluate-1", "two-evaluate-1"]
+    assert bench.store.keys() == sorted([digest("one"), digest("two")])
+
+
+def test_what_the_user_did_wrong_is_said_without_a_log(bench: Bench) -> None:
+    error = bench.do(lambda: bench.error("data", "def test(): raise KeyError('y')"))
+    cause, *_, log, repeat = error.splitlines()
+    assert cause == "data:test raised KeyError: 'y' (data.py:1)"
+    assert f"{log}\n{repeat}" == bench.trailer("data")
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("end", "cause"),
+    [
+        ("os._exit(3)", "its process exited with code 3"),
+        ("os.kill(os.getpid(), 9)", "its process was killed by signal 9"),
+    ],
+)
+def test_how_a_process_ended_is_said_with_the_end_of_its_log(
+    bench: Bench, end: str, cause: str
+) -> None:
+    code = f"import os\ndef test():\n    print(*range(20), sep='\\n', flush=True)\n    {end}\n"
+    error = bench.do(lambda: bench.error("ends", code))
+    tail = "".join(f"    {number}\n" for number in range(8, 20))
+    assert error == f"{cause}\n{tail}{bench.trailer('ends')}"
+
+
+def test_a_timeout_says_where_the_task_hung(bench: Bench) -> None:
+    error = bench.do(lambda: bench.error("hangs", HANGS.format(name="hangs"), timeout_s=1.0))
+    assert error.startswith(
+        "still running after its timeout of 1 s\n"
+        "raise `timeout`, or see in the log where it hangs\n"
+    )
+    assert error.endswith(bench.trailer("hangs"))
+
+
+def test_a_task_that_no_timeout_reaches_is_killed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+    deaf = "import faulthandler\nfaulthandler.cancel_dump_traceback_later()\n"
+    code = deaf + textwrap.dedent(HANGS.format(name="deaf"))
+    error = bench.do(lambda: bench.error("deaf", code, timeout_s=0.5))
+    assert error.startswith("still running after its timeout of 0.5 s\n")
+    eventually(lambda: gone(bench.root, "deaf"))
+
+
+def test_closing_ends_what_still_runs(bench: Bench) -> None:
+    async def hang() -> None:
+        running = asyncio.create_task(bench.run("hangs", HANGS.format(name="hangs")))
+        while not pids(bench.root, "hangs"):
+            await asyncio.sleep(0.01)
+        await bench.foremen.close()
+        with pytest.raises(WorkerError, match="the server of the worker processes ended"):
+            await running
+
+    bench.do(hang)
+    eventually(lambda: gone(bench.root, "hangs"))
+
+
+def test_a_server_that_died_fails_what_runs_and_what_comes_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Foreman] = []
+    start = Foreman.start
+
+    async def noted(kind: Kind) -> Foreman:
+        started.append(await start(kind))
+        return started[-1]
+
+    monkeypatch.setattr(Foreman, "start", noted)
+
+    async def die() -> list[str]:
+        hanging = bench.error("hangs", HANGS.format(name="hangs"), timeout_s=2.0)
+        running = asyncio.create_task(hanging)
+        while not pids(bench.root, "hangs"):
+            await asyncio.sleep(0.01)
+        started[0]._process.send_signal(signal.SIGKILL)
+        return [await running, await bench.error("later", GOOD)]
+
+    for error in bench.do(die):
+        assert error.startswith("the server of the worker processes ended")
+
+
+def test_a_server_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = bench.root / "broken"
+    broken.mkdir()
+    (broken / "ai_edge_litert.py").write_text("raise ImportError('no such library')")
+    monkeypatch.setenv("PYTHONPATH", str(broken))
+
+    async def both() -> list[str]:
+        return [await bench.error("one", GOOD), await bench.error("two", GOOD)]
+
+    for error in bench.do(both):
+        cause = "the server of the worker processes ended: ImportError: no such library"
+        assert error.splitlines()[0] == cause

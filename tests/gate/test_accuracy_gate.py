@@ -1,0 +1,197 @@
+"""Accuracy limits as their user sees them: judged, explained, or said to be unmeasured."""
+
+import json
+from xml.etree import ElementTree
+
+from tests.conftest import Project, outcomes
+
+CONFIDENCE = """
+version: 1
+model: blobs.tflite
+data: {test: blobs:test, calibration: blobs:calibration}
+recipe: int4
+variants:
+  point:
+    budget: {max_accuracy_drop: 0.5 pp}
+  sure:
+    confidence: 0.95
+    budget: {min_accuracy: 0.95, max_accuracy_drop: 0.5 pp, max_relative_accuracy_drop: 1.5%}
+  number:
+    confidence: 0.95
+    baseline: {accuracy: 0.97}
+    budget: {min_accuracy: 0.93, max_accuracy_drop: 3.5 pp}
+  f1:
+    metric: f1
+    confidence: 0.9
+    budget: {max_accuracy_drop: 2 pp}
+"""
+
+
+def items(**limits: str) -> dict[str, str]:
+    return {
+        f"blobs.budget.yaml::{name.replace('__', '::')}": found for name, found in limits.items()
+    }
+
+
+def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) -> None:
+    blobs.write("blobs.budget.yaml", CONFIDENCE)
+    result = blobs.pytest("-v", "--junitxml=junit.xml")
+    assert result.exitcode == 1
+    assert outcomes(result.output) == items(
+        point__max_accuracy_drop="PASSED",
+        sure__min_accuracy="FAILED",
+        sure__max_accuracy_drop="FAILED",
+        sure__max_relative_accuracy_drop="PASSED",
+        number__min_accuracy="PASSED",
+        number__max_accuracy_drop="PASSED",
+        f1__max_accuracy_drop="PASSED",
+    )
+    note = "the test set is too small: it resolves a drop of 0.01053, the limit is 0.005000"
+    result.has(
+        "min_accuracy: 0.9391 is 0.01094 below the minimum of 0.9500",
+        "low end of 0.9625 accuracy over 400 samples; 95% interval 0.9391 to 0.9771 (Wilson)",
+        "max_accuracy_drop: 0.01402 is 0.009023 over the limit of 0.005000",
+        "high end of drop 0.002500, 95% interval -0.007036 to 0.01402 (paired, Tango); "
+        "accuracy 0.9625 over 400 samples; samples lost 1, gained 0 (p 0.5); "
+        "class 1 lost most: 0.936 to 0.927",
+        f"note {note}",
+        "= model budgets =",
+        "point",
+        note,
+    )
+    cases = ElementTree.parse(blobs.root / "junit.xml").iter("testcase")
+    notes = [p.get("value") for c in cases for p in c.iter("property") if p.get("name") == "note"]
+    assert notes.count(note) == 2
+    records = [
+        json.loads(file.read_text())
+        for file in (blobs.root / ".modelbudget" / "entries").glob("*/*/result.json")
+    ]
+    paired = [record for record in records if record.get("flips")]
+    assert [len(each["flips"]["lost_samples"]) for each in paired] == [1]
+    assert [each["label"] for each in paired[0]["classes"]] == [0, 1, 2, 3]
+
+
+def test_an_unchanged_model_is_neither_evaluated_nor_compared_again(blobs: Project) -> None:
+    blobs.write("data.py", "import blobs, pathlib\ndef test():\n    raise SystemExit\n")
+    text = CONFIDENCE.replace("blobs:test", "data:test")
+    code = "import blobs\nfrom pathlib import Path\n"
+    code += "def test():\n    Path('read').open('a').write('.')\n    return blobs.test()\n"
+    blobs.write("data.py", code)
+    blobs.write("blobs.budget.yaml", text)
+    once = blobs.pytest()
+    read = (blobs.root / "read").read_text()
+    again = blobs.pytest()
+    # Twice for accuracy and twice for f1: the model and its baseline, each metric by itself.
+    assert (blobs.root / "read").read_text() == read == "...."
+    assert again.output.count("EXCEEDED") == once.output.count("EXCEEDED") == 2
+
+
+SHUFFLED = """
+import blobs, numpy as np
+def test():
+    x, y = blobs.test()
+    rows = np.random.default_rng().permutation(len(x))
+    return x[rows], y[rows]
+"""
+
+
+def test_samples_that_come_shuffled_are_not_paired(blobs: Project) -> None:
+    blobs.write("data.py", SHUFFLED)
+    blobs.write("blobs.budget.yaml", CONFIDENCE.replace("blobs:test", "data:test"))
+    result = blobs.pytest("-v", "-k", "point or sure", "--junitxml=junit.xml")
+    assert outcomes(result.output) == items(
+        point__max_accuracy_drop="PASSED",
+        sure__min_accuracy="FAILED",
+        sure__max_accuracy_drop="FAILED",
+        sure__max_relative_accuracy_drop="FAILED",
+    )
+    why = "the test data were not the same for the baseline, or in another order"
+    result.has(
+        "max_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
+        "max_relative_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
+    )
+    assert f"drop 0.002500, no interval: {why}" in (blobs.root / "junit.xml").read_text()
+
+
+BAD = """
+version: 1
+model: blobs.tflite
+data: {test: data:test, calibration: blobs:calibration}
+recipe: int8
+budget: {max_accuracy_drop: 1 pp}
+variants:
+  one_sample: {data: {test: "data:one_sample"}}
+  one_sample_f1: {data: {test: "data:one_sample"}, metric: f1, confidence: 0.95}
+  one_class: {data: {test: "data:one_class"}}
+  one_class_auc: {data: {test: "data:one_class"}, metric: auc}
+  labels: {data: {test: "data:labels"}}
+  nan: {metric: "data:nan"}
+  raises: {metric: "data:raises"}
+  sometimes: {metric: "data:sometimes", confidence: 0.95}
+  undefined: {metric: "data:zero", budget: {max_relative_accuracy_drop: 1%}}
+  own: {metric: "data:own", confidence: 0.95, budget: {max_accuracy_drop: 2 pp}}
+"""
+DATA = """
+import blobs
+from blobs import test
+
+def one_sample():
+    x, y = test()
+    return x[:1], y[:1]
+
+def one_class():
+    x, y = test()
+    return x[y == 2], y[y == 2]
+
+def labels():
+    x, y = test()
+    return x, y + 1
+
+def nan(y_true, y_pred):
+    return float("nan")
+
+def raises(y_true, y_pred):
+    raise KeyError("class 9")
+
+def sometimes(y_true, y_pred):
+    if len(set(map(bytes, y_pred))) < 300:
+        raise ValueError("samples repeat")
+    return 0.5
+
+def zero(y_true, y_pred):
+    return 0.0
+
+def own(y_true, y_pred):
+    return (y_true == y_pred.argmax(1)).mean()
+"""
+
+
+def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(blobs: Project) -> None:
+    blobs.write("data.py", DATA)
+    blobs.write("blobs.budget.yaml", BAD)
+    result = blobs.pytest("-v")
+    assert outcomes(result.output) == items(
+        one_sample__max_accuracy_drop="PASSED",
+        one_sample_f1__max_accuracy_drop="FAILED",
+        one_class__max_accuracy_drop="PASSED",
+        one_class_auc__max_accuracy_drop="FAILED",
+        labels__max_accuracy_drop="FAILED",
+        nan__max_accuracy_drop="FAILED",
+        raises__max_accuracy_drop="FAILED",
+        sometimes__max_accuracy_drop="FAILED",
+        undefined__max_accuracy_drop="PASSED",
+        undefined__max_relative_accuracy_drop="FAILED",
+        own__max_accuracy_drop="PASSED",
+    )
+    result.has(
+        "`confidence` needs an interval: one sample does not tell how samples vary",
+        "auc needs samples of all 4 classes, y has none of class 0",
+        "y has labels 1 to 4, the model has classes 0 to 3",
+        "data:nan is nan, not a finite number",
+        "data:raises raised KeyError: 'class 9' (data.py:20)",
+        "`confidence` needs an interval: 1000 resamples failed: data:sometimes raised ValueError: "
+        "samples repeat",
+        "the baseline's data:zero is 0: no share of it can be taken",
+        "one_sample",
+        "the test set is too small: it resolves a drop of 0.79",
+    )

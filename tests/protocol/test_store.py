@@ -1,0 +1,141 @@
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbudget.protocol.store import MANIFEST, Store, StoreError, digest
+
+KEY = digest("a key")
+
+
+def add(store: Store, content: str = "bytes") -> None:
+    with store.lock(KEY), store.adding(KEY) as folder:
+        (folder / "model.tflite").write_text(content)
+
+
+def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    entry = store.find(KEY)
+    assert entry is not None
+    assert (entry.path / "model.tflite").read_text() == "bytes"
+    assert list(entry.sha256) == ["model.tflite"]
+
+
+def test_a_missing_entry_is_none(tmp_path: Path) -> None:
+    assert Store(tmp_path / "none").find(KEY) is None
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "damage", ["flipped", "truncated", "removed", "no manifest", "bad manifest"]
+)
+def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damage: str) -> None:
+    store = Store(tmp_path)
+    add(store)
+    entry = store.find(KEY)
+    assert entry is not None
+    file, manifest = entry.path / "model.tflite", entry.path / MANIFEST
+    match damage:
+        case "flipped":
+            file.write_text("bytEs")
+        case "truncated":
+            file.write_text("byte")
+        case "removed":
+            file.unlink()
+        case "no manifest":
+            manifest.unlink()
+        case "bad manifest":
+            manifest.write_text("{")
+    assert store.find(KEY) is None
+    add(store, "again")
+    replaced = store.find(KEY)
+    assert replaced is not None
+    assert (replaced.path / "model.tflite").read_text() == "again"
+
+
+def test_a_body_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+
+    def fail_halfway() -> None:
+        with store.lock(KEY), store.adding(KEY) as folder:
+            (folder / "half").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_halfway()
+    assert store.find(KEY) is None
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    left = tmp_path / "staging" / KEY
+    left.mkdir(parents=True)
+    (left / "half").write_text("half")
+    add(store)
+    entry = store.find(KEY)
+    assert entry is not None
+    assert sorted(entry.sha256) == ["model.tflite"]
+
+
+def test_an_older_entry_does_not_count_when_all_is_rebuilt(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    assert store.find(KEY, made_after_s=0.0)
+    assert store.find(KEY, made_after_s=1e12) is None
+
+
+def test_two_processes_never_hold_one_key(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=append_under_lock, args=(tmp_path, log)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    words = log.read_text().split()
+    assert words == ["enter", "leave"] * 30
+
+
+def append_under_lock(root: Path, log: Path) -> None:
+    for _ in range(10):
+        with Store(root).lock(KEY):
+            with log.open("a") as file:
+                file.write("enter\n")
+            with log.open("a") as file:
+                file.write("leave\n")
+
+
+def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file" / "cache")
+    with pytest.raises(StoreError) as caught, store.lock(KEY):
+        pass
+    assert str(caught.value) == (
+        f"the cache directory {tmp_path}/file/cache cannot be written: Not a directory; "
+        "name another with --budget-cache DIR"
+    )
+
+
+def test_the_directory_is_ignored_by_git_and_by_backups(tmp_path: Path) -> None:
+    add(Store(tmp_path / "cache"))
+    assert (tmp_path / "cache" / ".gitignore").read_text() == "*\n"
+    assert (tmp_path / "cache" / "CACHEDIR.TAG").exists()
+
+
+def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    assert store.prune(unused_s=3600) == 0
+    entry = store.find(KEY)
+    assert entry is not None
+    os.utime(entry.path, (0, 0))
+    assert store.prune(unused_s=3600) == 1
+    assert store.keys() == []
+
+
+def test_each_task_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert store.task_folder("int8") != store.task_folder("int8")

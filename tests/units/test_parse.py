@@ -1,0 +1,99 @@
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modelbudget.budgetfile.types import Growth
+from pytest_modelbudget.units import parse
+from pytest_modelbudget.units.invalid import InvalidValueError
+
+Parse = Callable[[object], object]
+RIGHT: list[tuple[Parse, object, object]] = [
+    (parse.parse_size, 900_000, 900_000),
+    (parse.parse_size, "900 KiB", 921_600),
+    (parse.parse_size, "900KiB", 921_600),
+    (parse.parse_size, "3.4 MB", 3_400_000),
+    (parse.parse_size, "225,704 B", 225_704),
+    (parse.parse_size, "1 GiB", 2**30),
+    (parse.parse_size, "1.0005 kB", 1000),
+    (parse.parse_duration, "350 us", 0.00035),
+    (parse.parse_duration, "350 \u00b5s", 0.00035),
+    (parse.parse_duration, "350 \u03bcs", 0.00035),
+    (parse.parse_duration, "2 ms", 0.002),
+    (parse.parse_duration, "1.5 s", 1.5),
+    (parse.parse_duration, "30 min", 1800.0),
+    (parse.parse_duration, "1 h", 3600.0),
+    (parse.parse_drop, 0.005, 0.005),
+    (parse.parse_drop, 0, 0.0),
+    (parse.parse_drop, "0.5 pp", 0.005),
+    (parse.parse_share, "1%", 0.01),
+    (parse.parse_share, "1 %", 0.01),
+    (parse.parse_count, 16, 16),
+    (parse.parse_count, "12 M", 12_000_000),
+    (parse.parse_count, "1.5 G", 1_500_000_000),
+    (parse.parse_size_growth, "5 kB", Growth(5000, relative=False)),
+    (parse.parse_size_growth, 0, Growth(0, relative=False)),
+    (parse.parse_size_growth, "2%", Growth(0.02, relative=True)),
+    (parse.parse_duration_growth, "10%", Growth(0.1, relative=True)),
+    (parse.parse_duration_growth, "0.1 ms", Growth(0.0001, relative=False)),
+    (parse.parse_loss, "0.5 pp", Growth(0.005, relative=False)),
+]
+PARSERS = sorted({parse for parse, _, _ in RIGHT}, key=lambda parse: parse.__name__)
+
+
+@pytest.mark.parametrize(("parse", "written", "value"), RIGHT)
+def test_what_is_written_becomes_one_unit(parse: Parse, written: object, value: object) -> None:
+    assert parse(written) == value
+
+
+WRONG: list[tuple[Parse, object, str]] = [
+    (
+        parse.parse_size,
+        "3,5 MB",
+        "expected a size such as 900 KiB or 3.4 MB, got '3,5 MB'; write 3.5 MB",
+    ),
+    (parse.parse_size, "9 mib", "unknown unit 'mib'; write 9 MiB"),
+    (parse.parse_size, "9 k", "unknown unit 'k'; write 9 kB or 9 KiB"),
+    (
+        parse.parse_size,
+        "9 parsec",
+        "unknown unit 'parsec'; known are B, kB, MB, GB, KiB, MiB, GiB",
+    ),
+    (parse.parse_duration, "2 hours", "unknown unit 'hours'; write 2 h"),
+    (parse.parse_duration, "2 moons", "unknown unit 'moons'; write us, ms, s, min or h"),
+    (parse.parse_drop, "-1 pp", "expected a drop of 0 or more, such as 0.5 pp, got '-1 pp'"),
+    (parse.parse_share, 2, "expected a share such as 1%, got 2; write 2%"),
+    (parse.parse_count, "12 m", "unknown unit 'm'; write 12 M"),
+    (parse.parse_count, "12 x", "unknown unit 'x'; write 12 k or 12 M or 12 G or 12 T"),
+    (parse.parse_size, float("nan"), "expected a size such as 900 KiB or 3.4 MB, got nan"),
+    (parse.parse_drop, float("inf"), "expected a drop such as 0.5 pp or 0.005, got inf"),
+    (parse.parse_size, "", "expected a size such as 900 KiB or 3.4 MB, got ''"),
+]
+
+
+@pytest.mark.parametrize(("parse", "written", "message"), WRONG)
+def test_what_is_wrong_says_what_to_write(parse: Parse, written: object, message: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        parse(written)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
+@given(
+    written=st.one_of(
+        st.text(),
+        st.from_regex(r"-?[\d,.]{1,12} ?[a-zA-Z%\u00b5]{0,4}", fullmatch=True),
+        st.integers(-(2**64), 2**64),
+        st.floats(),
+        st.sampled_from([None, True, [], {}]),
+    )
+)
+def test_nothing_but_its_own_error_is_raised(parse: Parse, written: object) -> None:
+    try:
+        parse(written)
+    except InvalidValueError as error:
+        message = str(error)
+    else:
+        message = "ok"
+    assert message

@@ -1,0 +1,138 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbudget.errors import JobError
+from tests.workers.compress.building import make
+
+pytestmark = pytest.mark.tensorflow
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+NOISE = bytes(range(200, 256)) * 10
+TFLITE = "name a file that a LiteRT or TensorFlow Lite converter wrote"
+KERAS = "name a file that model.save('name.keras') wrote"
+H5 = "name a file that model.save('name.h5') wrote"
+OTHER = "name a .keras, .h5 or .tflite file, or a SavedModel folder"
+
+
+def fails(path: Path) -> str:
+    with pytest.raises(JobError) as raised:
+        make(path.parent / "out", path)
+    return str(raised.value).replace(f"{path.parent}/", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("m.tflite", PNG, f"m.tflite is not a .tflite; found a PNG image (108 bytes); {TFLITE}"),
+        ("m.tflite", b"", f"m.tflite is not a .tflite; found an empty file; {TFLITE}"),
+        (
+            "m.tflite",
+            NOISE,
+            "m.tflite is not a .tflite; found data that begins with 0xc8c9cacbcccdcecf "
+            f"(560 bytes); {TFLITE}",
+        ),
+        (
+            "m.keras",
+            NOISE,
+            "m.keras is not a .keras archive; found data that begins with 0xc8c9cacbcccdcecf "
+            f"(560 bytes); {KERAS}",
+        ),
+        ("m.h5", PNG, f"m.h5 is not an HDF5 file; found a PNG image (108 bytes); {H5}"),
+        ("m.pb", PNG, f"m.pb is not a SavedModel; found a PNG image (108 bytes); {OTHER}"),
+    ],
+)
+def test_another_format(name: str, content: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    assert fails(tmp_path / name) == message
+
+
+@pytest.mark.parametrize("name", ["m.tflite", "m.keras", "m.h5", "folder"])
+def test_a_path_that_does_not_exist(name: str, tmp_path: Path) -> None:
+    message = f"{name} does not exist; correct the path; it is relative to the budget file"
+    assert fails(tmp_path / name) == message
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+
+    message = "folder is not a SavedModel; found a folder without a saved_model.pb"
+    assert fails(tmp_path / "folder") == f"{message}; {OTHER}"
+
+
+def test_a_truncated_tflite(cnn: Path, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes((cnn / "model.tflite").read_bytes()[:1000])
+
+    assert fails(path).startswith("m.tflite (1,000 bytes) does not run in LiteRT: ")
+
+
+def test_a_zip_that_is_no_keras_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+
+    message = "m.keras is not a .keras archive with metadata.json; found a zip archive (123 bytes)"
+    assert fails(tmp_path / "m.keras") == f"{message}; {KERAS}"
+
+
+def test_a_truncated_keras_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.0.0"}')
+    path = tmp_path / "m.keras"
+    path.write_bytes(path.read_bytes()[:60])
+
+    message = "m.keras is damaged: File is not a zip file; found a zip archive (60 bytes)"
+    assert fails(path) == f"{message}; save it again"
+
+
+def test_an_archive_that_its_keras_cannot_load(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", '{"keras_version": "3.0.0"}')
+        archive.writestr("config.json", '{"class_name": "Mystery", "config": {}, "module": null}')
+        archive.writestr("model.weights.h5", "")
+
+    message = fails(tmp_path / "m.keras")
+
+    assert message.startswith("m.keras (Keras 3.0.0) cannot be loaded by keras 3.")
+    assert message.endswith(
+        "; if it has custom layers, name the module that registers them under imports"
+    )
+    assert "Mystery" in message
+
+
+def test_weights_without_a_model(tmp_path: Path) -> None:
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["kernel"] = [1.0, 2.0]
+
+    message = "m.h5 holds no model, only weights or other data"
+    hint = "save the whole model with model.save(), not its weights alone"
+    assert fails(tmp_path / "m.h5") == f"{message}; {hint}"
+
+
+def test_a_truncated_h5(tmp_path: Path) -> None:
+    (tmp_path / "m.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+
+    message = fails(tmp_path / "m.h5")
+
+    assert message.startswith("m.h5 is damaged: ")
+    assert message.endswith("; found an HDF5 file (108 bytes); save it again")
+
+
+def test_a_saved_model_without_a_serving_signature(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    tf.saved_model.save(tf.Module(), str(tmp_path / "folder"))
+
+    message = "folder has no signature serving_default; it has none"
+    hint = "save it with tf.saved_model.save(model, path, signatures=function)"
+    assert fails(tmp_path / "folder") == f"{message}; {hint}"
+
+
+def test_a_damaged_saved_model(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "saved_model.pb").write_bytes(NOISE)
+
+    assert fails(tmp_path / "folder").startswith("folder cannot be loaded: ")

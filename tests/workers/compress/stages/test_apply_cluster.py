@@ -1,0 +1,157 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+
+from pytest_modelbudget.budgetfile.stages import Cluster, LayerSelection, Prune
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.stages import apply_cluster, apply_prune
+from pytest_modelbudget.workers.compress.training import fine_tuning
+from tests.workers.compress.building import no_progress
+from tests.workers.compress.trainees import CLASSES, accuracy, call, job
+
+pytestmark = pytest.mark.tensorflow
+layers = tf_keras.layers
+
+
+def dropout_cnn(*, rate: float) -> Any:
+    model = tf_keras.Sequential(
+        [
+            layers.Input((8, 8, 4)),
+            layers.Conv2D(8, 3, use_bias=False, name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.Flatten(),
+            layers.Dropout(rate),
+            layers.Dense(CLASSES, activation="softmax", name="class"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def make(output: Path, model: Any = None, pruned: Path | None = None, **stage: Any) -> Any:
+    """Cluster a model, or what was pruned into a folder, and load what was written."""
+    output.mkdir(exist_ok=True)
+    before = (Prune(),) if pruned else ()
+    wanted = job(Cluster(**stage), model or call("cnn"), parent=pruned, before=before)
+    apply_cluster.run(wanted, output, no_progress)
+    return fine_tuning.load(wanted.model_copy(update={"parent": output}))
+
+
+def unique_values(model: Any) -> dict[str, int]:
+    return {
+        weight.name.removesuffix(":0"): len(np.unique(weight.numpy()))
+        for weight in model.weights
+        if len(weight.shape) > 1
+    }
+
+
+def left(folder: Path) -> dict[str, str]:
+    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["left"]
+    return {name: why for name, why in reasons.items() if why != "it has no weights"}
+
+
+def test_every_kernel_gets_its_clusters_and_the_model_still_works(tmp_path: Path) -> None:
+    model = make(tmp_path, clusters=8, epochs=8)
+
+    assert unique_values(model) == {
+        "conv/kernel": 8,
+        "depthwise/depthwise_kernel": 144,
+        "dense/kernel": 8,
+        "class/kernel": 8,
+    }
+    assert accuracy(model) > 0.95
+    assert left(tmp_path) == {
+        "norm": "tfmot clusters no BatchNormalization",
+        "depthwise": "tfmot clusters no DepthwiseConv2D",
+    }
+
+
+@pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
+def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Path) -> None:
+    source = call("cnn", rate=1e-6)
+    before = fine_tuning.load(job(Cluster(), source)).get_layer("dense").kernel.numpy()
+
+    model = make(tmp_path, source, init=init, layers=LayerSelection(only=("dense",)))
+
+    after = model.get_layer("dense").kernel.numpy()
+    assert len(np.unique(after)) in (15, 16)  # a centroid that no weight is near to is not used
+    assert np.abs(after - before).mean() < 0.25 * np.abs(before).mean()
+
+
+def test_per_channel_clusters_also_a_convolution_without_a_bias(tmp_path: Path) -> None:
+    source = call("cnn").model_copy(
+        update={"call": "tests.workers.compress.stages.test_apply_cluster:dropout_cnn"}
+    )
+    source = source.model_copy(update={"args": {"rate": 0.0}})
+
+    model = make(tmp_path, source, clusters=4, per_channel=True)
+
+    kernel = model.get_layer("conv").kernel.numpy()
+    assert [len(np.unique(kernel[..., channel])) for channel in range(8)] == [4] * 8
+    assert len(np.unique(kernel)) == 32
+    assert unique_values(model)["class/kernel"] == 4
+
+
+def test_pruned_weights_stay_zero_also_in_a_layer_that_is_left(tmp_path: Path) -> None:
+    pruned, clustered = tmp_path / "pruned", tmp_path / "clustered"
+    pruned.mkdir()
+    apply_prune.run(job(Prune(), call("cnn")), pruned, no_progress)
+    before = fine_tuning.load(job(Prune(), call("cnn"), parent=pruned))
+
+    after = make(
+        clustered, pruned=pruned, clusters=8, epochs=2, layers=LayerSelection(skip=("class",))
+    )
+
+    for name in ("conv", "dense", "class"):
+        old, new = (model.get_layer(name).kernel.numpy() for model in (before, after))
+        np.testing.assert_array_equal(old == 0, new == 0)
+        assert (old != new).any()
+    assert unique_values(after)["dense/kernel"] == 8  # zero is one of them
+    assert left(clustered)["class"] == "in layers: skip"
+
+
+def test_dropout_and_batch_normalization_go_on_training(tmp_path: Path) -> None:
+    trained = {}
+    for rate in (0.0, 0.5):
+        source = call("cnn", rate=rate).model_copy(
+            update={"call": "tests.workers.compress.stages.test_apply_cluster:dropout_cnn"}
+        )
+        trained[rate] = make(tmp_path / str(rate), source)
+
+    assert (trained[0.0].get_layer("norm").moving_mean.numpy() != 0).all()
+    kernels = [model.get_layer("class").kernel.numpy() for model in trained.values()]
+    assert (kernels[0] != kernels[1]).any()
+
+
+def test_recurrent_and_attention_layers_are_clustered(tmp_path: Path) -> None:
+    lstm = job(Cluster(clusters=4), call("lstm"), train=call("tokens"))
+    attention = job(Cluster(clusters=4), call("attention"))
+    for name, wanted in (("lstm", lstm), ("attention", attention)):
+        (tmp_path / name).mkdir()
+        apply_cluster.run(wanted, tmp_path / name, no_progress)
+        model = fine_tuning.load(wanted.model_copy(update={"parent": tmp_path / name}))
+
+        kernels = {key: count for key, count in unique_values(model).items() if "bias" not in key}
+        assert set(kernels.values()) == {4}, kernels
+
+
+def test_more_clusters_than_weights(tmp_path: Path) -> None:
+    make(tmp_path, clusters=200)
+    assert left(tmp_path)["class"] == "it has 128 weights, no more than the 200 clusters"
+
+    with pytest.raises(JobError) as raised:
+        make(tmp_path, clusters=200, layers=LayerSelection(only=("class", "dense")))
+    assert str(raised.value) == (
+        "layers: 'class' means no layer that can be taken: it has 128 weights, no more than "
+        "the 200 clusters (class); leave it out of layers: only"
+    )
+
+    with pytest.raises(JobError) as raised:
+        make(tmp_path, clusters=40, per_channel=True, layers=LayerSelection(only=("conv",)))
+    assert "it has 36 weights in an output channel, no more than the 40 clusters" in str(
+        raised.value
+    )

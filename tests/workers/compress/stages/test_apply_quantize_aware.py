@@ -1,0 +1,283 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tf_keras
+from ai_edge_litert.tools import flatbuffer_utils
+
+from pytest_modelbudget.budgetfile.stages import (
+    Cluster,
+    LayerSelection,
+    Prune,
+    QuantizeAware,
+    Stage,
+)
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.stages import (
+    apply_cluster,
+    apply_prune,
+    apply_quantize_aware,
+)
+from pytest_modelbudget.workers.compress.training import qat
+from pytest_modelbudget.workers.tflite import tflite_file
+from tests.workers.compress import trainees
+from tests.workers.compress.building import invoke, no_progress
+from tests.workers.compress.trainees import CLASSES, job
+
+pytestmark = pytest.mark.tensorflow
+layers = tf_keras.layers
+RUN = {
+    "prune": apply_prune.run,
+    "cluster": apply_cluster.run,
+    "quantize_aware": apply_quantize_aware.run,
+}
+PRUNE, CLUSTER = Prune(sparsity=0.75, epochs=5), Cluster(clusters=8, epochs=2)
+PER_CHANNEL = Cluster(clusters=8, per_channel=True, epochs=2)
+DTYPES = {
+    flatbuffer_utils.TensorType.INT8: np.int8,
+    flatbuffer_utils.TensorType.FLOAT32: np.float32,
+}
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+
+
+def own(name: str, **args: Any) -> CallSource:
+    return CallSource(
+        call=f"tests.workers.compress.stages.test_apply_quantize_aware:{name}", args=args
+    )
+
+
+def residual() -> Any:
+    """Return 1x1 convolutions around a residual, with batch normalization of every kind."""
+    image = layers.Input((8, 8, 4), name="image")
+    x = layers.BatchNormalization(name="first_norm")(image)
+    x = skip = layers.Conv2D(16, 1, activation="relu", name="stem")(x)
+    x = layers.Conv2D(16, 1, use_bias=False, name="conv2d")(x)
+    x = layers.BatchNormalization(name="fused_norm")(x)
+    x = layers.ReLU(name="relu")(x)
+    x = layers.SeparableConv2D(16, 3, padding="same", name="separable")(x)
+    x = layers.Add(name="add")([x, skip])
+    x = layers.BatchNormalization(name="lone_norm")(x)
+    x = layers.MaxPooling2D(name="pool")(x)
+    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", name="dilated")(x)
+    x = layers.Flatten(name="flat")(x)
+    x = layers.Dense(16, activation="swish", name="swish")(x)
+    x = layers.Dense(CLASSES, activation="softmax", name="class")(x)
+    model = tf_keras.Model(image, x)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def transferred() -> Any:
+    """Return a model on a nested one that only infers, as transfer learning does it."""
+    base = tf_keras.Sequential(
+        [
+            layers.Input((8, 8, 4)),
+            layers.Conv2D(8, 3, name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dropout(0.5, name="dropout"),
+        ],
+        name="base",
+    )
+    image = layers.Input((8, 8, 4), name="image")
+    x = layers.Flatten()(base(image, training=False))
+    model = tf_keras.Model(image, layers.Dense(CLASSES, activation="softmax", name="class")(x))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def far() -> Any:
+    """Return a model whose outputs go far beyond the range that tfmot starts with."""
+    image = layers.Input((8, 8, 4), name="image")
+    x = layers.Dense(CLASSES, name="scores")(layers.Flatten()(image))
+    model = tf_keras.Model(image, x)
+    model.layers[-1].set_weights([weight * 100 for weight in model.layers[-1].get_weights()])
+    loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(tf_keras.optimizers.SGD(1e-9), loss)
+    return model
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> FileSource:
+    model = trainees.cnn()
+    model.fit(*trainees.images(), epochs=8, verbose=0)
+    path = tmp_path_factory.mktemp("trained") / "model.keras"
+    model.save(path)
+    return FileSource(path=path)
+
+
+def run(folder: Path, model: Source, *stages: Stage, **options: Any) -> Path:
+    """Run stages one after the other, and return the folder of the last."""
+    parent: Path | None = None
+    for index, stage in enumerate(stages):
+        output = folder / str(index)
+        output.mkdir(parents=True)
+        wanted = job(stage, model, parent=parent, before=stages[:index], **options)
+        RUN[stage.kind](wanted, output, no_progress)
+        parent = output
+    assert parent
+    return parent
+
+
+def convert(folder: Path) -> bytes:
+    return qat.convert_quantized(qat.load_quantized(folder))
+
+
+def weights(model: bytes) -> dict[str, Any]:
+    """Return the weights of a ``.tflite`` by layer, with the output channel as the first axis."""
+    parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    graph = parsed.subgraphs[0]
+    found = {}
+    for operator in graph.operators:
+        kind = flatbuffer_utils.opcode_to_name(parsed, operator.opcodeIndex)
+        if kind in WEIGHTED:
+            tensor = graph.tensors[operator.inputs[1]]
+            name = tensor.name.decode().partition(";")[0].partition("/")[2].rpartition("/")[0]
+            data = parsed.buffers[tensor.buffer].data.tobytes()
+            values = np.frombuffer(data, DTYPES[tensor.type]).reshape(tensor.shape)
+            found[name] = np.moveaxis(values, -1 if kind == "DEPTHWISE_CONV_2D" else 0, 0)
+    return found
+
+
+def dtypes(model: bytes) -> dict[str, str]:
+    return {name: str(values.dtype) for name, values in weights(model).items()}
+
+
+def accuracy(model: bytes, samples: Any) -> float:
+    x, y = samples
+    (probabilities,) = invoke(model, {"image": x}).values()
+    return float((probabilities.argmax(axis=1) == y).mean())
+
+
+def left(folder: Path) -> dict[str, str]:
+    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["left"]
+    return reasons
+
+
+@pytest.mark.parametrize(
+    "before",
+    [(), (PRUNE,), (CLUSTER,), (PRUNE, CLUSTER), (PRUNE, PER_CHANNEL)],
+    ids=["none", "prune", "cluster", "prune cluster", "prune per channel"],
+)
+def test_what_stages_before_it_did_is_in_the_tflite(
+    before: tuple[Stage, ...], trained: FileSource, tmp_path: Path
+) -> None:
+    model = convert(run(tmp_path, trained, *before, QuantizeAware()))
+
+    assert set(dtypes(model).values()) == {"int8"}
+    assert accuracy(model, trainees.images(count=120)) > 0.95
+    for name in ("conv", "dense", "class"):
+        kernel = weights(model)[name]
+        if PRUNE in before:
+            assert (kernel == 0).mean() == pytest.approx(0.75, abs=0.01)
+        if CLUSTER in before or PER_CHANNEL in before:
+            assert max(len(np.unique(channel)) for channel in kernel) <= 8
+            assert name == "conv" or len(np.unique(kernel)) <= 8
+    signature = tflite_file.signature(model)
+    assert signature.inputs == {"image": tflite_file.Port((-1, 8, 8, 4), np.dtype("float32"))}
+    assert signature.outputs == {"class": tflite_file.Port((-1, CLASSES), np.dtype("float32"))}
+
+
+def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path) -> None:
+    folder = run(tmp_path, own("residual"), PRUNE, CLUSTER, QuantizeAware())
+
+    assert left(folder) == {
+        "first_norm": "batch normalization not behind a Conv2D",
+        "lone_norm": "batch normalization not behind a Conv2D",
+        "dilated": "a dilated convolution stays float in LiteRT",
+        "swish": "tfmot cannot quantize the activation swish in it",
+    }
+    model = convert(folder)
+    assert dtypes(model) == {
+        "stem": "int8",
+        "conv2d": "int8",
+        "separable/depthwise": "int8",
+        "separable": "int8",
+        "dilated": "float32",
+        "swish": "float32",
+        "class": "int8",
+    }
+    # https://github.com/tensorflow/model-optimization/issues/979
+    assert (weights(model)["conv2d"] == 0).mean() == 0.75
+    assert (weights(model)["swish"] == 0).mean() == 0.75
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "reasons"),
+    [
+        (
+            "two_sides",
+            "pairs",
+            {"shared": "a Dense layer on more than one axis stays float in LiteRT"},
+        ),
+        (
+            "lstm",
+            "tokens",
+            {
+                "embedding": "tfmot cannot quantize Embedding",
+                "both": "tfmot cannot quantize Bidirectional",
+                "lstm": "tfmot cannot quantize LSTM",
+            },
+        ),
+        ("attention", "images", {"attention": "tfmot cannot quantize MultiHeadAttention"}),
+    ],
+)
+def test_any_architecture_goes_through_the_whole_chain(
+    model: str, train: str, reasons: dict[str, str], tmp_path: Path
+) -> None:
+    stages = (Prune(epochs=1), Cluster(clusters=4), QuantizeAware())
+    source, data = trainees.call(model), trainees.call(train)
+
+    folder = run(tmp_path, source, *stages, train=data)
+
+    assert left(folder) == reasons
+    assert "int8" in dtypes(convert(folder)).values()
+
+
+def test_a_nested_model_that_only_infers_keeps_its_statistics(tmp_path: Path) -> None:
+    folder = run(tmp_path, own("transferred"), QuantizeAware())
+
+    norm = qat.load_quantized(folder).get_layer("base/norm").layer
+    assert (norm.moving_mean.numpy() == 0).all()
+    assert left(folder) == {"base/dropout": "it does nothing in this model"}
+    assert dtypes(convert(folder)) == {"base/conv": "int8", "class": "int8"}
+
+
+def test_a_layer_is_left_with_the_convolution_before_it(tmp_path: Path) -> None:
+    selection = LayerSelection(skip=("conv2d", "class"))
+
+    folder = run(tmp_path, own("residual"), QuantizeAware(layers=selection))
+
+    assert left(folder)["conv2d"] == "in layers: skip"
+    assert left(folder)["fused_norm"] == "the convolution before it, conv2d, is left"
+    assert dtypes(convert(folder))["class"] == "float32"
+
+
+def test_a_layer_asked_for_by_name_cannot_be_quantized(tmp_path: Path) -> None:
+    with pytest.raises(JobError) as raised:
+        run(tmp_path, own("residual"), QuantizeAware(layers=LayerSelection(only=("lone_norm",))))
+
+    assert str(raised.value) == (
+        "layers: 'lone_norm' means no layer that can be taken: batch normalization not behind "
+        "a Conv2D (lone_norm); leave it out of layers: only"
+    )
+
+
+def test_ranges_are_right_after_a_few_steps(tmp_path: Path) -> None:
+    folder = run(tmp_path, own("far"), QuantizeAware())
+
+    x = trainees.images()[0]
+    scores = qat.load_quantized(folder).get_layer("scores")
+    (kernel,) = (weight for weight in scores.get_weights() if weight.ndim == 2)
+    outputs = x.reshape(len(x), -1) @ kernel
+    (found,) = invoke(convert(folder), {"image": x}).values()
+    assert np.abs(outputs).max() > 50
+    np.testing.assert_allclose(found, outputs, atol=0.1 * np.abs(outputs).max())
+
+
+def test_the_same_job_gives_the_same_bytes(trained: FileSource, tmp_path: Path) -> None:
+    first, second = (convert(run(tmp_path / name, trained, QuantizeAware())) for name in ("a", "b"))
+
+    assert first == second

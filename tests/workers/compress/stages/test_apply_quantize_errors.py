@@ -1,0 +1,168 @@
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert.tools import flatbuffer_utils
+
+from pytest_modelbudget.budgetfile.stages import Quantize
+from pytest_modelbudget.budgetfile.types import CallSource
+from pytest_modelbudget.errors import JobError
+from tests.workers.compress.building import call, make, make_quantized
+
+pytestmark = [
+    pytest.mark.tensorflow,
+    # The quantizer asks for it on purpose, to see the activations.
+    pytest.mark.filterwarnings("ignore:.*experimental_preserve_all_tensors:UserWarning"),
+    # TensorFlow's own calibrator uses it.
+    pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated:UserWarning"),
+]
+LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        (
+            {"scheme": "dynamic", "io": "int8"},
+            "io: int8 needs integer activations, but scheme dynamic quantizes weights only; "
+            "use scheme: int8, or io: float32",
+        ),
+        (
+            {"scheme": "int16x8", "io": "uint8"},
+            "LiteRT has no kernel from io: uint8 to the int16 activations of int16x8; "
+            "use io: int8 or float32",
+        ),
+        ({"layers": {"skip": ["con"]}}, f"no layer matches 'con'; {LAYERS}"),
+        (
+            {"layers": {"depthwise": "int4"}},
+            "'depthwise' cannot be int4: LiteRT has no such kernel for DEPTHWISE_CONV_2D",
+        ),
+        (
+            {"layers": {"skip": ["conv"]}, "backend": "converter"},
+            "backend: converter quantizes whole models, not single layers; use backend: litert",
+        ),
+        (
+            {"scheme": "int4", "backend": "converter"},
+            "backend: converter has no int4 with io: float32; use backend: litert",
+        ),
+        (
+            {"layers": {"skip": ["*"]}},
+            "nothing in the model became int8: its operators are CONV_2D, DEPTHWISE_CONV_2D, "
+            "MEAN, FULLY_CONNECTED, SOFTMAX; use another scheme, or leave the model float "
+            "with recipe: []",
+        ),
+    ],
+)
+def test_parameters_that_cannot_work(
+    stage: Mapping[str, Any], message: str, cnn: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(JobError) as raised:
+        make(
+            tmp_path,
+            call("cnn"),
+            Quantize.model_validate_json(json.dumps(stage)),
+            cnn,
+            call("images"),
+        )
+
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize("backend", ["litert", "converter"])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (call("no_images"), "no_images: has no samples; give at least one sample"),
+        (
+            call("nan_images"),
+            "nan_images: x has NaN in 1 of the first 20 samples (first: sample 7); "
+            "remove or fill missing values",
+        ),
+        (
+            call("images", shape=[8, 8]),
+            "images: input image takes samples of shape (8, 8, 3), but x has samples of shape "
+            "(8, 8); reshape the samples",
+        ),
+        (
+            call("images", dtype="complex64"),
+            "images: x has dtype complex64, not numbers; "
+            "encode labels and categories as numbers; rows must have one length",
+        ),
+        (
+            call("two_sides"),
+            "two_sides: x is keyed by left, right, but the model's inputs are image (8, 8, 3); "
+            "key x by the model's input names",
+        ),
+    ],
+)
+def test_data_that_does_not_fit(
+    source: CallSource, message: str, backend: str, cnn: Path, tmp_path: Path
+) -> None:
+    parent = cnn if backend == "litert" else None
+    with pytest.raises(JobError) as raised:
+        make_quantized(tmp_path, parent, source, backend=backend)
+
+    assert str(raised.value) == f"tests.workers.compress.zoo:{message}"
+
+
+def test_float_samples_for_an_integer_input(tmp_path: Path) -> None:
+    make(tmp_path / "float", call("embedding"))
+    with pytest.raises(JobError) as raised:
+        make(
+            tmp_path / "int8",
+            call("embedding"),
+            Quantize(),
+            tmp_path / "float",
+            call("tokens", dtype="float32"),
+        )
+
+    assert str(raised.value) == (
+        "tests.workers.compress.zoo:tokens: input tokens takes int32, but x has float32; "
+        "convert it with x.astype('int32')"
+    )
+
+
+def test_a_model_that_computes_nan(cnn: Path, tmp_path: Path) -> None:
+    """It cannot come from a conversion, which checks that, but from elsewhere."""
+    model = flatbuffer_utils.read_model_with_mutable_tensors(str(cnn / "model.tflite"))
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data) == 32 * 8 * 4:
+            buffer.data = np.full((32, 8), np.nan, np.float32).view(np.uint8).ravel()
+    flatbuffer_utils.write_model(model, str(tmp_path / "model.tflite"))
+    with pytest.raises(JobError) as raised:
+        make_quantized(tmp_path / "int8", tmp_path)
+
+    assert str(raised.value).endswith(
+        " becomes NaN or infinite on the calibration data; "
+        "check the model's weights and the scale of the data"
+    )
+
+
+def test_a_model_without_weights(tmp_path: Path) -> None:
+    make(tmp_path / "float", call("activation_only"))
+    with pytest.raises(JobError) as raised:
+        make_quantized(tmp_path / "float16", tmp_path / "float", scheme="float16")
+
+    assert str(raised.value) == (
+        "nothing in the model became float16: its operators are RELU; "
+        "use another scheme, or leave the model float with recipe: []"
+    )
+
+
+def test_a_model_that_is_quantized_already(cnn: Path, tmp_path: Path) -> None:
+    make_quantized(tmp_path / "int8", cnn)
+    with pytest.raises(JobError) as raised:
+        make_quantized(tmp_path / "again", tmp_path / "int8")
+
+    assert str(raised.value) == "the model is quantized already; start from a float model"
+
+
+def test_the_converter_needs_more_than_a_tflite(cnn: Path, tmp_path: Path) -> None:
+    path = cnn / "model.tflite"
+    with pytest.raises(JobError) as raised:
+        make(tmp_path, path, Quantize(backend="converter"), None, call("images"))
+
+    assert str(raised.value) == f"backend: converter cannot read {path}; use backend: litert"

@@ -1,0 +1,92 @@
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_modelbudget.budgetfile.types import Metric
+from tests.workers.feeding import LABELS, SCORES, failure, value
+
+
+def test_one_of_several_outputs_is_chosen_by_name() -> None:
+    outputs = {"class": SCORES, "box": SCORES}
+    assert value(Metric(), {"class": LABELS}, outputs) == value(Metric(), LABELS, SCORES)
+    assert value(Metric(), {"class": LABELS}, SCORES) == value(Metric(), LABELS, SCORES)
+
+
+@pytest.fixture
+def mine(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return a module of the user's, to put metrics in."""
+    module = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", module)
+    return module
+
+
+OWN = Metric(name="call", call="mine:metric")
+
+
+def test_a_metric_of_the_users_own_gets_all_samples_once(mine: ModuleType) -> None:
+    calls = []
+
+    def metric(y_true: Any, y_pred: Any) -> Any:
+        calls.append((y_true.shape, y_pred["a"].shape))
+        return np.float32(0.5)
+
+    mine.metric = metric  # type: ignore[attr-defined]
+    assert value(OWN, LABELS, {"a": SCORES, "b": SCORES}) == 0.5
+    assert calls == [((200,), (200, 4))]
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (None, "None"),
+        (float("nan"), "nan"),
+        ("0.9", "'0.9'"),
+        (True, "True"),
+        (1j, "1j"),
+        (np.ones(3), "an array of shape (3,)"),
+    ],
+)
+def test_a_metric_that_gives_no_number(mine: ModuleType, result: object, said: str) -> None:
+    mine.metric = lambda _true, _pred: result  # type: ignore[attr-defined]
+    assert failure(OWN, LABELS, SCORES) == (
+        f"mine:metric is {said}, not a finite number; check the metric and the values it gets"
+    )
+
+
+def test_a_metric_that_raises(mine: ModuleType) -> None:
+    def metric(y_true: Any, y_pred: Any) -> Any:
+        return y_true @ y_pred.T
+
+    mine.metric = metric  # type: ignore[attr-defined]
+    line = metric.__code__.co_firstlineno + 1
+    assert failure(OWN, LABELS, SCORES).startswith("mine:metric raised ValueError: matmul: ")
+    assert failure(OWN, LABELS, SCORES).endswith(f" (test_metrics.py:{line})")
+
+
+BAD: dict[str, tuple[Any, Any, str]] = {
+    "which output": (
+        LABELS,
+        {"a": SCORES, "b": SCORES},
+        "y is one array, the model's outputs are a, b; "
+        "give y as a dict with the one output to judge, or a metric of your own",
+    ),
+    "unknown output": (
+        {"c": LABELS},
+        {"a": SCORES, "b": SCORES},
+        "y is keyed by c, the model's outputs are a, b; "
+        "give y as a dict with the one output to judge, or a metric of your own",
+    ),
+    "two for one": (
+        {"a": LABELS, "b": LABELS},
+        SCORES,
+        "y is keyed by a, b, the model has one output; give y as one array",
+    ),
+}
+
+
+@pytest.mark.parametrize(("y_true", "y_pred", "expected"), BAD.values(), ids=BAD)
+def test_outputs_that_do_not_fit(y_true: Any, y_pred: Any, expected: str) -> None:
+    assert failure(Metric(), y_true, y_pred) == expected

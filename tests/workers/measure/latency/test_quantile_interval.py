@@ -1,0 +1,86 @@
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modelbudget.workers.measure.latency.quantile_interval import estimate_quantile
+from pytest_modelbudget.workers.userdata.datasets import Array
+
+WINDOWS = st.lists(
+    st.lists(st.floats(1e-6, 1e-2), min_size=1, max_size=30).map(np.array), min_size=1, max_size=30
+)
+QUANTILES = st.sampled_from([0.5, 0.9, 0.99])
+
+
+def singles(count: int) -> list[Array]:
+    return [np.array([float(value)]) for value in range(1, count + 1)]
+
+
+def test_independent_values_get_the_exact_binomial_ranks() -> None:
+    found = estimate_quantile(singles(100), 0.5, error=0.01)
+    assert found is not None
+    # P(X <= 36) = 0.0033 and P(X <= 37) = 0.0060 for 100 tosses of a coin
+    assert (found.value, found.low, found.high) == (50.5, 37, 64)
+
+
+@pytest.mark.parametrize(("count", "has_end"), [(527, False), (528, True)])
+def test_a_high_quantile_has_no_upper_end_before_there_are_enough(
+    count: int, has_end: bool
+) -> None:
+    found = estimate_quantile(singles(count), 0.99, error=0.01)  # 0.99 ** 528 < 0.005
+    assert found is not None
+    assert math.isfinite(found.high) is has_end
+
+
+def test_without_values_there_is_nothing_to_estimate() -> None:
+    assert estimate_quantile([], 0.5, error=0.01) is None
+
+
+def test_two_windows_do_not_tell_how_windows_differ() -> None:
+    found = estimate_quantile([np.arange(1e3), np.arange(1e3)], 0.5, error=0.01)
+    assert found is not None
+    assert (found.low, found.high) == (0, math.inf)
+
+
+@given(windows=WINDOWS, quantile=QUANTILES)
+def test_the_value_is_in_its_interval_and_a_smaller_error_widens_it(
+    windows: list[Array], quantile: float
+) -> None:
+    wide = estimate_quantile(windows, quantile, error=0.001)
+    narrow = estimate_quantile(windows, quantile, error=0.1)
+    assert wide is not None
+    assert narrow is not None
+    assert wide.value == narrow.value == np.quantile(np.concatenate(windows), quantile)
+    assert wide.low <= narrow.low <= narrow.value <= narrow.high <= wide.high
+
+
+@given(windows=WINDOWS, quantile=QUANTILES)
+def test_seconds_or_microseconds_make_no_difference(windows: list[Array], quantile: float) -> None:
+    one = estimate_quantile(windows, quantile, error=0.01)
+    other = estimate_quantile([window * 2.0**20 for window in windows], quantile, error=0.01)
+    assert one is not None
+    assert other is not None
+    assert other.low == one.low * 2.0**20
+    assert other.high == one.high * 2.0**20
+
+
+@pytest.mark.parametrize("between", [0.0, 0.3, 3.0])
+@pytest.mark.parametrize("quantile", [0.5, 0.9])
+@pytest.mark.parametrize("count", [10, 40])
+def test_the_interval_covers_however_much_windows_resemble_each_other(
+    between: float, quantile: float, count: int
+) -> None:
+    """Of log-normal times: each window has a speed of its own, ``between`` times the noise."""
+    generator = np.random.default_rng(4)
+    truth = NormalDist(0, math.hypot(1, between)).inv_cdf(quantile)
+    missed = 0
+    for _ in range(400):
+        speeds = between * generator.standard_normal((count, 1))
+        windows = list(np.exp(speeds + generator.standard_normal((count, 20))))
+        found = estimate_quantile(windows, quantile, error=0.05)
+        assert found is not None
+        missed += not found.low <= math.exp(truth) <= found.high
+    assert missed / 400 <= 0.065  # 0.05, and what 400 trials may differ from it

@@ -1,0 +1,212 @@
+"""The fork server by its own protocol; the misbehaving code is a user's ``data.test``."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from pytest_modelbudget.budgetfile.types import CallSource, Metric
+from pytest_modelbudget.judge.results import Score
+from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Project, Task
+from pytest_modelbudget.protocol.store import Store, digest
+from tests.conftest import eventually
+
+BLOBS = Path(__file__).parents[1] / "models"
+GOOD = "import blobs\ntest = blobs.test\n"
+HANGS = """
+    import os, pathlib, subprocess, time
+    def test():
+        child = subprocess.Popen(["sleep", "1000"])
+        pathlib.Path("{name}.pids").write_text(f"{{os.getpid()}} {{child.pid}} ")
+        time.sleep(1000)
+"""
+
+
+def evaluation(root: Path, name: str, code: str, timeout_s: float = 60.0) -> Task:
+    """Return the task to evaluate the blobs on what ``test`` in ``code`` returns."""
+    for file in ("blobs.py", "blobs.tflite"):
+        shutil.copy(BLOBS / file, root)
+    (root / f"{name}.py").write_text(textwrap.dedent(code))
+    job = EvaluateJob(
+        model=root / "blobs.tflite",
+        data=CallSource(call=f"{name}:test"),
+        metric=Metric(),
+        project=Project(rootdir=root, sys_path=(str(root),)),
+    )
+    return Task(
+        key=digest(name), store=root / "store", timeout_s=timeout_s, made_after_s=0.0, job=job
+    )
+
+
+def gone(root: Path, name: str) -> bool:
+    """Return whether the processes that ``HANGS`` noted have ended, reaped or not."""
+    states = [Path("/proc", pid, "stat") for pid in pids(root, name)]
+    return all(not file.exists() or ") Z " in file.read_text() for file in states)
+
+
+def pids(root: Path, name: str) -> list[str]:
+    file = root / f"{name}.pids"
+    text = file.read_text() if file.exists() else ""
+    return text.split() if text.endswith(" ") else []
+
+
+def clean_up(root: Path) -> None:
+    """Kill what a failed test has left hanging."""
+    for file in root.glob("*.pids"):
+        for pid in pids(root, file.stem):
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+class Server:
+    """A fork server of the kind ``litert``, its orders and events."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "pytest_modelbudget.workers.fork_server", "litert"],
+            cwd=root,
+            env={**os.environ, "TMPDIR": str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+
+    def run(self, name: str, code: str, timeout_s: float = 60.0) -> None:
+        task = evaluation(self.root, name, code, timeout_s)
+        self.folder(name).mkdir()
+        (self.folder(name) / "task.json").write_text(task.model_dump_json())
+        self.order(f"run {self.folder(name)}")
+
+    def folder(self, name: str) -> Path:
+        return self.root / "tasks" / name
+
+    def order(self, order: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(f"{order}\n".encode())
+
+    def until(self, name: str, happened: str) -> list[Event]:
+        """Return all events until, and with, the one that is asked for."""
+        assert self.process.stdout
+        events = []
+        for line in self.process.stdout:
+            events.append(Event.model_validate_json(line))
+            if (Path(events[-1].task).name, events[-1].happened) == (name, happened):
+                return events
+        pytest.fail(f"the server ended: {events}")
+
+    def hang(self, name: str) -> None:
+        """Run a task that hangs, with a child of its own, and wait until it does."""
+        self.run(name, HANGS.format(name=name))
+        eventually(lambda: bool(pids(self.root, name)))
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "tasks").mkdir()
+    server = Server(tmp_path)
+    watchdog = Timer(60, server.process.kill)
+    watchdog.start()
+    with server.process:
+        yield server
+        watchdog.cancel()
+        server.process.kill()
+        clean_up(tmp_path)
+
+
+def test_a_task_is_run_and_its_result_is_in_the_store(server: Server) -> None:
+    server.run("good", GOOD)
+    events = server.until("good", "exited")
+    told = [event for event in events if event.happened != "progress"]
+    assert [event.happened for event in told] == ["ready", "waiting", "started", "exited"]
+    assert (told[-1].exitcode, told[-1].failure) == (0, None)
+    entry = Store(server.root / "store").find(digest("good"))
+    assert entry
+    score = Score.model_validate_json((entry.path / "result.json").read_bytes())
+    assert (score.value, score.samples) == (0.965, 400)
+
+
+def test_tasks_run_beside_each_other(server: Server) -> None:
+    server.hang("hangs")
+    server.run("good", GOOD)
+    assert server.until("good", "exited")[-1].exitcode == 0
+    assert not gone(server.root, "hangs")
+
+
+def test_what_a_user_prints_is_in_the_log_and_no_event(server: Server) -> None:
+    code = "import os, blobs\nprint('hello')\nos.system('echo beside')\ntest = blobs.test\n"
+    server.run("prints", code)
+    assert server.until("prints", "exited")[-1].exitcode == 0
+    log = (server.folder("prints") / "log.txt").read_text().splitlines()
+    assert {"hello", "beside"} <= set(log)
+
+
+def test_a_task_that_raises_says_why(server: Server) -> None:
+    server.run("raises", "def test(): raise KeyError('y')")
+    failed, exited = server.until("raises", "exited")[-2:]
+    assert failed.failure
+    assert failed.failure.expected
+    assert failed.failure.cause == "raises:test raised KeyError: 'y' (raises.py:1)"
+    assert exited.exitcode == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "exitcode"), [("os._exit(3)", 3), ("os.kill(os.getpid(), 9)", -9), ("os.abort()", -6)]
+)
+def test_a_task_that_ends_its_process_exits_alone(server: Server, end: str, exitcode: int) -> None:
+    server.run("ends", f"import os\ndef test(): {end}")
+    events = server.until("ends", "exited")
+    assert "failed" not in [event.happened for event in events]
+    assert events[-1].exitcode == exitcode
+    server.run("good", GOOD)
+    assert server.until("good", "exited")[-1].exitcode == 0
+
+
+def test_a_task_that_hangs_writes_down_where_and_exits(server: Server) -> None:
+    server.run("hangs", HANGS.format(name="hangs"), timeout_s=1.0)
+    assert server.until("hangs", "exited")[-1].exitcode == 1
+    log = (server.folder("hangs") / "log.txt").read_text()
+    assert "Timeout (0:00:01)!" in log
+    assert 'hangs.py", line 6 in test' in log
+    eventually(lambda: gone(server.root, "hangs"))
+
+
+def test_stop_kills_a_task_with_its_own_children_and_no_other(server: Server) -> None:
+    server.hang("stopped")
+    server.hang("other")
+    server.order(f"stop {server.folder('stopped')}")
+    assert server.until("stopped", "exited")[-1].exitcode == -9
+    eventually(lambda: gone(server.root, "stopped"))
+    assert not gone(server.root, "other")
+
+
+def test_to_stop_what_has_ended_does_nothing(server: Server) -> None:
+    server.run("good", GOOD)
+    server.until("good", "exited")
+    server.order(f"stop {server.folder('good')}")
+    server.run("again", GOOD)
+    assert server.until("again", "exited")[-1].exitcode == 0
+
+
+def test_the_end_of_the_input_ends_all(server: Server) -> None:
+    server.hang("first")
+    server.hang("second")
+    server.process.communicate()
+    assert server.process.returncode == 0
+    eventually(lambda: gone(server.root, "first") and gone(server.root, "second"))
+
+
+def test_the_input_may_end_right_behind_an_order(server: Server) -> None:
+    server.until("", "ready")
+    server.run("hangs", "import time\ndef test(): time.sleep(1000)", timeout_s=20.0)
+    assert server.process.stdin
+    server.process.stdin.close()
+    assert server.process.wait(timeout=10) == 0
