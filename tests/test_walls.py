@@ -76,4 +76,4 @@ def test_gating_a_tflite_never_loads_tensorflow_in_a_worker_either(blobs: Projec
 def test_workers_that_cannot_start_are_an_error_and_never_a_hang(blobs: Project) -> None:
     result = blobs.pytest(env=blobs.refusing("ai_edge_litert"))
     assert result.exitcode == 1
-    result.has("the server of the worker processes ended: ImportError: ai_edge_litert was imported")
+    result.has("the fork server ended: ImportError: ai_edge_litert was imported")

@@ -1,4 +1,4 @@
-"""From a plan to its artifact: each step is built once, behind a look at the whole chain."""
+"""Builds the artifacts of a session: each step once, after a preflight check of its chain."""
 
 import asyncio
 
@@ -6,8 +6,9 @@ from pytest_modelbudget.budgetfile.types import Budget
 from pytest_modelbudget.engine.fingerprint import Fingerprints
 from pytest_modelbudget.engine.other_forms import FileSize, OtherSize, other_forms, why_as_large
 from pytest_modelbudget.engine.plan import Plan, Step, make_plan
-from pytest_modelbudget.engine.processes import Activity, Kind
-from pytest_modelbudget.engine.scheduler import Work, read_result
+from pytest_modelbudget.engine.processes import WorkerKind
+from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact
@@ -16,20 +17,20 @@ from pytest_modelbudget.protocol.store import Entry, digest
 
 
 class BuildError(ModelBudgetError):
-    """A step of a recipe that could not be built; every item that needs it shows this."""
+    """A step of a recipe that could not be built."""
 
 
-class Builds:
+class Builder:
     """The plans and artifacts of one session.
 
     Args:
-        work: Where steps are run.
+        scheduler: Runs the steps.
         project: Where the user's modules are found.
         jobs: How many builds may train or convert at a time.
     """
 
-    def __init__(self, work: Work, project: Project, jobs: int) -> None:
-        self._work = work
+    def __init__(self, scheduler: Scheduler, project: Project, jobs: int) -> None:
+        self._scheduler = scheduler
         self._project = project
         self._fingerprints = Fingerprints((*project.sys_path, str(project.rootdir)))
         self._slots = asyncio.Semaphore(jobs)
@@ -39,7 +40,7 @@ class Builds:
         """Return the plan of a variant.
 
         Raises:
-            BuildError: If what it names cannot be read.
+            BuildError: if a file or module that it names cannot be read.
         """
         if id(budget) not in self._plans:
             try:
@@ -50,25 +51,26 @@ class Builds:
         return self._plans[id(budget)]
 
     def artifact(
-        self, step: Step, budget: Budget, *, looked_at: bool = False
+        self, step: Step, budget: Budget, *, checked: bool = False
     ) -> "asyncio.Future[Artifact]":
-        """Begin to build ``step``, and all before it, and return what to wait for.
+        """Start to build ``step`` and the steps before it, and return the future artifact.
 
         Args:
-            step: One of the steps of the plan.
+            step: A step of the plan of ``budget``.
             budget: The variant that it is built for.
-            looked_at: Whether the chain behind it was looked at before.
+            checked: Whether the preflight check has passed for a chain that contains ``step``.
 
         Raises:
-            BuildError: If a step could not be built; to whoever waits.
+            BuildError: if a step could not be built; raised when the future is awaited.
         """
-        return self._work.once(f"build {step.key}", lambda: self._make(step, budget, looked_at))
+        name = f"build {step.key}"
+        return self._scheduler.once(name, lambda: self._make(step, budget, checked))
 
     async def explain_size(self, budget: Budget) -> FileSize | None:
-        """Make what the recipe could end in instead, to tell why the file is as large as it is.
+        """Build the other forms that the recipe could end in, to explain the size of the file.
 
         Returns:
-            None where no stage leaves it as large as before.
+            None if every stage changes the size of the file.
         """
         if not (why := why_as_large(budget)):
             return None
@@ -84,44 +86,45 @@ class Builds:
                 others.append(OtherSize(form.name, None, cause))
         return FileSize(why, tuple(others))
 
-    async def _make(self, step: Step, budget: Budget, looked_at: bool) -> Artifact:
-        if entry := self._work.find(step.key):
+    async def _make(self, step: Step, budget: Budget, checked: bool) -> Artifact:
+        if entry := self._scheduler.find(step.key):
             return _read_artifact(entry, cached=True)
-        if not looked_at:  # its children have done so for the whole chain
+        if not checked:  # else the step after it has checked the whole chain
             await self._preflight(step, budget)
-        parent = await self.artifact(step.parent, budget, looked_at=True) if step.parent else None
+        parent = await self.artifact(step.parent, budget, checked=True) if step.parent else None
         job = step.job.model_copy(update={"parent": parent and parent.path.parent})
-        kind: Kind = "tensorflow" if step.tensorflow else "quantizer"
-        activity = Activity(f"{budget.title} {step.job.stage.kind}")
-        async with self._slots if step.tensorflow else self._work.light_slots:
+        kind: WorkerKind = "tensorflow" if step.tensorflow else "quantizer"
+        status = TaskStatus(f"{budget.title} {step.job.stage.kind}")
+        async with self._slots if step.tensorflow else self._scheduler.light_slots:
             try:
-                entry = await self._work.stored(kind, step.key, job, step.timeout_s, activity)
+                entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
             except (ModelBudgetError, OSError) as error:
                 raise BuildError(f"{step.span}: {step.where}: {error}") from error
         return _read_artifact(entry, cached=False)
 
     async def _preflight(self, step: Step, budget: Budget) -> None:
-        """Look at all that is going to be trained for ``step``, before the first training."""
+        """Check every training stage up to ``step`` before the first one trains."""
         chain = training_steps(step)
-        if not chain or self._work.find(chain[-1].key):
+        if not chain or self._scheduler.find(chain[-1].key):
             return
         try:
-            await self._work.once(f"preflight {chain[-1].key}", lambda: self._look(chain, budget))
+            name = f"preflight {chain[-1].key}"
+            await self._scheduler.once(name, lambda: self._check(chain, budget))
         except PreflightError as error:
             refused = chain[error.stage]
             raise BuildError(f"{refused.span}: {refused.where}: {error}") from error
 
-    async def _look(self, chain: tuple[Step, ...], budget: Budget) -> None:
+    async def _check(self, chain: tuple[Step, ...], budget: Budget) -> None:
         key = digest(["preflight", chain[-1].key])
-        if self._work.find(key):
+        if self._scheduler.find(key):
             return
         job = PreflightJob(steps=tuple(step.job for step in chain))
-        activity = Activity(f"{budget.title} preflight")
+        status = TaskStatus(f"{budget.title} preflight")
         async with self._slots:
             try:
-                await self._work.stored("tensorflow", key, job, chain[-1].timeout_s, activity)
+                await self._scheduler.stored("tensorflow", key, job, chain[-1].timeout_s, status)
             except (ModelBudgetError, OSError) as error:
-                stage = activity.failure.stage if activity.failure else 0
+                stage = status.failure.stage if status.failure else 0
                 raise PreflightError(str(error), stage) from error
 
 

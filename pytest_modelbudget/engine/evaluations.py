@@ -1,47 +1,51 @@
-"""The scores of a variant and of its baseline, and how they compare sample by sample."""
+"""Evaluates a variant and its baseline, and compares them sample by sample."""
 
 from collections.abc import Awaitable
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.types import Budget, FixedBaseline
-from pytest_modelbudget.engine.builder import Builds
+from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, tool_versions
-from pytest_modelbudget.engine.processes import Activity, Kind
-from pytest_modelbudget.engine.scheduler import Work, read_result
+from pytest_modelbudget.engine.processes import WorkerKind
+from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.results import Comparison, Score
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob
 from pytest_modelbudget.protocol.store import Entry, digest
 
-USUAL_CONFIDENCE = 0.95  # of the intervals that are shown where the budget asks for none
+USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
 
 
-class Scoring:
-    """All evaluations of one session; what fails raises ``UnmeasuredError``."""
+class Evaluations:
+    """The evaluations of one session.
 
-    def __init__(self, work: Work, builds: Builds) -> None:
-        self._work = work
-        self._builds = builds
+    Every method raises ``UnmeasuredError`` if the evaluation failed.
+    """
+
+    def __init__(self, scheduler: Scheduler, builder: Builder) -> None:
+        self._scheduler = scheduler
+        self._builder = builder
 
     async def score(self, budget: Budget) -> Score:
-        """Score the variant."""
-        plan = self._builds.plan(budget)
+        """Return the score of the variant."""
+        plan = self._builder.plan(budget)
         return await self._score(plan, plan.step, budget)
 
     async def baseline(self, budget: Budget) -> float:
-        """Return the score of the baseline, measured or written."""
+        """Return the score of the baseline: measured, or the number in the budget file."""
         if isinstance(budget.baseline, FixedBaseline):
             return budget.baseline.score
-        plan = self._builds.plan(budget)
+        plan = self._builder.plan(budget)
         assert plan.baseline is not None, "only a fixed baseline has no step"
         return (await self._score(plan, plan.baseline, budget)).value
 
     def comparison(self, budget: Budget, *, paired: bool) -> Awaitable[Comparison]:
-        """Begin to compare the variant with its baseline, or to look at it alone."""
-        plan = self._builds.plan(budget)
+        """Start to compare the variant with its baseline; without ``paired``, describe it alone."""
+        plan = self._builder.plan(budget)
         against = (plan.baseline.key if plan.baseline else str(budget.baseline)) if paired else ""
         evaluation = _evaluation(plan)
         name = f"compare {plan.step.key} {against} {evaluation.key} {budget.confidence}"
-        return self._work.once(name, lambda: self._compare(plan, budget, paired))
+        return self._scheduler.once(name, lambda: self._compare(plan, budget, paired))
 
     async def _score(self, plan: Plan, step: Step, budget: Budget) -> Score:
         return read_result((await self._evaluated(plan, step, budget)).path, Score)
@@ -49,23 +53,23 @@ class Scoring:
     def _evaluated(self, plan: Plan, step: Step, budget: Budget) -> Awaitable[Entry]:
         evaluation = _evaluation(plan)
         name = f"evaluate {step.key} {evaluation.key}"
-        return self._work.once(name, lambda: self._evaluate(evaluation, step, budget))
+        return self._scheduler.once(name, lambda: self._evaluate(evaluation, step, budget))
 
     async def _evaluate(self, evaluation: Evaluation, step: Step, budget: Budget) -> Entry:
-        artifact = await self._builds.artifact(step, budget)
+        artifact = await self._builder.artifact(step, budget)
         key = digest(["score", artifact.sha256, evaluation.key])
-        if found := self._work.find(key):
-            return found  # without a place in the queue
+        if found := self._scheduler.find(key):
+            return found  # a cached result does not wait for a slot
         job = EvaluateJob(
             model=artifact.path,
             data=evaluation.data,
             metric=evaluation.metric,
             project=evaluation.project,
         )
-        activity = Activity(f"{budget.title} evaluate")
-        async with self._work.light_slots:
-            return await self._work.measured(
-                _kind(evaluation), key, job, evaluation.timeout_s, activity
+        status = TaskStatus(f"{budget.title} evaluate")
+        async with self._scheduler.light_slots:
+            return await self._scheduler.measured(
+                _kind(evaluation), key, job, evaluation.timeout_s, status
             )
 
     async def _compare(self, plan: Plan, budget: Budget, paired: bool) -> Comparison:
@@ -88,9 +92,9 @@ class Scoring:
             confidence=confidence,
             project=evaluation.project,
         )
-        activity = Activity(f"{budget.title} compare")
-        found = await self._work.measured(
-            _kind(evaluation), key, job, evaluation.timeout_s, activity
+        status = TaskStatus(f"{budget.title} compare")
+        found = await self._scheduler.measured(
+            _kind(evaluation), key, job, evaluation.timeout_s, status
         )
         return read_result(found.path, Comparison)
 
@@ -100,5 +104,5 @@ def _evaluation(plan: Plan) -> Evaluation:
     return plan.evaluation
 
 
-def _kind(evaluation: Evaluation) -> Kind:
+def _kind(evaluation: Evaluation) -> WorkerKind:
     return "tensorflow" if evaluation.tensorflow else "litert"

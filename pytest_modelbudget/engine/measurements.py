@@ -1,11 +1,11 @@
-"""What is measured on an artifact itself: structure, memory, latency, and what a target says."""
+"""Measures an artifact: structure, memory, latency, and the figures of its target."""
 
 from collections.abc import Awaitable
 
 from pytest_modelbudget.budgetfile.types import Budget
 from pytest_modelbudget.engine.plan import tool_versions
-from pytest_modelbudget.engine.processes import Activity
-from pytest_modelbudget.engine.scheduler import Work, read_result
+from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import Arena, Figure, Figures, LatencySample, Structure
 from pytest_modelbudget.protocol.jobs import (
@@ -29,42 +29,45 @@ TIMES: dict[str, Figure] = {
 RATIO: dict[str, Figure] = {"max_latency_ratio": "ratio"}
 
 
-class Measuring:
-    """All measurements of artifacts in one session; what fails raises ``UnmeasuredError``."""
+class Measurements:
+    """The measurements of one session.
 
-    def __init__(self, work: Work, project: Project, adb: Adb) -> None:
-        self._work = work
+    Every method raises ``UnmeasuredError`` if the measurement failed.
+    """
+
+    def __init__(self, scheduler: Scheduler, project: Project, adb: Adb) -> None:
+        self._scheduler = scheduler
         self._project = project
         self._adb = adb
 
     def structure(self, artifact: Artifact, budget: Budget) -> Awaitable[Structure]:
-        """Read the flatbuffer."""
+        """Read the structure from the flatbuffer."""
 
         async def read() -> Structure:
             key = digest(["structure", artifact.sha256, tool_versions()])
             job = InspectJob(inspected=artifact.path)
-            activity = Activity(f"{budget.title} inspect")
-            entry = await self._work.measured("litert", key, job, budget.timeout_s, activity)
+            status = TaskStatus(f"{budget.title} inspect")
+            entry = await self._scheduler.measured("litert", key, job, budget.timeout_s, status)
             return read_result(entry.path, Structure)
 
-        return self._work.once(f"inspect {artifact.sha256}", read)
+        return self._scheduler.once(f"inspect {artifact.sha256}", read)
 
     def arena(self, artifact: Artifact, budget: Budget) -> Awaitable[Arena]:
-        """Let LiteRT plan its arena."""
+        """Return the tensor arena that LiteRT plans."""
         job = MemoryJob(model=artifact.path, batch_size=budget.latency.batch_size)
 
         async def plan() -> Arena:
             key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
-            activity = Activity(f"{budget.title} memory")
-            entry = await self._work.measured("litert", key, job, budget.timeout_s, activity)
+            status = TaskStatus(f"{budget.title} memory")
+            entry = await self._scheduler.measured("litert", key, job, budget.timeout_s, status)
             return read_result(entry.path, Arena)
 
-        return self._work.once(f"arena {artifact.sha256} {job.batch_size}", plan)
+        return self._scheduler.once(f"arena {artifact.sha256} {job.batch_size}", plan)
 
     def latency(
         self, artifact: Artifact, baseline: Artifact | None, budget: Budget
     ) -> Awaitable[LatencySample]:
-        """Time a model once for all its limits in seconds, or in turn with its baseline."""
+        """Time a model, once for all limits in seconds; with ``baseline``, both by turns."""
         figures = RATIO if baseline else TIMES
         job = LatencyJob(
             model=artifact.path,
@@ -77,14 +80,14 @@ class Measuring:
             threads=budget.latency.threads,
             batch_size=budget.latency.batch_size,
         )
-        activity = Activity(f"{budget.title} latency")
-        return self._work.once(
+        status = TaskStatus(f"{budget.title} latency")
+        return self._scheduler.once(
             f"latency {job.model_dump_json()}",
-            lambda: self._work.taken_now(job, LatencySample, LATENCY_TIMEOUT_S, activity),
+            lambda: self._scheduler.taken_now(job, LatencySample, LATENCY_TIMEOUT_S, status),
         )
 
     def figures(self, artifact: Artifact, budget: Budget) -> Awaitable[Figures]:
-        """Ask the target."""
+        """Return the figures that the target reports."""
         job = TargetJob(
             model=artifact.path,
             target=budget.latency.target,
@@ -94,10 +97,10 @@ class Measuring:
             adb=self._adb,
             project=self._project,
         )
-        activity = Activity(f"{budget.title} target")
-        # The worker stops what hangs by itself, and says what it wrote.
+        status = TaskStatus(f"{budget.title} target")
+        # The worker process stops a hanging target itself and reports the target's output.
         timeout_s = job.timeout_s + LATE_S
-        return self._work.once(
+        return self._scheduler.once(
             f"target {job.model_dump_json()}",
-            lambda: self._work.taken_now(job, Figures, timeout_s, activity),
+            lambda: self._scheduler.taken_now(job, Figures, timeout_s, status),
         )

@@ -1,7 +1,7 @@
-"""The way of the data in one session: plan, build, measure, each thing once.
+"""Plans, builds and measures the variants of one session.
 
-Every result is a task filed under its content key, so that variants with a common
-beginning share it, and whoever needs a result waits for the same one.
+Every result has one task under its content key: variants whose recipes begin alike share the
+steps of the beginning, and all that need a result wait for the same task.
 """
 
 from collections.abc import Iterable
@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.types import Budget, Limit
-from pytest_modelbudget.engine.builder import BuildError, Builds
-from pytest_modelbudget.engine.evaluations import Scoring
-from pytest_modelbudget.engine.measurements import Measuring
+from pytest_modelbudget.engine.builder import Builder, BuildError
+from pytest_modelbudget.engine.evaluations import Evaluations
+from pytest_modelbudget.engine.measurements import Measurements
 from pytest_modelbudget.engine.other_forms import FileSize
-from pytest_modelbudget.engine.processes import Activity
-from pytest_modelbudget.engine.scheduler import Work
+from pytest_modelbudget.engine.scheduler import Scheduler
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Findings, Need, UnmeasuredError
 from pytest_modelbudget.judge.gauges import gauge_of
 from pytest_modelbudget.protocol.jobs import Adb, Project
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How a session runs: options resolved, paths absolute."""
+class PipelineOptions:
+    """The options of one session, resolved; paths are absolute."""
 
     cache_dir: Path
     jobs: int
@@ -34,73 +34,73 @@ class Settings:
 class Pipeline:
     """Plans, builds and measures for one session, on one event loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._work = Work(settings.cache_dir, rebuild=settings.rebuild)
-        self._builds = Builds(self._work, settings.project, settings.jobs)
-        self._scoring = Scoring(self._work, self._builds)
-        self._measuring = Measuring(self._work, settings.project, settings.adb)
+    def __init__(self, options: PipelineOptions) -> None:
+        self._scheduler = Scheduler(options.cache_dir, rebuild=options.rebuild)
+        self._builder = Builder(self._scheduler, options.project, options.jobs)
+        self._evaluations = Evaluations(self._scheduler, self._builder)
+        self._measurements = Measurements(self._scheduler, options.project, options.adb)
 
     @property
-    def activities(self) -> list[Activity]:
-        """What is being done now."""
-        return self._work.activities
+    def running(self) -> list[TaskStatus]:
+        """The tasks that run now."""
+        return self._scheduler.running
 
     async def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
-        """Begin all that ``limits`` need, except latencies, whether or not anybody waits."""
+        """Start everything that ``limits`` need, except latency measurements."""
         try:
-            plan = self._builds.plan(budget)
+            plan = self._builder.plan(budget)
         except BuildError:
-            return  # `build` raises it again, for each item that needs it
+            return  # `build` raises it again for each item
         for limit in limits:
             needs = _needs(limit, budget)
             if "score" in needs:
-                self._scoring.comparison(budget, paired="baseline" in needs)
+                self._evaluations.comparison(budget, paired="baseline" in needs)
             if "ratio" in needs and plan.baseline:
-                self._builds.artifact(plan.baseline, budget)
+                self._builder.artifact(plan.baseline, budget)
             if "artifact" in needs:
-                self._builds.artifact(plan.step, budget)
+                self._builder.artifact(plan.step, budget)
 
     async def build(self, budget: Budget, limit: Limit) -> None:
         """Wait until the variant is built, and its baseline where ``limit`` needs it.
 
         Raises:
-            BuildError: If a step could not be built.
+            BuildError: if a step could not be built.
         """
         needs = _needs(limit, budget)
         if not needs:
             return
-        plan = self._builds.plan(budget)
-        await self._builds.artifact(plan.step, budget)
+        plan = self._builder.plan(budget)
+        await self._builder.artifact(plan.step, budget)
         if needs & {"baseline", "ratio"} and plan.baseline:
-            await self._builds.artifact(plan.baseline, budget)
+            await self._builder.artifact(plan.baseline, budget)
 
     async def find(self, budget: Budget, limit: Limit) -> Findings:
-        """Measure what ``limit`` needs.
+        """Measure everything that ``limit`` needs.
 
         Raises:
-            UnmeasuredError: If that could not be done.
+            UnmeasuredError: if a measurement failed.
         """
         needs = gauge_of(limit, budget).needs
-        plan = self._builds.plan(budget)
-        artifact = await self._builds.artifact(plan.step, budget)
+        plan = self._builder.plan(budget)
+        artifact = await self._builder.artifact(plan.step, budget)
         score = baseline = comparison = latency = structure = figures = arena = None
         if "score" in needs:
-            score = await self._scoring.score(budget)
-            comparison = await self._scoring.comparison(budget, paired="baseline" in needs)
+            score = await self._evaluations.score(budget)
+            comparison = await self._evaluations.comparison(budget, paired="baseline" in needs)
         if "baseline" in needs:
-            baseline = await self._scoring.baseline(budget)
+            baseline = await self._evaluations.baseline(budget)
         if "latency" in needs:
-            latency = await self._measuring.latency(artifact, None, budget)
+            latency = await self._measurements.latency(artifact, None, budget)
         if "ratio" in needs:
             assert plan.baseline is not None, "the reader refuses a ratio to a fixed baseline"
-            against = await self._builds.artifact(plan.baseline, budget)
-            latency = await self._measuring.latency(artifact, against, budget)
+            against = await self._builder.artifact(plan.baseline, budget)
+            latency = await self._measurements.latency(artifact, against, budget)
         if "structure" in needs:
-            structure = await self._measuring.structure(artifact, budget)
+            structure = await self._measurements.structure(artifact, budget)
         if "figures" in needs:
-            figures = await self._measuring.figures(artifact, budget)
+            figures = await self._measurements.figures(artifact, budget)
         if "arena" in needs:
-            arena = await self._measuring.arena(artifact, budget)
+            arena = await self._measurements.arena(artifact, budget)
         return Findings(
             artifact=artifact,
             metric=str(budget.metric),
@@ -116,16 +116,16 @@ class Pipeline:
         )
 
     async def explain_size(self, budget: Budget) -> FileSize | None:
-        """Tell why the variant's file is as large as it is; see ``Builds``."""
-        return await self._builds.explain_size(budget)
+        """Explain the size of the variant's file; see ``Builder.explain_size``."""
+        return await self._builder.explain_size(budget)
 
     async def close(self) -> None:
-        """Stop all work; what is already in the store stays."""
-        await self._work.close()
+        """Stop all tasks; results that are already in the store stay."""
+        await self._scheduler.close()
 
 
 def _needs(limit: Limit, budget: Budget) -> frozenset[Need]:
     try:
         return gauge_of(limit, budget).needs
     except UnmeasuredError:
-        return frozenset()  # `find` raises it again, for the item itself
+        return frozenset()  # `find` raises it again when the item runs

@@ -1,83 +1,61 @@
-"""Worker processes, as the pytest process sees them: hand over a task, wait for its end."""
+"""The fork servers and worker processes of one session, as their parent process sees them."""
 
 import asyncio
 import shlex
 import sys
 import tempfile
-import time
 from asyncio.subprocess import PIPE, Process
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.protocol.jobs import Event, Failure, Task
 from pytest_modelbudget.protocol.store import Store
 
-Kind = Literal["litert", "quantizer", "tensorflow"]
-GRACE_S = 5.0  # for a worker to write down where it hangs, before it is killed
+WorkerKind = Literal["litert", "quantizer", "tensorflow"]
+# A worker process writes to its log where it hangs; it is killed if it did not end by then.
+GRACE_S = 5.0
 LOG_LINES = 12
 STUCK = "raise `timeout`, or see in the log where it hangs"
 
 
 class WorkerError(ModelBudgetError):
-    """A task that failed: why, the end of its log, and the command that repeats it alone."""
+    """A task that failed: the cause, an excerpt of its log, and the command that repeats it."""
 
 
-@dataclass
-class Activity:
-    """What one task is doing; the terminal shows it while somebody waits."""
-
-    title: str
-    now: str = ""
-    started_s: float | None = None
-    failure: Failure | None = None
-
-    def hear(self, event: Event) -> None:
-        """Take in what the worker said."""
-        self.now = event.activity
-        self.failure = event.failure
-        if event.happened == "started":
-            self.started_s = time.monotonic()
-
-    def lasted_s(self) -> float:
-        """Seconds since the work began; 0.0 while it waits."""
-        return time.monotonic() - self.started_s if self.started_s else 0.0
-
-
-class Foremen:
-    """The fork servers of one session, each started when its first task comes."""
+class ForkServers:
+    """The fork servers of one session, one for each kind of worker; started when first needed."""
 
     def __init__(self) -> None:
-        self._starting: dict[Kind, asyncio.Task[Foreman]] = {}
+        self._starting: dict[WorkerKind, asyncio.Task[ForkServer]] = {}
 
-    async def run(self, kind: Kind, store: Store, task: Task, activity: Activity) -> Path:
-        """Run ``task`` in a worker of ``kind``.
+    async def run(self, kind: WorkerKind, store: Store, task: Task, status: TaskStatus) -> Path:
+        """Run ``task`` in a worker process of ``kind``.
 
         Returns:
-            The task's folder, where the worker left its log and ``result.json``. The caller
-            removes it.
+            The task's folder with its log and ``result.json``. The caller removes it.
 
         Raises:
-            WorkerError: If the task failed, ran out of time, or its process died.
+            WorkerError: if the task failed, ran out of time, or its process died.
         """
         if kind not in self._starting:
-            self._starting[kind] = asyncio.create_task(Foreman.start(kind))
-        # Shielded: a cancelled task must not leave a half-started process behind.
-        foreman = await asyncio.shield(self._starting[kind])
-        folder = store.task_folder("".join(c if c.isalnum() else "-" for c in activity.title))
+            self._starting[kind] = asyncio.create_task(ForkServer.start(kind))
+        # Shielded, because a cancelled task must not leave a half-started process behind.
+        server = await asyncio.shield(self._starting[kind])
+        folder = store.task_folder("".join(c if c.isalnum() else "-" for c in status.title))
         (folder / "task.json").write_text(task.model_dump_json(indent=2))
-        await foreman.run(folder, task.timeout_s, activity)
+        await server.run(folder, task.timeout_s, status)
         return folder
 
     async def close(self) -> None:
-        """End every fork server, and every worker with it."""
+        """End every fork server and its worker processes."""
         for starting in self._starting.values():
             await (await starting).close()
 
 
-class Foreman:
-    """A handle on one fork server; see ``worker/foreman.py``."""
+class ForkServer:
+    """One running fork server; its own side is ``workers/fork_server.py``."""
 
     def __init__(self, process: Process, errors: IO[bytes]) -> None:
         self._process = process
@@ -86,9 +64,9 @@ class Foreman:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, kind: Kind) -> "Foreman":
-        """Start a fork server; its imports go on while the first order waits in its pipe."""
-        # -P: a numpy.py in the working directory must not be imported in numpy's place.
+    async def start(cls, kind: WorkerKind) -> "ForkServer":
+        """Start a fork server; the first command waits in the pipe until its imports are done."""
+        # With -P, a numpy.py in the working directory is not imported in place of numpy.
         command = [sys.executable, "-P", "-m", "pytest_modelbudget.workers.fork_server", kind]
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
         process = await asyncio.create_subprocess_exec(
@@ -96,30 +74,34 @@ class Foreman:
             stdin=PIPE,
             stdout=PIPE,
             stderr=errors,
-            start_new_session=True,  # an interrupt at the terminal is pytest's to handle
+            start_new_session=True,  # pytest alone handles an interrupt at the terminal
         )
         return cls(process, errors)
 
-    async def run(self, folder: Path, timeout_s: float, activity: Activity) -> None:
-        """Run the task in ``folder`` to its end; raises ``WorkerError`` if it fails."""
+    async def run(self, folder: Path, timeout_s: float, status: TaskStatus) -> None:
+        """Run the task in ``folder`` and wait for its end.
+
+        Raises:
+            WorkerError: if the task failed, ran out of time, or its process died.
+        """
         name = str(folder)
         events = self._tasks[name] = asyncio.Queue()
         if self._reader.done():
             self._fail(name)
-        self._order(f"run {name}")
+        self._send(f"run {name}")
         stop: asyncio.TimerHandle | None = None
         while (event := await events.get()).happened != "exited":
-            activity.hear(event)
+            status.update(event)
             if event.happened == "started":
                 delay_s = timeout_s + GRACE_S
-                stop = asyncio.get_running_loop().call_later(delay_s, self._order, f"stop {name}")
+                stop = asyncio.get_running_loop().call_later(delay_s, self._send, f"stop {name}")
         if stop:
             stop.cancel()
         if event.exitcode != 0:
-            raise WorkerError(_explain(folder, event.exitcode, timeout_s, activity))
+            raise WorkerError(_explain(folder, event.exitcode, timeout_s, status))
 
     async def close(self) -> None:
-        """End the fork server; it takes its workers with it."""
+        """End the fork server and its worker processes."""
         _stdin(self._process).close()
         await self._process.wait()
         await self._reader
@@ -135,16 +117,16 @@ class Foreman:
             self._fail(name)
 
     def _fail(self, name: str) -> None:
-        """Tell whoever waits for a task that the fork server ended, with its last words."""
+        """Let the task ``name`` fail because the fork server ended; quote its last output line."""
         self._errors.seek(0)
-        words = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-        cause = "the server of the worker processes ended: " + "".join(words)
+        last_line = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
+        cause = "the fork server ended: " + "".join(last_line)
         failure = Failure(cause=cause, hint="", expected=False)
         self._tasks[name].put_nowait(Event(task=name, happened="failed", failure=failure))
         self._tasks[name].put_nowait(Event(task=name, happened="exited"))
 
-    def _order(self, order: str) -> None:
-        _stdin(self._process).write(f"{order}\n".encode())
+    def _send(self, command: str) -> None:
+        _stdin(self._process).write(f"{command}\n".encode())
 
 
 def _stdin(process: Process) -> asyncio.StreamWriter:
@@ -152,14 +134,14 @@ def _stdin(process: Process) -> asyncio.StreamWriter:
     return process.stdin
 
 
-def _explain(folder: Path, exitcode: int | None, timeout_s: float, activity: Activity) -> str:
-    """Say why the task in ``folder`` failed."""
+def _explain(folder: Path, exitcode: int | None, timeout_s: float, status: TaskStatus) -> str:
+    """Return why the task in ``folder`` failed, an excerpt of its log, and how to repeat it."""
     log = folder / "log.txt"
     tail = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
-    if told := activity.failure:
-        cause = f"{told.cause}\n{told.hint}" if told.hint else told.cause
-        tail = [] if told.expected else tail
-    elif activity.lasted_s() >= timeout_s:
+    if failure := status.failure:
+        cause = f"{failure.cause}\n{failure.hint}" if failure.hint else failure.cause
+        tail = [] if failure.expected else tail
+    elif status.elapsed_s() >= timeout_s:
         cause = f"still running after its timeout of {timeout_s:g} s\n{STUCK}"
     elif exitcode is not None and exitcode < 0:
         cause = f"its process was killed by signal {-exitcode}"

@@ -1,4 +1,4 @@
-"""The work of one session: each thing is done once, in a worker process, and kept in the store."""
+"""Runs each task of a session once, in a worker process, and keeps its result in the store."""
 
 import asyncio
 import shutil
@@ -7,7 +7,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_modelbudget.engine.processes import Activity, Foremen, Kind, WorkerError
+from pytest_modelbudget.engine.processes import ForkServers, WorkerError, WorkerKind
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.findings import UnmeasuredError
@@ -19,67 +20,67 @@ T = TypeVar("T")
 Result = TypeVar("Result", bound=Frozen)
 
 
-class Work:
-    """Tasks filed under their names, on one event loop.
+class Scheduler:
+    """The tasks of one session by name, on one event loop.
 
     Args:
-        cache_dir: Where results are kept.
-        rebuild: Whether only results of this session count.
+        cache_dir: The directory of the store.
+        rebuild: Whether results of earlier sessions are ignored.
     """
 
     def __init__(self, cache_dir: Path, *, rebuild: bool) -> None:
         self._store = Store(cache_dir)
         self._made_after_s = time.time() if rebuild else 0.0
-        self._foremen = Foremen()
+        self._fork_servers = ForkServers()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
-        # What takes less than a second need not wait behind a training.
+        # A task that takes less than a second does not wait for a training.
         self.light_slots = asyncio.Semaphore(1)
-        self.activities: list[Activity] = []
+        self.running: list[TaskStatus] = []
 
     def once(self, name: str, work: Callable[[], Coroutine[Any, Any, T]]) -> asyncio.Task[T]:
-        """Return the one task of ``name``, begun with ``work`` if it is new."""
+        """Return the task of this name; start it with ``work`` if there is none."""
         if name not in self._tasks:
             task = self._tasks[name] = asyncio.create_task(work())
-            # A failure that nobody waits for, because of -x say, is no noise at the end.
+            # asyncio would log a failure that is never awaited, for example because of pytest -x.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._tasks[name]
 
     def find(self, key: str) -> Entry | None:
-        """Return the entry of ``key`` if it is in the store and counts."""
+        """Return the entry of ``key`` if it is in the store and not ignored."""
         return self._store.find(key, self._made_after_s)
 
     async def stored(
-        self, kind: Kind, key: str, job: StoredJob, timeout_s: float, activity: Activity
+        self, kind: WorkerKind, key: str, job: StoredJob, timeout_s: float, status: TaskStatus
     ) -> Entry:
-        """Run a job whose result goes into the store, and return its verified entry.
+        """Run ``job``, whose result goes into the store, and return the verified entry.
 
         Raises:
-            WorkerError: If it failed.
-            ModelBudgetError, OSError: If the cache cannot be used.
+            WorkerError: if the task failed.
+            ModelBudgetError, OSError: if the cache cannot be used.
         """
         try:
-            folder = await self._run(kind, key, job, timeout_s, activity)
+            folder = await self._run(kind, key, job, timeout_s, status)
         except WorkerError:
             self._store.sweep(key)
             raise
         entry = self.find(key)
         if entry is None:
-            raise WorkerError(f"its result is not in the cache {self._store.root}, or damaged")
+            raise WorkerError(f"the result in the cache {self._store.root} is missing or damaged")
         shutil.rmtree(folder, ignore_errors=True)
         return entry
 
     async def measured(
-        self, kind: Kind, key: str, job: StoredJob, timeout_s: float, activity: Activity
+        self, kind: WorkerKind, key: str, job: StoredJob, timeout_s: float, status: TaskStatus
     ) -> Entry:
-        """Return the entry of ``key``, made as in ``stored`` if there is none.
+        """Return the entry of ``key``; run ``job`` as in ``stored`` if there is none.
 
         Raises:
-            UnmeasuredError: If that failed.
+            UnmeasuredError: if that failed.
         """
         if entry := self.find(key):
             return entry
         try:
-            return await self.stored(kind, key, job, timeout_s, activity)
+            return await self.stored(kind, key, job, timeout_s, status)
         except (ModelBudgetError, OSError) as error:
             raise UnmeasuredError(str(error)) from error
 
@@ -88,15 +89,15 @@ class Work:
         job: LatencyJob | TargetJob,
         result: type[Result],
         timeout_s: float,
-        activity: Activity,
+        status: TaskStatus,
     ) -> Result:
-        """Measure what is never served from the store: the machine or the board may differ.
+        """Measure without the store, because this machine or board may differ from the last one.
 
         Raises:
-            UnmeasuredError: If it failed.
+            UnmeasuredError: if the task failed.
         """
         try:
-            folder = await self._run("litert", "", job, timeout_s, activity)
+            folder = await self._run("litert", "", job, timeout_s, status)
         except (ModelBudgetError, OSError) as error:
             raise UnmeasuredError(str(error)) from error
         found = read_result(folder, result)
@@ -104,14 +105,14 @@ class Work:
         return found
 
     async def close(self) -> None:
-        """Stop all work; what is already in the store stays."""
+        """Stop all tasks; results that are already in the store stay."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        await self._foremen.close()
+        await self._fork_servers.close()
 
     async def _run(
-        self, kind: Kind, key: str, job: Job, timeout_s: float, activity: Activity
+        self, kind: WorkerKind, key: str, job: Job, timeout_s: float, status: TaskStatus
     ) -> Path:
         task = Task(
             key=key,
@@ -120,13 +121,13 @@ class Work:
             made_after_s=self._made_after_s,
             job=job,
         )
-        self.activities.append(activity)
+        self.running.append(status)
         try:
-            return await self._foremen.run(kind, self._store, task, activity)
+            return await self._fork_servers.run(kind, self._store, task, status)
         finally:
-            self.activities.remove(activity)
+            self.running.remove(status)
 
 
 def read_result(folder: Path, result: type[Result]) -> Result:
-    """Read what a worker left in ``folder``."""
+    """Read the result that a worker process wrote to ``folder``."""
     return result.model_validate_json((folder / RESULT).read_bytes())

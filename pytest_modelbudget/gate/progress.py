@@ -7,22 +7,22 @@ from types import TracebackType
 
 import pytest
 
-from pytest_modelbudget.engine.processes import Activity
+from pytest_modelbudget.engine.task_status import TaskStatus
 
 SPOKEN_EVERY_S = 30.0
 SAVE, RESTORE, CLEAR = "\x1b7", "\x1b8", "\x1b[K"
 
 
 class Waiting:
-    """Shows the running activities: in place on a terminal, else as a line now and then.
+    """Shows the running tasks: in place on a terminal, else as a line now and then.
 
     Args:
         config: pytest's configuration.
-        activities: What is going on; changed by the pipeline, read here.
+        running: The running tasks; changed by the pipeline, read here.
     """
 
-    def __init__(self, config: pytest.Config, activities: Iterable[Activity]) -> None:
-        self._activities = activities
+    def __init__(self, config: pytest.Config, running: Iterable[TaskStatus]) -> None:
+        self._running = running
         # An xdist worker has a reporter too, and its output would corrupt the channel.
         silent = hasattr(config, "workerinput")
         plugins = config.pluginmanager
@@ -48,7 +48,7 @@ class Waiting:
 
     def show(self) -> None:
         """Say what is going on now, if it is time to."""
-        text = "; ".join(_describe(activity) for activity in tuple(self._activities))
+        text = "; ".join(_describe(status) for status in tuple(self._running))
         if self._reporter is None or not text:
             return
         if self._writer.hasmarkup:
@@ -66,8 +66,8 @@ class Waiting:
             self._writer.write_raw(f"{SAVE}{CLEAR} {text[:room]}{RESTORE}", flush=True)
 
 
-def _describe(activity: Activity) -> str:
-    parts = [activity.title, activity.now]
-    if activity.started_s:
-        parts.append(f"{activity.lasted_s():.0f} s")
+def _describe(status: TaskStatus) -> str:
+    parts = [status.title, status.progress]
+    if status.started_s:
+        parts.append(f"{status.elapsed_s():.0f} s")
     return ", ".join(part for part in parts if part)

@@ -12,7 +12,7 @@ import pytest
 from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.engine.builder import BuildError
 from pytest_modelbudget.engine.other_forms import FileSize
-from pytest_modelbudget.engine.pipeline import Pipeline, Settings
+from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
 from pytest_modelbudget.gate.background import Background
 from pytest_modelbudget.gate.progress import Waiting
 from pytest_modelbudget.judge.findings import Findings
@@ -30,10 +30,10 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        settings = _settings(config)
+        options = _options(config)
         self._background = Background()
-        self._pipeline = self._background.submit(_open(settings)).result()
-        self._waiting = Waiting(config, self._pipeline.activities)
+        self._pipeline = self._background.submit(_open(options)).result()
+        self._waiting = Waiting(config, self._pipeline.running)
 
     def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
         """Begin all that ``limits`` need, and return at once."""
@@ -71,17 +71,17 @@ class Session:
                     self._waiting.show()
 
 
-async def _open(settings: Settings) -> Pipeline:
-    return Pipeline(settings)
+async def _open(options: PipelineOptions) -> Pipeline:
+    return Pipeline(options)
 
 
-def _settings(config: pytest.Config) -> Settings:
+def _options(config: pytest.Config) -> PipelineOptions:
     """Resolve the options, each against its ini twin."""
     cache = config.option.budget_cache
     cache_dir = (
         Path.cwd() / cache if cache else config.rootpath / config.getini("modelbudget_cache")
     )
-    return Settings(
+    return PipelineOptions(
         cache_dir=cache_dir,
         jobs=_jobs(config),
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),

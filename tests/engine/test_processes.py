@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import pytest
 
-from pytest_modelbudget.engine.processes import Activity, Foreman, Foremen, Kind, WorkerError
+from pytest_modelbudget.engine.processes import ForkServer, ForkServers, WorkerError, WorkerKind
+from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.store import Store, digest
 from tests.conftest import eventually
 from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, pids
@@ -24,11 +25,12 @@ class Bench:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.store = Store(root / "store")
-        self.foremen = Foremen()
+        self.fork_servers = ForkServers()
 
     async def run(self, name: str, code: str, timeout_s: float = 60.0) -> Path:
         task = evaluation(self.root, name, code, timeout_s)
-        return await self.foremen.run("litert", self.store, task, Activity(f"{name} evaluate"))
+        status = TaskStatus(f"{name} evaluate")
+        return await self.fork_servers.run("litert", self.store, task, status)
 
     async def error(self, name: str, code: str, timeout_s: float = 60.0) -> str:
         """Return the text of the error that a task ends with."""
@@ -41,7 +43,7 @@ class Bench:
             try:
                 return await asyncio.wait_for(work(), timeout=60)
             finally:
-                await asyncio.wait_for(self.foremen.close(), timeout=60)
+                await asyncio.wait_for(self.fork_servers.close(), timeout=60)
 
         return asyncio.run(until_closed())
 
@@ -117,8 +119,8 @@ def test_closing_ends_what_still_runs(bench: Bench) -> None:
         running = asyncio.create_task(bench.run("hangs", HANGS.format(name="hangs")))
         while not pids(bench.root, "hangs"):
             await asyncio.sleep(0.01)
-        await bench.foremen.close()
-        with pytest.raises(WorkerError, match="the server of the worker processes ended"):
+        await bench.fork_servers.close()
+        with pytest.raises(WorkerError, match="the fork server ended"):
             await running
 
     bench.do(hang)
@@ -128,14 +130,14 @@ def test_closing_ends_what_still_runs(bench: Bench) -> None:
 def test_a_server_that_died_fails_what_runs_and_what_comes_later(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[Foreman] = []
-    start = Foreman.start
+    started: list[ForkServer] = []
+    start = ForkServer.start
 
-    async def noted(kind: Kind) -> Foreman:
+    async def noted(kind: WorkerKind) -> ForkServer:
         started.append(await start(kind))
         return started[-1]
 
-    monkeypatch.setattr(Foreman, "start", noted)
+    monkeypatch.setattr(ForkServer, "start", noted)
 
     async def die() -> list[str]:
         hanging = bench.error("hangs", HANGS.format(name="hangs"), timeout_s=2.0)
@@ -146,7 +148,7 @@ def test_a_server_that_died_fails_what_runs_and_what_comes_later(
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(die):
-        assert error.startswith("the server of the worker processes ended")
+        assert error.startswith("the fork server ended")
 
 
 def test_a_server_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,5 +161,5 @@ def test_a_server_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.M
         return [await bench.error("one", GOOD), await bench.error("two", GOOD)]
 
     for error in bench.do(both):
-        cause = "the server of the worker processes ended: ImportError: no such library"
+        cause = "the fork server ended: ImportError: no such library"
         assert error.splitlines()[0] == cause
