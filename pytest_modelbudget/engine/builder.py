@@ -17,7 +17,16 @@ from pytest_modelbudget.protocol.store import Entry, digest
 
 
 class BuildError(ModelBudgetError):
-    """A step of a recipe that could not be built."""
+    """A step of a recipe that could not be built.
+
+    Attributes:
+        failed: What failed, the same for every variant that needs it: the step's key, or the
+            whole text if there is no step because the plan could not be made.
+    """
+
+    def __init__(self, text: str, failed: str = "") -> None:
+        super().__init__(text)
+        self.failed = failed or text
 
 
 class Builder:
@@ -27,6 +36,9 @@ class Builder:
         scheduler: Runs the steps.
         project: Where the user's modules are found.
         jobs: How many builds may train or convert at a time.
+
+    Attributes:
+        planned: How many steps this session has to build, as far as is known now.
     """
 
     def __init__(self, scheduler: Scheduler, project: Project, jobs: int) -> None:
@@ -35,6 +47,9 @@ class Builder:
         self._fingerprints = Fingerprints((*project.sys_path, str(project.rootdir)))
         self._slots = asyncio.Semaphore(jobs)
         self._plans: dict[int, Plan] = {}
+        self.planned = 0
+        self._started = 0
+        self._counted: set[str] = set()
 
     def plan(self, budget: Budget) -> Plan:
         """Return the plan of a variant.
@@ -89,18 +104,30 @@ class Builder:
     async def _make(self, step: Step, budget: Budget, checked: bool) -> Artifact:
         if entry := self._scheduler.find(step.key):
             return _read_artifact(entry, cached=True)
+        self._count(step)
         if not checked:  # else the step after it has checked the whole chain
             await self._preflight(step, budget)
         parent = await self.artifact(step.parent, budget, checked=True) if step.parent else None
         job = step.job.model_copy(update={"parent": parent and parent.path.parent})
         kind: WorkerKind = "tensorflow" if step.tensorflow else "quantizer"
-        status = TaskStatus(f"{budget.title} {step.job.stage.kind}")
         async with self._slots if step.tensorflow else self._scheduler.light_slots:
+            self._started += 1
+            status = TaskStatus(f"{budget.title} {step.job.stage.kind}", build=self._started)
             try:
                 entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
             except (ModelBudgetError, OSError) as error:
-                raise BuildError(f"{step.span}: {step.where}: {error}") from error
+                raise BuildError(f"{step.span}: {step.where}: {error}", step.key) from error
         return _read_artifact(entry, cached=False)
+
+    def _count(self, step: Step) -> None:
+        """Add ``step`` and the steps before it that are not cached to ``planned``."""
+        missing: Step | None = step
+        while missing and missing.key not in self._counted:
+            self._counted.add(missing.key)
+            if self._scheduler.find(missing.key):
+                return
+            self.planned += 1
+            missing = missing.parent
 
     async def _preflight(self, step: Step, budget: Budget) -> None:
         """Check every training stage up to ``step`` before the first one trains."""
@@ -112,7 +139,8 @@ class Builder:
             await self._scheduler.once(name, lambda: self._check(chain, budget))
         except PreflightError as error:
             refused = chain[error.stage]
-            raise BuildError(f"{refused.span}: {refused.where}: {error}") from error
+            text = f"{refused.span}: {refused.where}: {error}"
+            raise BuildError(text, refused.key) from error
 
     async def _check(self, chain: tuple[Step, ...], budget: Budget) -> None:
         key = digest(["preflight", chain[-1].key])

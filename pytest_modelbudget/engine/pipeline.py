@@ -45,6 +45,11 @@ class Pipeline:
         """The tasks that run now."""
         return self._scheduler.running
 
+    @property
+    def planned_builds(self) -> int:
+        """How many builds this session needs, as far as is known now."""
+        return self._builder.planned
+
     async def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
         """Start everything that ``limits`` need, except latency measurements."""
         try:
