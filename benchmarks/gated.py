@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
 
+from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.types import Budget
-from pytest_modelbudget.engine.fingerprint import Fingerprints
-from pytest_modelbudget.engine.plan import Step, make_plan
+from pytest_modelbudget.engine.plan import Step
+from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.protocol.jobs import Built, Project
 from pytest_modelbudget.protocol.store import Store
 
@@ -64,7 +64,7 @@ def run_gate(budget_file: Path, options: Sequence[str] = ()) -> Gated:
 def steps_of(budget: Budget) -> Iterable[Step]:
     """Yield the steps of a recipe, the last one first."""
     project = Project(rootdir=ROOT, sys_path=())
-    step: Step | None = make_plan(budget, Fingerprints((str(ROOT),)), project).step
+    step: Step | None = Planner(project).plan(budget).step
     while step is not None:
         yield step
         step = step.parent

@@ -1,21 +1,37 @@
-"""Everything that this package raises on purpose."""
+"""Everything that this package raises on purpose, and the places that it names."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pytest_modelbudget.budgetfile.types import Span
+from pathlib import Path
 
 
 class ModelBudgetError(Exception):
     """The root: its text is meant for the user, without a traceback."""
 
 
+def as_seen(path: Path) -> str:
+    """Return ``path`` relative to the working directory if it lies below it, as compilers do."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A place in a budget file; ``line`` and ``column`` count from 1."""
+
+    path: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Return the place with the path as seen from the working directory."""
+        return f"{as_seen(self.path)}:{self.line}:{self.column}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a budget file: where, what is wrong, and what to write instead."""
 
-    span: "Span"
+    span: Span
     where: str
     what: str
     hint: str = ""

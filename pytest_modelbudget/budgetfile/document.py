@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from pytest_modelbudget.budgetfile.types import Span
-from pytest_modelbudget.errors import BudgetFileError, Problem
+from pytest_modelbudget.errors import BudgetFileError, Problem, Span
 from pytest_modelbudget.units.invalid import shortened
 
 Location = tuple[str | int, ...]

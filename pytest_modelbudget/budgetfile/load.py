@@ -4,27 +4,22 @@ import re
 from pathlib import Path
 from typing import Any
 
+from pytest_modelbudget.budgetfile.budget import Budget, LocatedStage
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
 from pytest_modelbudget.budgetfile.stages import Distill, Stage
-from pytest_modelbudget.budgetfile.types import (
-    Budget,
-    Data,
-    Latency,
-    Limit,
-    LocatedStage,
-    Metric,
-    Training,
-)
+from pytest_modelbudget.budgetfile.types import Data, Latency, Metric, Training
 from pytest_modelbudget.budgetfile.variant_checks import Variant, variant_problems
 from pytest_modelbudget.budgetfile.yaml_file import read_document
-from pytest_modelbudget.errors import BudgetFileError
+from pytest_modelbudget.errors import BudgetFileError, Span
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.units.invalid import shown
+from pytest_modelbudget.units.table import Quantity
 
 VERSION = 1
 VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-DEFAULT_TIMEOUT_S = 1800.0
+DEFAULT_TIMEOUT = Quantity(1800.0, "s")
 
 
 def load(path: Path) -> tuple[Budget, ...]:
@@ -49,7 +44,7 @@ def load(path: Path) -> tuple[Budget, ...]:
 
 def _check_version(document: Document) -> None:
     if "version" not in document.data:
-        problem = document.problem_of_key((), "there is no version", f"write version: {VERSION}")
+        problem = document.problem_of_key((), "version is missing", f"write version: {VERSION}")
         raise BudgetFileError((problem,))
     version = document.data["version"]
     if type(version) is not int or version != VERSION:
@@ -104,7 +99,7 @@ def _budget(document: Document, variant: Variant) -> Budget:
         baseline=absolute(variant.value("baseline"), directory),
         latency=Latency(**_section(variant, "latency")),
         seed=variant.value("seed") or 0,
-        timeout_s=variant.value("timeout") or DEFAULT_TIMEOUT_S,
+        timeout_s=(variant.value("timeout") or DEFAULT_TIMEOUT).value,
         confidence=confidence,
         imports=variant.value("imports") or (),
         depends_on=variant.value("depends_on") or (),
@@ -137,6 +132,12 @@ def _with_absolute_student(stage: Stage, directory: Path) -> Stage:
 
 def _limits(document: Document, variant: Variant) -> tuple[Limit, ...]:
     return tuple(
-        Limit(name, setting.value, document.key_span(setting.location))
+        _limit(name, setting.value, document.key_span(setting.location))
         for name, setting in variant.limits().items()
     )
+
+
+def _limit(name: str, bound: Any, span: Span) -> Limit:
+    if isinstance(bound, Quantity):
+        return Limit(name, bound.value, bound.unit, span)
+    return Limit(name, bound, "", span)

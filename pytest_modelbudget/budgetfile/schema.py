@@ -5,10 +5,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from pytest_modelbudget.budgetfile.call_names import CALL
-from pytest_modelbudget.budgetfile.limits import LIMITS
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.budgetfile.settings import SECTIONS, SETTINGS
 from pytest_modelbudget.budgetfile.stages import STAGES
+from pytest_modelbudget.judge.limits import LIMITS
 
 Schema = dict[str, Any]
 

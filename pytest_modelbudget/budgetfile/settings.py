@@ -20,33 +20,29 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.call_names import CALL, Call, Module
-from pytest_modelbudget.budgetfile.limits import LIMITS, Score
 from pytest_modelbudget.budgetfile.references import (
     DataSource,
     ModelSource,
     form,
 )
-from pytest_modelbudget.budgetfile.stages import Positive, PositiveFloat
+from pytest_modelbudget.budgetfile.targets import TARGETS
 from pytest_modelbudget.budgetfile.types import (
     CommandTarget,
     FileSource,
-    FixedBaseline,
     Metric,
+    Positive,
+    PositiveFloat,
 )
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.accuracy_limits import ScoreBound
 from pytest_modelbudget.units.invalid import did_you_mean, expected
 from pytest_modelbudget.units.written import Duration
 
 METRICS = ("accuracy", "top_k_accuracy", "auc", "f1", "mae", "mse")
 LOWER_IS_BETTER = ("mae", "mse")
-TARGETS = (
-    "host",
-    "adb",
-    *(f"ethos-u55-{macs}" for macs in (32, 64, 128, 256)),
-    *(f"ethos-u65-{macs}" for macs in (256, 512)),
-    *(f"ethos-u85-{macs}" for macs in (128, 256, 512, 1024, 2048)),
-)
 
 
 def _metric_of_name(value: object) -> Metric:
@@ -88,7 +84,7 @@ def _metric(value: Metric | MetricMapping) -> Metric:
 class FixedScore(Frozen):
     """A baseline that was measured elsewhere."""
 
-    accuracy: Score
+    accuracy: ScoreBound
 
 
 def _tflite(value: object) -> FileSource:
@@ -160,7 +156,7 @@ _TYPES: dict[tuple[str, ...], Any] = {
     ("training", "optimizer"): Text,
     ("training", "learning_rate"): PositiveFloat,
     ("training", "batch_size"): Positive,
-    **{("budget", name): kind.type_ for name, kind in LIMITS.items()},
+    **{("budget", name): kind.written for name, kind in LIMITS.items()},
     ("baseline",): BaselineSetting,
     ("latency", "target"): TargetSetting,
     ("latency", "threads"): Positive,

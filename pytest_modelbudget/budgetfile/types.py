@@ -1,14 +1,14 @@
-"""What a budget file says, resolved: inheritance done, units gone, paths absolute."""
+"""What the keys of a budget file name: models, data, a metric, a target, and how to train."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, Strict
 
-from pytest_modelbudget.budgetfile.stages import Positive, PositiveFloat, Stage
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.paths import as_seen
+
+Positive = Annotated[int, Strict(), Field(ge=1, le=10**9)]
+PositiveFloat = Annotated[float, Strict(), Field(gt=0, allow_inf_nan=False)]
 
 
 class CallSource(Frozen):
@@ -82,87 +82,3 @@ class Latency(Frozen):
     target: str | CommandTarget = "host"
     threads: Positive = 1
     batch_size: Positive = 1
-
-
-@dataclass(frozen=True, order=True)
-class Span:
-    """A place in a budget file; ``line`` and ``column`` count from 1."""
-
-    path: Path
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        """Write the path as seen from the working directory."""
-        return f"{as_seen(self.path)}:{self.line}:{self.column}"
-
-
-@dataclass(frozen=True)
-class Growth:
-    """How much worse than the ledger: a share of it, or an amount in the limit's own unit."""
-
-    amount: float
-    relative: bool
-
-
-Bound = int | float | bool | tuple[str, ...] | Growth
-
-
-@dataclass(frozen=True)
-class Limit:
-    """One line of ``budget:``.
-
-    ``bound`` is in bytes, seconds, the metric's own units, or a share (0.01 for ``1%``),
-    as the limit's name says.
-    """
-
-    name: str
-    bound: Bound
-    span: Span
-
-
-@dataclass(frozen=True)
-class LocatedStage:
-    """A stage of a recipe and where it is written, such as ``recipe[1] > cluster``."""
-
-    stage: Stage
-    where: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class FixedBaseline:
-    """A score that was measured elsewhere, in the metric's own units."""
-
-    score: float
-
-
-@dataclass(frozen=True)
-class Budget:
-    """One variant of one budget file: what to build, and the limits it must hold.
-
-    ``variant`` is None where the file has no ``variants``. ``baseline`` is None for
-    the default: the same model converted to float32.
-    """
-
-    variant: str | None
-    span: Span
-    model: Source
-    model_span: Span
-    data: Data
-    metric: Metric
-    training: Training
-    recipe: tuple[LocatedStage, ...]
-    limits: tuple[Limit, ...]
-    baseline: FileSource | FixedBaseline | None
-    latency: Latency
-    seed: int
-    timeout_s: float
-    confidence: float | None
-    imports: tuple[str, ...]
-    depends_on: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """What the terminal calls it: the variant, or the file."""
-        return self.variant or self.span.path.stem

@@ -1,17 +1,20 @@
-"""What only shows when a variant is complete: limits, stages, model and data held together."""
+"""Checks of a complete variant: whether limits, stages, model and data go together."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.document import Document, Location
-from pytest_modelbudget.budgetfile.limits import LIMITS
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
-from pytest_modelbudget.budgetfile.recipe_checks import NEEDS_KERAS, TRAINS
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize
-from pytest_modelbudget.budgetfile.types import FileSource, FixedBaseline, Metric
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, stage_type
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
+from pytest_modelbudget.budgetfile.targets import HOST, target_kind
+from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.units.table import Quantity
 
 _FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
 
@@ -57,23 +60,29 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:
     if variant.lacks("model"):
         hint = "write model: package.module:callable, or a path"
-        yield document.problem_of_key(variant.location, "there is no model", hint)
+        yield document.problem_of_key(variant.location, "model is missing", hint)
     if not variant.limits() and variant.lacks("budget"):
         hint = "write at least one under budget:, such as max_bytes: 900 KiB"
-        yield document.problem_of_key(variant.location, "there is no limit to hold", hint)
+        yield document.problem_of_key(_budget_key(document, variant), "there is no limit", hint)
+
+
+def _budget_key(document: Document, variant: Variant) -> Location:
+    """Return where an empty `budget` is written, or the variant that has none."""
+    places: list[Location] = [(*variant.location, "budget"), ("budget",)]
+    return next((place for place in places if place in document.keys), variant.location)
 
 
 def _limit_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     for name, limit in variant.limits().items():
-        if LIMITS[name].needs_test_data and variant.lacks("data", "test"):
-            what = "it is judged on data.test, and there is none"
+        if "score" in LIMITS[name].needs and variant.lacks("data", "test"):
+            what = "it is judged on data.test, which is missing"
             yield document.problem_of_key(limit.location, what, "write data: {test: ...}")
 
 
 def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     threads = variant.settings.get(("latency", "threads"))
-    target = variant.value("latency", "target")
-    if threads and (threads.value or 1) > 1 and target not in (None, "host", "adb"):
+    target = variant.value("latency", "target") or "host"
+    if threads and (threads.value or 1) > 1 and not target_kind(target).has_threads:
         what = f"only host and adb have threads to choose, not {target}"
         yield document.problem_of_key(threads.location, what, "leave it out, or write 1")
 
@@ -84,12 +93,12 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     if metric is None:
         return
     limits = variant.limits()
-    for name in ("max_accuracy_drop", "max_accuracy_loss"):
-        limit = limits.get(name)
-        if limit and metric.name in ("mae", "mse") and _is_points(document, limit):
-            what = f"points only make sense for a metric between 0 and 1, not for {metric}"
-            hint = "write the drop in the metric's own units, such as 0.005"
-            yield document.problem(limit.location, what, hint)
+    drop = limits.get("max_accuracy_drop")
+    is_error = metric.name in ("mae", "mse")
+    if is_error and drop and isinstance(drop.value, Quantity) and drop.value.unit == "pp":
+        what = f"points only make sense for a metric between 0 and 1, not for {metric}"
+        hint = "write the drop in the metric's own units, such as 0.005"
+        yield document.problem(drop.location, what, hint)
     floor = limits.get("min_accuracy")
     if floor and not metric.higher_is_better:
         what = f"lower is better for {metric}: a minimum does not limit it"
@@ -100,6 +109,10 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 
 def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     limit = variant.limits().get("max_latency_ratio")
+    target = variant.value("latency", "target") or "host"
+    if limit and target_kind(target) is not HOST:
+        what = f"a ratio is only measured on the host, not on {target}"
+        yield document.problem_of_key(limit.location, what, "write latency: {target: host}")
     if limit and isinstance(variant.value("baseline"), FixedBaseline):
         what = "the baseline is an accuracy, which has no latency to compare with"
         hint = "leave baseline out, or write the path of a .tflite"
@@ -114,29 +127,25 @@ def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator
     if baseline and isinstance(baseline.value, FixedBaseline):
         scores[(*baseline.location, "accuracy")] = baseline.value.score
     for location, score in scores.items():
+        score = score.value if isinstance(score, Quantity) else score
         if score is not None and score > 1:
             what = f"{metric} lies between 0 and 1, got {score:g}"
             yield document.problem(location, what, f"write {score / 100:g} for {score:g} percent")
 
 
-def _is_points(document: Document, limit: Setting) -> bool:
-    written = document.at(limit.location)
-    return isinstance(written, str) and written.rstrip().endswith("pp")
-
-
 def _stage_problems(stage: WrittenStage, variant: Variant) -> Iterator[tuple[str, str]]:
     """Yield what ``stage`` needs and the variant does not give: what is wrong, and a hint."""
-    if stage.kind in TRAINS and variant.lacks("data", "train"):
-        yield "trains, and there is no data.train", "write data: {train: ...}"
+    if stage_type(stage.kind).trains and variant.lacks("data", "train"):
+        yield "trains, and data.train is missing", "write data: {train: ...}"
     quantize = stage.stage if isinstance(stage.stage, Quantize) else None
     uncalibrated = variant.lacks("data", "calibration") and variant.lacks("data", "train")
     if quantize is not None and quantize.needs_calibration and uncalibrated:
-        what = "needs samples, and there is neither data.calibration nor data.train"
+        what = "needs samples, and both data.calibration and data.train are missing"
         yield what, "write data: {calibration: ...}"
     model = variant.value("model")
-    if isinstance(model, FileSource) and model.path.suffix.lower() == ".tflite":
+    if model and is_tflite(model):
         with_converter = quantize is not None and quantize.backend == "converter"
-        needs_keras = stage.kind in NEEDS_KERAS and stage.stage != Convert(sparse=True)
+        needs_keras = stage_type(stage.kind).needs_keras and stage.stage != Convert(sparse=True)
         if needs_keras or with_converter:
             what = f"needs a Keras model, and {model.path.name} is a .tflite"
             yield what, "write the Keras model that it was converted from"

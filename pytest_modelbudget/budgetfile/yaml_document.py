@@ -6,7 +6,6 @@ from typing import Any
 import yaml
 
 from pytest_modelbudget.budgetfile.document import Document, Location, refuse, where
-from pytest_modelbudget.budgetfile.types import Span
 from pytest_modelbudget.budgetfile.yaml_loader import (
     MAP,
     MAX_DEPTH,
@@ -18,7 +17,7 @@ from pytest_modelbudget.budgetfile.yaml_loader import (
     scalar,
     shown_tag,
 )
-from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.errors import Problem, Span
 from pytest_modelbudget.units.invalid import shortened
 
 Entry = tuple[yaml.Node, yaml.Node]
@@ -77,9 +76,9 @@ class _Converter:
             if key.tag != STR:
                 self._refuse_key(key, location)
             elif name in own:
-                what = f"the key '{shortened(name)}' is there twice"
+                what = f"the key '{shortened(name)}' appears twice"
                 first = _position(own[name][0])[0]
-                self._problem(key, location, what, f"it is on line {first} already")
+                self._problem(key, location, what, f"it is already on line {first}")
             else:
                 own[name] = (key, value)
         return {**own, **{name: entry for name, entry in merged.items() if name not in own}}

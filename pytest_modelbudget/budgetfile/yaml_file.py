@@ -7,9 +7,9 @@ import yaml
 from yaml.reader import Reader
 
 from pytest_modelbudget.budgetfile.document import Document, refuse
-from pytest_modelbudget.budgetfile.types import Span
 from pytest_modelbudget.budgetfile.yaml_document import convert
 from pytest_modelbudget.budgetfile.yaml_loader import Loader, TooLargeError
+from pytest_modelbudget.errors import Span
 from pytest_modelbudget.units.invalid import shown
 
 MAX_SIZE_BYTES = 2**20

@@ -2,17 +2,14 @@
 
 import asyncio
 
-from pytest_modelbudget.budgetfile.types import Budget
-from pytest_modelbudget.engine.fingerprint import Fingerprints
-from pytest_modelbudget.engine.other_forms import FileSize, OtherSize, other_forms, why_as_large
-from pytest_modelbudget.engine.plan import Plan, Step, make_plan
+from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler, read_result
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.protocol.jobs import Built, PreflightJob, Project
+from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
+from pytest_modelbudget.protocol.jobs import Built, PreflightJob
 from pytest_modelbudget.protocol.store import Entry, digest
 
 
@@ -30,89 +27,67 @@ class BuildError(ModelBudgetError):
 
 
 class Builder:
-    """The plans and artifacts of one session.
+    """The artifacts of one session.
 
     Args:
         scheduler: Runs the steps.
-        project: Where the user's modules are found.
         jobs: How many builds may train or convert at a time.
 
     Attributes:
         planned: How many steps this session has to build, as far as is known now.
     """
 
-    def __init__(self, scheduler: Scheduler, project: Project, jobs: int) -> None:
+    def __init__(self, scheduler: Scheduler, jobs: int) -> None:
         self._scheduler = scheduler
-        self._project = project
-        self._fingerprints = Fingerprints((*project.sys_path, str(project.rootdir)))
         self._slots = asyncio.Semaphore(jobs)
-        self._plans: dict[int, Plan] = {}
         self.planned = 0
         self._started = 0
         self._counted: set[str] = set()
 
-    def plan(self, budget: Budget) -> Plan:
-        """Return the plan of a variant.
-
-        Raises:
-            BuildError: if a file or module that it names cannot be read.
-        """
-        if id(budget) not in self._plans:
-            try:
-                planned = make_plan(budget, self._fingerprints, self._project)
-            except (ModelBudgetError, OSError) as error:
-                raise BuildError(str(error)) from error
-            self._plans[id(budget)] = planned
-        return self._plans[id(budget)]
-
-    def artifact(
-        self, step: Step, budget: Budget, *, checked: bool = False
-    ) -> "asyncio.Future[Artifact]":
+    def artifact(self, step: Step, *, checked: bool = False) -> "asyncio.Future[Artifact]":
         """Start to build ``step`` and the steps before it, and return the future artifact.
 
         Args:
-            step: A step of the plan of ``budget``.
-            budget: The variant that it is built for.
+            step: A step of a plan.
             checked: Whether the preflight check has passed for a chain that contains ``step``.
 
         Raises:
             BuildError: if a step could not be built; raised when the future is awaited.
         """
         name = f"build {step.key}"
-        return self._scheduler.once(name, lambda: self._make(step, budget, checked))
+        return self._scheduler.once(name, lambda: self._make(step, checked))
 
-    async def explain_size(self, budget: Budget) -> FileSize | None:
+    async def explain_size(self, plan: Plan) -> FileSize | None:
         """Build the other forms that the recipe could end in, to explain the size of the file.
 
         Returns:
             None if every stage changes the size of the file.
         """
-        if not (why := why_as_large(budget)):
+        if not plan.same_size:
             return None
-        artifact = await self.artifact(self.plan(budget).step, budget)
+        artifact = await self.artifact(plan.step)
         others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
-        for form in other_forms(budget):
-            step = make_plan(form.budget, self._fingerprints, self._project).step
+        for form in plan.other_forms:
             try:
-                size_bytes = (await self.artifact(step, form.budget)).size_bytes
+                size_bytes = (await self.artifact(form.step)).size_bytes
                 others.append(OtherSize(form.name, size_bytes, form.written))
             except BuildError as error:
                 cause = str(error.__cause__).partition("\n")[0]
                 others.append(OtherSize(form.name, None, cause))
-        return FileSize(why, tuple(others))
+        return FileSize(plan.same_size, tuple(others))
 
-    async def _make(self, step: Step, budget: Budget, checked: bool) -> Artifact:
+    async def _make(self, step: Step, checked: bool) -> Artifact:
         if entry := self._scheduler.find(step.key):
             return _read_artifact(entry, cached=True)
         self._count(step)
         if not checked:  # else the step after it has checked the whole chain
-            await self._preflight(step, budget)
-        parent = await self.artifact(step.parent, budget, checked=True) if step.parent else None
+            await self._preflight(step)
+        parent = await self.artifact(step.parent, checked=True) if step.parent else None
         job = step.job.model_copy(update={"parent": parent and parent.path.parent})
         kind: WorkerKind = "tensorflow" if step.tensorflow else "quantizer"
         async with self._slots if step.tensorflow else self._scheduler.light_slots:
             self._started += 1
-            status = TaskStatus(f"{budget.title} {step.job.stage.kind}", build=self._started)
+            status = TaskStatus(f"{step.title} {step.job.stage.kind}", build=self._started)
             try:
                 entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
             except (ModelBudgetError, OSError) as error:
@@ -129,25 +104,25 @@ class Builder:
             self.planned += 1
             missing = missing.parent
 
-    async def _preflight(self, step: Step, budget: Budget) -> None:
+    async def _preflight(self, step: Step) -> None:
         """Check every training stage up to ``step`` before the first one trains."""
         chain = training_steps(step)
         if not chain or self._scheduler.find(chain[-1].key):
             return
         try:
             name = f"preflight {chain[-1].key}"
-            await self._scheduler.once(name, lambda: self._check(chain, budget))
+            await self._scheduler.once(name, lambda: self._check(chain))
         except PreflightError as error:
             refused = chain[error.stage]
             text = f"{refused.span}: {refused.where}: {error}"
             raise BuildError(text, refused.key) from error
 
-    async def _check(self, chain: tuple[Step, ...], budget: Budget) -> None:
+    async def _check(self, chain: tuple[Step, ...]) -> None:
         key = digest(["preflight", chain[-1].key])
         if self._scheduler.find(key):
             return
         job = PreflightJob(steps=tuple(step.job for step in chain))
-        status = TaskStatus(f"{budget.title} preflight")
+        status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:
                 await self._scheduler.stored("tensorflow", key, job, chain[-1].timeout_s, status)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from pathlib import Path
 
-from pytest_modelbudget.budgetfile.types import Budget, FixedBaseline
+from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, tool_versions
 from pytest_modelbudget.engine.processes import WorkerKind
@@ -26,37 +26,32 @@ class Evaluations:
         self._scheduler = scheduler
         self._builder = builder
 
-    async def score(self, budget: Budget) -> Score:
+    async def score(self, plan: Plan) -> Score:
         """Return the score of the variant."""
-        plan = self._builder.plan(budget)
-        return await self._score(plan, plan.step, budget)
+        return await self._score(_evaluation(plan), plan.step)
 
-    async def baseline(self, budget: Budget) -> float:
+    async def baseline(self, plan: Plan) -> float:
         """Return the score of the baseline: measured, or the number in the budget file."""
-        if isinstance(budget.baseline, FixedBaseline):
-            return budget.baseline.score
-        plan = self._builder.plan(budget)
-        assert plan.baseline is not None, "only a fixed baseline has no step"
-        return (await self._score(plan, plan.baseline, budget)).value
+        if isinstance(plan.baseline, FixedBaseline):
+            return plan.baseline.score
+        return (await self._score(_evaluation(plan), plan.baseline)).value
 
-    def comparison(self, budget: Budget, *, paired: bool) -> Awaitable[Comparison]:
+    def comparison(self, plan: Plan, *, paired: bool) -> Awaitable[Comparison]:
         """Start to compare the variant with its baseline; without ``paired``, describe it alone."""
-        plan = self._builder.plan(budget)
-        against = (plan.baseline.key if plan.baseline else str(budget.baseline)) if paired else ""
-        evaluation = _evaluation(plan)
-        name = f"compare {plan.step.key} {against} {evaluation.key} {budget.confidence}"
-        return self._scheduler.once(name, lambda: self._compare(plan, budget, paired))
+        evaluation, baseline = _evaluation(plan), plan.baseline if paired else None
+        against = baseline.key if isinstance(baseline, Step) else str(baseline)
+        name = f"compare {plan.step.key} {against} {evaluation.key} {evaluation.confidence}"
+        return self._scheduler.once(name, lambda: self._compare(evaluation, plan.step, baseline))
 
-    async def _score(self, plan: Plan, step: Step, budget: Budget) -> Score:
-        return read_result((await self._evaluated(plan, step, budget)).path, Score)
+    async def _score(self, evaluation: Evaluation, step: Step) -> Score:
+        return read_result((await self._evaluated(evaluation, step)).path, Score)
 
-    def _evaluated(self, plan: Plan, step: Step, budget: Budget) -> Awaitable[Entry]:
-        evaluation = _evaluation(plan)
+    def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Entry]:
         name = f"evaluate {step.key} {evaluation.key}"
-        return self._scheduler.once(name, lambda: self._evaluate(evaluation, step, budget))
+        return self._scheduler.once(name, lambda: self._evaluate(evaluation, step))
 
-    async def _evaluate(self, evaluation: Evaluation, step: Step, budget: Budget) -> Entry:
-        artifact = await self._builder.artifact(step, budget)
+    async def _evaluate(self, evaluation: Evaluation, step: Step) -> Entry:
+        artifact = await self._builder.artifact(step)
         key = digest(["score", artifact.sha256, evaluation.key])
         if found := self._scheduler.find(key):
             return found  # a cached result does not wait for a slot
@@ -66,33 +61,34 @@ class Evaluations:
             metric=evaluation.metric,
             project=evaluation.project,
         )
-        status = TaskStatus(f"{budget.title} evaluate")
+        status = TaskStatus(f"{step.title} evaluate")
         async with self._scheduler.light_slots:
             return await self._scheduler.measured(
                 _kind(evaluation), key, job, evaluation.timeout_s, status
             )
 
-    async def _compare(self, plan: Plan, budget: Budget, paired: bool) -> Comparison:
-        evaluation = _evaluation(plan)
-        before = paired and plan.baseline and self._evaluated(plan, plan.baseline, budget)
-        scored = await self._evaluated(plan, plan.step, budget)
-        baseline: Path | float | None = None
+    async def _compare(
+        self, evaluation: Evaluation, step: Step, baseline: Step | FixedBaseline | None
+    ) -> Comparison:
+        before = isinstance(baseline, Step) and self._evaluated(evaluation, baseline)
+        scored = await self._evaluated(evaluation, step)
+        known: Path | float | None = None
         against: str | float = ""
         if before:
             entry = await before
-            baseline, against = entry.path, entry.key
-        elif paired and isinstance(budget.baseline, FixedBaseline):
-            baseline = against = budget.baseline.score
-        confidence = budget.confidence or USUAL_CONFIDENCE
+            known, against = entry.path, entry.key
+        elif isinstance(baseline, FixedBaseline):
+            known = against = baseline.score
+        confidence = evaluation.confidence or USUAL_CONFIDENCE
         key = digest(["comparison", scored.key, against, confidence, tool_versions()])
         job = CompareJob(
             scored=scored.path,
-            baseline=baseline,
+            baseline=known,
             metric=evaluation.metric,
             confidence=confidence,
             project=evaluation.project,
         )
-        status = TaskStatus(f"{budget.title} compare")
+        status = TaskStatus(f"{step.title} compare")
         found = await self._scheduler.measured(
             _kind(evaluation), key, job, evaluation.timeout_s, status
         )

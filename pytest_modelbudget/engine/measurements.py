@@ -2,16 +2,14 @@
 
 from collections.abc import Awaitable
 
-from pytest_modelbudget.budgetfile.types import Budget
-from pytest_modelbudget.engine.plan import tool_versions
+from pytest_modelbudget.engine.plan import Plan, tool_versions
 from pytest_modelbudget.engine.scheduler import Scheduler, read_result
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.judge.results import Arena, Figure, Figures, LatencySample, Structure
+from pytest_modelbudget.judge.results import Arena, Figures, LatencySample, Structure
 from pytest_modelbudget.protocol.jobs import (
     Adb,
     InspectJob,
-    LatencyBound,
     LatencyJob,
     MemoryJob,
     Project,
@@ -21,12 +19,6 @@ from pytest_modelbudget.protocol.store import digest
 
 LATENCY_TIMEOUT_S = 120.0
 LATE_S = 30.0
-TIMES: dict[str, Figure] = {
-    "max_latency": "p50",
-    "max_latency_p90": "p90",
-    "max_latency_p99": "p99",
-}
-RATIO: dict[str, Figure] = {"max_latency_ratio": "ratio"}
 
 
 class Measurements:
@@ -40,64 +32,60 @@ class Measurements:
         self._project = project
         self._adb = adb
 
-    def structure(self, artifact: Artifact, budget: Budget) -> Awaitable[Structure]:
+    def structure(self, artifact: Artifact, plan: Plan) -> Awaitable[Structure]:
         """Read the structure from the flatbuffer."""
 
         async def read() -> Structure:
             key = digest(["structure", artifact.sha256, tool_versions()])
             job = InspectJob(inspected=artifact.path)
-            status = TaskStatus(f"{budget.title} inspect")
-            entry = await self._scheduler.measured("litert", key, job, budget.timeout_s, status)
+            status = TaskStatus(f"{plan.title} inspect")
+            entry = await self._scheduler.measured("litert", key, job, plan.timeout_s, status)
             return read_result(entry.path, Structure)
 
         return self._scheduler.once(f"inspect {artifact.sha256}", read)
 
-    def arena(self, artifact: Artifact, budget: Budget) -> Awaitable[Arena]:
+    def arena(self, artifact: Artifact, plan: Plan) -> Awaitable[Arena]:
         """Return the tensor arena that LiteRT plans."""
-        job = MemoryJob(model=artifact.path, batch_size=budget.latency.batch_size)
+        job = MemoryJob(model=artifact.path, batch_size=plan.invocation.batch_size)
 
-        async def plan() -> Arena:
+        async def read() -> Arena:
             key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
-            status = TaskStatus(f"{budget.title} memory")
-            entry = await self._scheduler.measured("litert", key, job, budget.timeout_s, status)
+            status = TaskStatus(f"{plan.title} memory")
+            entry = await self._scheduler.measured("litert", key, job, plan.timeout_s, status)
             return read_result(entry.path, Arena)
 
-        return self._scheduler.once(f"arena {artifact.sha256} {job.batch_size}", plan)
+        return self._scheduler.once(f"arena {artifact.sha256} {job.batch_size}", read)
 
     def latency(
-        self, artifact: Artifact, baseline: Artifact | None, budget: Budget
+        self, artifact: Artifact, baseline: Artifact | None, plan: Plan
     ) -> Awaitable[LatencySample]:
         """Time a model, once for all limits in seconds; with ``baseline``, both by turns."""
-        figures = RATIO if baseline else TIMES
+        invocation = plan.invocation
         job = LatencyJob(
             model=artifact.path,
             baseline=baseline.path if baseline else None,
-            bounds=tuple(
-                LatencyBound(figure=figures[limit.name], bound=float(limit.bound))
-                for limit in budget.limits
-                if limit.name in figures and isinstance(limit.bound, int | float)
-            ),
-            threads=budget.latency.threads,
-            batch_size=budget.latency.batch_size,
+            bounds=invocation.ratio_bounds if baseline else invocation.bounds,
+            threads=invocation.threads,
+            batch_size=invocation.batch_size,
         )
-        status = TaskStatus(f"{budget.title} latency")
+        status = TaskStatus(f"{plan.title} latency")
         return self._scheduler.once(
             f"latency {job.model_dump_json()}",
             lambda: self._scheduler.taken_now(job, LatencySample, LATENCY_TIMEOUT_S, status),
         )
 
-    def figures(self, artifact: Artifact, budget: Budget) -> Awaitable[Figures]:
+    def figures(self, artifact: Artifact, plan: Plan) -> Awaitable[Figures]:
         """Return the figures that the target reports."""
         job = TargetJob(
             model=artifact.path,
-            target=budget.latency.target,
-            threads=budget.latency.threads,
-            batch_size=budget.latency.batch_size,
-            timeout_s=budget.timeout_s,
+            target=plan.invocation.target,
+            threads=plan.invocation.threads,
+            batch_size=plan.invocation.batch_size,
+            timeout_s=plan.timeout_s,
             adb=self._adb,
             project=self._project,
         )
-        status = TaskStatus(f"{budget.title} target")
+        status = TaskStatus(f"{plan.title} target")
         # The worker process stops a hanging target itself and reports the target's output.
         timeout_s = job.timeout_s + LATE_S
         return self._scheduler.once(

@@ -8,15 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_modelbudget.budgetfile.types import Budget, Limit
+from pytest_modelbudget.budgetfile.budget import Budget
+from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.engine.builder import Builder, BuildError
 from pytest_modelbudget.engine.evaluations import Evaluations
 from pytest_modelbudget.engine.measurements import Measurements
-from pytest_modelbudget.engine.other_forms import FileSize
+from pytest_modelbudget.engine.plan import Plan, Step
+from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.judge.findings import Findings, Need, UnmeasuredError
-from pytest_modelbudget.judge.gauges import gauge_of
+from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.findings import FileSize, Findings, Need
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, Project
 
 
@@ -36,7 +40,8 @@ class Pipeline:
 
     def __init__(self, options: PipelineOptions) -> None:
         self._scheduler = Scheduler(options.cache_dir, rebuild=options.rebuild)
-        self._builder = Builder(self._scheduler, options.project, options.jobs)
+        self._planner = Planner(options.project)
+        self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
         self._measurements = Measurements(self._scheduler, options.project, options.adb)
 
@@ -53,17 +58,16 @@ class Pipeline:
     async def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
         """Start everything that ``limits`` need, except latency measurements."""
         try:
-            plan = self._builder.plan(budget)
+            plan = self._plan(budget)
         except BuildError:
             return  # `build` raises it again for each item
         for limit in limits:
-            needs = _needs(limit, budget)
+            needs = _needs(limit, plan)
             if "score" in needs:
-                self._evaluations.comparison(budget, paired="baseline" in needs)
-            if "ratio" in needs and plan.baseline:
-                self._builder.artifact(plan.baseline, budget)
-            if "artifact" in needs:
-                self._builder.artifact(plan.step, budget)
+                self._evaluations.comparison(plan, paired="baseline" in needs)
+            if "ratio" in needs and isinstance(plan.baseline, Step):
+                self._builder.artifact(plan.baseline)
+            self._builder.artifact(plan.step)
 
     async def build(self, budget: Budget, limit: Limit) -> None:
         """Wait until the variant is built, and its baseline where ``limit`` needs it.
@@ -71,13 +75,10 @@ class Pipeline:
         Raises:
             BuildError: if a step could not be built.
         """
-        needs = _needs(limit, budget)
-        if not needs:
-            return
-        plan = self._builder.plan(budget)
-        await self._builder.artifact(plan.step, budget)
-        if needs & {"baseline", "ratio"} and plan.baseline:
-            await self._builder.artifact(plan.baseline, budget)
+        plan = self._plan(budget)
+        await self._builder.artifact(plan.step)
+        if _needs(limit, plan) & {"baseline", "ratio"} and isinstance(plan.baseline, Step):
+            await self._builder.artifact(plan.baseline)
 
     async def find(self, budget: Budget, limit: Limit) -> Findings:
         """Measure everything that ``limit`` needs.
@@ -85,27 +86,27 @@ class Pipeline:
         Raises:
             UnmeasuredError: if a measurement failed.
         """
-        needs = gauge_of(limit, budget).needs
-        plan = self._builder.plan(budget)
-        artifact = await self._builder.artifact(plan.step, budget)
+        plan = self._plan(budget)
+        needs = _needs(limit, plan)
+        artifact = await self._builder.artifact(plan.step)
         score = baseline = comparison = latency = structure = figures = arena = None
         if "score" in needs:
-            score = await self._evaluations.score(budget)
-            comparison = await self._evaluations.comparison(budget, paired="baseline" in needs)
+            score = await self._evaluations.score(plan)
+            comparison = await self._evaluations.comparison(plan, paired="baseline" in needs)
         if "baseline" in needs:
-            baseline = await self._evaluations.baseline(budget)
+            baseline = await self._evaluations.baseline(plan)
         if "latency" in needs:
-            latency = await self._measurements.latency(artifact, None, budget)
+            latency = await self._measurements.latency(artifact, None, plan)
         if "ratio" in needs:
-            assert plan.baseline is not None, "the reader refuses a ratio to a fixed baseline"
-            against = await self._builder.artifact(plan.baseline, budget)
-            latency = await self._measurements.latency(artifact, against, budget)
+            assert isinstance(plan.baseline, Step), "the reader refuses a ratio to a fixed score"
+            against = await self._builder.artifact(plan.baseline)
+            latency = await self._measurements.latency(artifact, against, plan)
         if "structure" in needs:
-            structure = await self._measurements.structure(artifact, budget)
+            structure = await self._measurements.structure(artifact, plan)
         if "figures" in needs:
-            figures = await self._measurements.figures(artifact, budget)
+            figures = await self._measurements.figures(artifact, plan)
         if "arena" in needs:
-            arena = await self._measurements.arena(artifact, budget)
+            arena = await self._measurements.arena(artifact, plan)
         return Findings(
             artifact=artifact,
             metric=str(budget.metric),
@@ -114,6 +115,7 @@ class Pipeline:
             baseline=baseline,
             comparison=comparison,
             confident=budget.confidence is not None,
+            test_data=str(budget.data.test or ""),
             latency=latency,
             structure=structure,
             figures=figures,
@@ -122,15 +124,21 @@ class Pipeline:
 
     async def explain_size(self, budget: Budget) -> FileSize | None:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""
-        return await self._builder.explain_size(budget)
+        return await self._builder.explain_size(self._plan(budget))
 
     async def close(self) -> None:
         """Stop all tasks; results that are already in the store stay."""
         await self._scheduler.close()
 
+    def _plan(self, budget: Budget) -> Plan:
+        try:
+            return self._planner.plan(budget)
+        except (ModelBudgetError, OSError) as error:
+            raise BuildError(str(error)) from error
 
-def _needs(limit: Limit, budget: Budget) -> frozenset[Need]:
-    try:
-        return gauge_of(limit, budget).needs
-    except UnmeasuredError:
-        return frozenset()  # `find` raises it again when the item runs
+
+def _needs(limit: Limit, plan: Plan) -> frozenset[Need]:
+    """Return what must be measured for ``limit``: on this machine, or by the target."""
+    if limit.name in target_kind(plan.invocation.target).limits:
+        return frozenset({"artifact", "figures"})
+    return LIMITS[limit.name].needs

@@ -1,10 +1,8 @@
 """What of a chain is looked at before the first training in it."""
 
-from pytest_modelbudget.budgetfile.recipe_checks import TRAINS
+from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.engine.plan import Step
 from pytest_modelbudget.errors import ModelBudgetError
-
-_KINDS = TRAINS | {"call"}
 
 
 class PreflightError(ModelBudgetError):
@@ -18,4 +16,9 @@ class PreflightError(ModelBudgetError):
 def training_steps(step: Step) -> tuple[Step, ...]:
     """Return the steps up to ``step`` that work on the Keras model, in order."""
     before = training_steps(step.parent) if step.parent else ()
-    return (*before, step) if step.job.stage.kind in _KINDS else before
+    return (*before, step) if _is_checked(step.job.stage) else before
+
+
+def _is_checked(stage: Stage) -> bool:
+    """Tell whether the preflight check looks at a stage: all but those that write a ``.tflite``."""
+    return stage.needs_keras and not stage.makes_tflite

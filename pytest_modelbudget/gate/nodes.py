@@ -7,12 +7,13 @@ from itertools import groupby
 
 import pytest
 
+from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.types import Budget, Limit
 from pytest_modelbudget.errors import BudgetFileError
 from pytest_modelbudget.gate.session import Session
 from pytest_modelbudget.judge.findings import UnmeasuredError
-from pytest_modelbudget.judge.gauges import gauge_of
+from pytest_modelbudget.judge.limits import measure
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.plugin import SESSION
 from pytest_modelbudget.report.row import Row
@@ -75,10 +76,10 @@ class LimitItem(pytest.Item):
         """Measure and judge; the row goes to the reports, whatever comes of it."""
         row = self.row
         try:
-            gauge = gauge_of(self.limit, self.budget)
             findings = session_of(self.config).find(self.budget, self.limit)
             row = row.of_artifact(findings.artifact)
-            row = row.judged(judge(self.limit, gauge.read(findings)))
+            verdict = judge(self.limit, measure(self.limit, findings))
+            row = row.judged(verdict, findings.test_data)
             if row.name == "max_bytes" and row.outcome == "exceeded":
                 row = row.explained(session_of(self.config).explain_size(self.budget))
         except UnmeasuredError as error:

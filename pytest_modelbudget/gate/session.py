@@ -9,13 +9,13 @@ from typing import TypeVar
 
 import pytest
 
-from pytest_modelbudget.budgetfile.types import Budget, Limit
+from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.engine.builder import BuildError
-from pytest_modelbudget.engine.other_forms import FileSize
 from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
 from pytest_modelbudget.gate.background import Background
 from pytest_modelbudget.gate.progress import Waiting
-from pytest_modelbudget.judge.findings import Findings
+from pytest_modelbudget.judge.findings import FileSize, Findings
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, Project
 
 T = TypeVar("T")

@@ -1,9 +1,8 @@
-"""What was found out about a variant, and what a limit is held against."""
+"""What was found out about a variant, and the measurement that a limit is compared with."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.results import (
@@ -27,9 +26,14 @@ class UnmeasuredError(ModelBudgetError):
 class Artifact:
     """A ``.tflite`` in the store, and how it came to be.
 
-    ``seconds`` is what its last stage took when it was built; ``cached`` says that this
-    was not in this session. ``layers_left`` has a line for each stage that left layers as
-    they were.
+    Attributes:
+        path: The file.
+        sha256: Of the file.
+        size_bytes: Of the file.
+        gzip_bytes: Of the file, deflated at level 9.
+        seconds: What its last stage took when it was built.
+        cached: Whether that was in an earlier session.
+        layers_left: A line for each stage that skipped layers.
     """
 
     path: Path
@@ -45,7 +49,9 @@ class Artifact:
 class Findings:
     """All that was found out about one variant, as far as the limit needs it.
 
-    ``confident``: an interval must lie inside its limit, not only the value.
+    Attributes:
+        confident: Whether the interval must lie inside the limit, not only the value.
+        test_data: The source of the test set, as messages name it.
     """
 
     artifact: Artifact
@@ -55,6 +61,7 @@ class Findings:
     baseline: float | None = None
     comparison: Comparison | None = None
     confident: bool = False
+    test_data: str = ""
     latency: LatencySample | None = None
     structure: Structure | None = None
     figures: Figures | None = None
@@ -63,29 +70,49 @@ class Findings:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The value that a limit is held against, in the limit's unit, and how it was taken.
+    """The value that a limit is compared with, in the limit's base unit, and how it was measured.
 
-    ``resolvable`` is the smallest value that the test data can tell from none; 0.0 is any.
-    ``interval`` must lie on one side of the limit, else ``disturbed`` says what was in the way.
+    Attributes:
+        baseline: What it was compared with, if anything.
+        resolvable: The smallest value that the test set can tell from zero; 0.0 is any.
+        samples: How many samples the test set has, where that limits what it resolves.
+        interval: Must lie on one side of the limit; None as the high end is no upper end.
+        confidence: Of the interval.
+        disturbed: What widened the interval.
     """
 
     value: float
     how: str
     baseline: str = ""
     resolvable: float = 0.0
+    samples: int = 0
     interval: tuple[float, float | None] | None = None
+    confidence: float = 0.0
     disturbed: str = ""
+
+    def against(self, baseline: str) -> Self:
+        """Return the measurement, naming what it was compared with."""
+        return replace(self, baseline=baseline)
 
 
 @dataclass(frozen=True)
-class Gauge:
-    """What must be there to judge a limit, and how to read it."""
+class OtherSize:
+    """What another form of the same model takes, and a note; None where it was not built."""
 
-    needs: frozenset[Need]
-    read: Callable[[Findings], Measurement]
+    name: str
+    size_bytes: int | None
+    note: str
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """Why a file is as large as it is, and the sizes of its other forms."""
+
+    why: str
+    others: tuple[OtherSize, ...]
 
 
 def present(value: T | None) -> T:
-    """Return ``value``, which the gauge has asked for."""
-    assert value is not None, "the pipeline finds what the gauge needs"
+    """Return ``value``, which the limit has asked for in ``needs``."""
+    assert value is not None, "the pipeline finds what the limit needs"
     return value

@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_modelbudget.budgetfile.limits import LIMITS, Unit
-from pytest_modelbudget.budgetfile.types import Limit
 from pytest_modelbudget.judge.findings import Measurement, UnmeasuredError
-from pytest_modelbudget.units.format import format_interval, format_pair
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.limit_kind import Limit
+from pytest_modelbudget.units.format import format_exact, format_interval, format_value
+from pytest_modelbudget.units.table import BaseUnit
 
 Outcome = Literal["within", "exceeded"]
 
@@ -18,16 +19,18 @@ class Verdict:
 
     Attributes:
         limit: The limit's name.
-        unit: Of ``measured``, ``bound`` and ``margin``.
+        base_unit: Of ``measured``, ``bound`` and ``margin``.
+        unit: The unit that the limit was written in, in which reports show them.
         margin: How much room is left; negative if the limit is exceeded.
         how: How the measurement was taken.
         baseline: What it was compared with, if anything.
-        note: What whoever reads the summary must know, if anything.
+        note: What a reader of the summary must know, if anything.
         interval: Around ``measured``, if it has one.
     """
 
     limit: str
     outcome: Outcome
+    base_unit: BaseUnit
     unit: str
     measured: float
     bound: float
@@ -39,24 +42,17 @@ class Verdict:
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
-    """Hold ``measurement`` against ``limit``.
+    """Compare ``measurement`` with ``limit``.
 
     A value that is exactly the limit is within it.
 
     Raises:
-        UnmeasuredError: If the value is not a finite number, or its interval holds the limit.
+        UnmeasuredError: If the value is NaN or infinity, or its interval contains the limit.
     """
     kind = LIMITS[limit.name]
-    # `integer_only` and `allowed_ops` allow none of the operators that their gauges count.
-    bound = 0 if kind.unit in ("flag", "operators") else limit.bound
-    assert isinstance(bound, int | float), "the limits with a gauge are numbers"
+    bound = kind.highest_allowed(limit)
     if measurement.interval:
-        low, high = measurement.interval
-        if low <= bound and (high is None or high > bound):
-            text = format_interval(low, high, kind.unit)
-            raise UnmeasuredError(
-                f"it is {text}, which does not settle the limit: {measurement.disturbed}"
-            )
+        _require_conclusive(measurement, measurement.interval, limit, bound)
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
     # Twelve digits: 0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp.
@@ -65,20 +61,38 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
     return Verdict(
         limit=limit.name,
         outcome="within" if margin >= 0 else "exceeded",
-        unit=kind.unit,
+        base_unit=kind.base_unit,
+        unit=limit.unit,
         measured=measurement.value,
         bound=bound,
         margin=margin,
         how=measurement.how,
         baseline=measurement.baseline,
-        note=_too_coarse(kind.unit, bound, measurement.resolvable),
+        note=_too_small(measurement, limit, bound),
         interval=measurement.interval,
     )
 
 
-def _too_coarse(unit: Unit, bound: float, resolvable: float) -> str:
-    """Say that the test data cannot tell a change as small as the limit from none."""
-    if not resolvable or bound >= resolvable:
+def _require_conclusive(
+    measurement: Measurement, interval: tuple[float, float | None], limit: Limit, bound: float
+) -> None:
+    low, high = interval
+    if low <= bound and (high is None or high > bound):
+        base = LIMITS[limit.name].base_unit
+        raise UnmeasuredError(
+            f"inconclusive: the {100 * measurement.confidence:g} % interval "
+            f"{format_interval(low, high, base, limit.unit)} contains the limit "
+            f"{format_exact(bound, base, limit.unit)} {measurement.disturbed}"
+        )
+
+
+def _too_small(measurement: Measurement, limit: Limit, bound: float) -> str:
+    """Return a note if the test set cannot tell a change as small as the limit from zero."""
+    if not measurement.resolvable or bound >= measurement.resolvable:
         return ""
-    smallest, allowed = format_pair(resolvable, bound, unit)
-    return f"the test set is too small: it resolves a drop of {smallest}, the limit is {allowed}"
+    base = LIMITS[limit.name].base_unit
+    smallest = format_value(measurement.resolvable, base, limit.unit, apart_from=bound)
+    return (
+        f"test set too small: with {measurement.samples:,} samples, drops under {smallest} cannot "
+        f"be told from zero (limit: {format_exact(bound, base, limit.unit)})"
+    )

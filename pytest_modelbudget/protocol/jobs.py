@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from pytest_modelbudget.budgetfile.stages import Stage
+from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.results import Figure
@@ -133,7 +134,7 @@ class TargetJob(Frozen):
     @property
     def is_estimate(self) -> bool:
         """Whether it is computed, so that other work on this machine does not disturb it."""
-        return isinstance(self.target, str) and self.target.startswith("ethos-u")
+        return target_kind(self.target).is_estimate
 
 
 class MemoryJob(Frozen):

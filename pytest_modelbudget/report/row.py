@@ -4,17 +4,22 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from pytest_modelbudget.engine.other_forms import FileSize
-from pytest_modelbudget.judge.findings import Artifact
+from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.judge.findings import Artifact, FileSize
+from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.verdict import Verdict
-from pytest_modelbudget.paths import as_seen
-from pytest_modelbudget.report.advice import advice
-from pytest_modelbudget.units.format import format_bytes, format_measured, format_pair
+from pytest_modelbudget.units.format import (
+    format_bytes,
+    format_exact,
+    format_interval,
+    format_share,
+    format_value,
+)
+from pytest_modelbudget.units.table import BaseUnit
 
 Outcome = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10
-SHARED = {"bytes", "seconds", "count", "ratio"}  # where a share of the limit says something
-OPERATORS = {"flag", "operators"}  # units of operators that should not be there
+COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
 @dataclass(frozen=True)
@@ -24,13 +29,16 @@ class Row:
     Attributes:
         budget: The budget file, as in the node id.
         place: The limit's own place, ``path:line:column``.
-        measured: In ``unit``, as are ``limit`` and ``margin``; None if it was not measured.
+        unit: The base unit of ``measured``, ``limit`` and ``margin``; empty if it was not measured.
+        written_unit: The unit that the limit was written in, such as ``kB``.
+        measured: None if it was not measured.
         low: The lower end of the interval around ``measured``, if it has one.
         high: The upper end, if it has one.
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it was not.
         why: Lines on why it is so much, and what would be less.
-        note: What whoever reads the summary must know, if anything.
+        note: What a reader of the summary must know about the test data, if anything.
+        test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
@@ -42,7 +50,8 @@ class Row:
     place: str
     variant: str = ""
     outcome: Outcome = "error"
-    unit: str = ""
+    unit: BaseUnit | Literal[""] = ""
+    written_unit: str = ""
     measured: float | None = None
     low: float | None = None
     high: float | None = None
@@ -52,6 +61,7 @@ class Row:
     how: str = ""
     why: str = ""
     note: str = ""
+    test_data: str = ""
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
@@ -67,21 +77,23 @@ class Row:
             layers_left=artifact.layers_left,
         )
 
-    def judged(self, verdict: Verdict) -> Self:
-        """Return the row with its verdict."""
+    def judged(self, verdict: Verdict, test_data: str) -> Self:
+        """Return the row with its verdict, and the test data that it rests on."""
         low, high = verdict.interval or (None, None)
         return dataclasses.replace(
             self,
             outcome=verdict.outcome,
             low=low,
             high=high,
-            unit=verdict.unit,
+            unit=verdict.base_unit,
+            written_unit=verdict.unit,
             measured=verdict.measured,
             limit=verdict.bound,
             margin=verdict.margin,
             baseline=verdict.baseline,
             how=verdict.how,
             note=verdict.note,
+            test_data=test_data if verdict.note else "",
         )
 
     def explained(self, size: FileSize | None) -> Self:
@@ -106,53 +118,55 @@ class Row:
         return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
 
     def amounts(self) -> tuple[str, str, str]:
-        """Return measured, limit and margin as text, with digits enough to tell them apart."""
-        if self.measured is None or self.limit is None or self.margin is None:
+        """Return measured, limit and margin as text in the limit's unit; empty if unmeasured."""
+        if self.unit == "" or self.measured is None or self.limit is None or self.margin is None:
             return "", "", ""
-        measured, limit = format_pair(self.measured, self.limit, self.unit)
+        if self.unit == "operators":
+            return f"{self.measured:.0f}" if self.measured else "none", "none", ""
+        base, unit = self.unit, self.written_unit
+        measured = format_value(self.measured, base, unit, apart_from=self.limit)
         if self.low is not None:
-            measured = format_measured(self.measured, self.low, self.high, self.limit, self.unit)
-        margin, _ = format_pair(abs(self.margin), 0.0, self.unit)
-        shared = self.limit and self.unit in SHARED
-        share = f" ({_share(abs(self.margin / self.limit))})" if shared else ""
+            measured += f" ({format_interval(self.low, self.high, base, unit)})"
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
-        return measured, limit, f"{sign}{margin}{share}"
+        return measured, format_exact(self.limit, base, unit), f"{sign}{self._margin(base)}"
 
     def explain(self) -> str:
         """Return the text of a failure; its first line alone says what is wrong."""
         if self.outcome == "unmeasured":
             return f"{self.name} could not be measured: {self.how}\n{self.place}"
-        if self.unit in OPERATORS:
-            return self._explain_operators()
-        measured, limit, margin = self.amounts()
-        side = "below the minimum" if self.name.startswith("min_") else "over the limit"
-        by = margin.lstrip("-")
+        if self.unit == "operators":
+            return "\n".join([f"{self.name}: {self.how}", "", *self._last_lines()])
+        measured, limit, _ = self.amounts()
+        side = "over the limit" if LIMITS[self.name].lower_is_better else "below the minimum"
+        by = self._margin(self.unit) if self.unit else ""
         lines = [
             f"{self.name}: {measured} is {by} {side} of {limit}",
             "",
-            _line("measured", f"{measured}  {self.how}"),
-            _line("limit", f"{limit}  {self.place}"),
-            _line("over by" if side.startswith("over") else "short by", by),
+            _line("measured", f"{self._exactly(measured)}  {self.how}"),
+            *([self.why] if self.why else []),
+            *([_line("baseline", self.baseline)] if self.baseline else []),
+            *([_line("note", self.note)] if self.note else []),
         ]
-        if self.why:
-            lines.append(self.why)
-        if self.baseline:
-            lines.append(_line("baseline", self.baseline))
-        if self.note:
-            lines.append(_line("note", self.note))
         return "\n".join([*lines, *self._last_lines()])
 
-    def _explain_operators(self) -> str:
-        head = f"{self.name}: {self.how}"
-        return "\n".join([head, "", _line("limit", self.place), *self._last_lines()])
+    def _margin(self, base: BaseUnit) -> str:
+        """Return the room that is left or missing, without a sign."""
+        amount, limit = abs(self.margin or 0.0), abs(self.limit or 0.0)
+        share = f" ({format_share(amount / limit)})" if limit and base in COMPARABLE else ""
+        return f"{format_value(amount, base, self.written_unit)}{share}"
+
+    def _exactly(self, measured: str) -> str:
+        """Return a size to the byte behind its rounded amount."""
+        if self.unit != "bytes" or self.written_unit == "B":
+            return measured
+        return f"{measured} ({format_bytes(self.measured or 0)})"
 
     def _last_lines(self) -> list[str]:
-        built = f"{self.artifact} ({self.built})"
-        return [_line("artifact", built), _line("what helps", advice(self.name))]
-
-
-def _share(share: float) -> str:
-    return f"{share:.2%}" if share < 10 else f"{share:,.0f} times"
+        return [
+            _line("limit", self.place),
+            _line("artifact", f"{self.artifact} ({self.built})"),
+            _line("what helps", LIMITS[self.name].advice),
+        ]
 
 
 def _line(name: str, text: str) -> str:

@@ -28,8 +28,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from (Line(f"  {line}") for line in _layers_left(variant).splitlines())
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
-            if row.note:
-                yield Line(f"    {row.note}")
+    yield from (Line(line) for line in _notes(cells))
 
 
 def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -38,6 +37,17 @@ def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     for row in rows:
         variants.setdefault((row.budget, row.variant), []).append(row)
     return variants
+
+
+def _notes(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield one line for each test set that is too small, for the first limit that shows it."""
+    noted: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.note:
+            noted.setdefault(row.test_data, []).append(row)
+    for test_data, same in noted.items():
+        more = f", and for {len(same) - 1} more of its limits" if len(same) > 1 else ""
+        yield f"{test_data}: {same[0].note}{more}"
 
 
 def _history(rows: list[Row]) -> str:

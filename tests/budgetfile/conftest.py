@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.types import Budget
 from pytest_modelbudget.errors import BudgetFileError
 
 Load = Callable[[str | bytes], tuple[Budget, ...]]

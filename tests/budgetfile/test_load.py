@@ -5,7 +5,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_modelbudget.budgetfile.limits import LIMITS
+from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.settings import KEYS, SECTIONS
 from pytest_modelbudget.budgetfile.stages import STAGES, Distill, Prune, Quantize
@@ -14,12 +14,12 @@ from pytest_modelbudget.budgetfile.types import (
     CommandTarget,
     Data,
     FileSource,
-    FixedBaseline,
     Latency,
     Metric,
     Training,
 )
 from pytest_modelbudget.errors import BudgetFileError
+from pytest_modelbudget.judge.limits import LIMITS
 from tests.budgetfile.conftest import Load, Problems
 
 FULL = """\
@@ -161,7 +161,7 @@ def test_a_variant_inherits_and_overrides(load_text: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("model: 5\n", "1:1: there is no version; write version: 1"),
+        ("model: 5\n", "1:1: version is missing; write version: 1"),
         ("model: 5\nversion: 2\n", "2:10: version: expected 1, got 2; write version: 1"),
         ("version: true\nx: 5\n", "1:10: version: expected 1, got true; write version: 1"),
         ("version: '1'\n", "1:10: version: expected 1, got '1'; write version: 1"),
@@ -188,11 +188,11 @@ variants:
   other:
     metrik: mae
 """) == [
-        "4:1: the key 'seed' is there twice; it is on line 3 already",
+        "4:1: the key 'seed' appears twice; it is already on line 3",
         "5:10: budget: unknown key 'max_byte'; did you mean 'max_bytes'?",
-        "8:14: variants > int8 > recipe[0] > prune: trains, and there is no data.train; "
+        "8:14: variants > int8 > recipe[0] > prune: trains, and data.train is missing; "
         "write data: {train: ...}",
-        "8:21: variants > int8 > recipe[1] > cluster: trains, and there is no data.train; "
+        "8:21: variants > int8 > recipe[1] > cluster: trains, and data.train is missing; "
         "write data: {train: ...}",
         "8:41: variants > int8 > recipe[1] > clusters: expected a whole number, got true",
         "9:27: variants > int8 > budget > max_latency: expected a duration with its unit, got 2; "

@@ -13,15 +13,15 @@ ORDER = [
     (
         "recipe: [quantize, prune]",
         [
-            "5:20: recipe[1] > prune: works on the Keras model, and quantize has written the "
-            ".tflite by then; put it before quantize",
+            "5:20: recipe[1] > prune: runs after quantize, which already produced the "
+            ".tflite; put it before quantize",
         ],
     ),
     (
         "recipe: [convert, m:stage]",
         [
-            "5:19: recipe[1] > m:stage: works on the Keras model, and convert has written "
-            "the .tflite by then; put it before convert",
+            "5:19: recipe[1] > m:stage: runs after convert, which already produced "
+            "the .tflite; put it before convert",
         ],
     ),
     (
@@ -45,7 +45,8 @@ ORDER = [
     (
         "recipe: [quantize_aware, cluster]",
         [
-            "5:26: recipe[1] > cluster: loses the quantization; put it before quantize_aware",
+            "5:26: recipe[1] > cluster: loses what quantize_aware made; put it before "
+            "quantize_aware",
         ],
     ),
     (
@@ -58,14 +59,14 @@ ORDER = [
     (
         "recipe: [quantize, convert]",
         [
-            "5:20: recipe[1] > convert: comes too late: quantize follows it; put it before "
-            "quantize",
+            "5:20: recipe[1] > convert: runs after quantize, which already produced the "
+            ".tflite; put it before quantize",
         ],
     ),
     (
         "recipe: [quantize, quantize]",
         [
-            "5:20: recipe[1] > quantize: is there twice; leave one of them out",
+            "5:20: recipe[1] > quantize: appears twice; leave one of them out",
         ],
     ),
 ]

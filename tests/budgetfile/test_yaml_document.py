@@ -25,10 +25,10 @@ variants:
 
 
 TABLE = [
-    ("seed: 1\nseed: 2\n", ["4:1: the key 'seed' is there twice; it is on line 3 already"]),
+    ("seed: 1\nseed: 2\n", ["4:1: the key 'seed' appears twice; it is already on line 3"]),
     (
         "budget: {max_bytes: 1, max_bytes: 2}\n",
-        ["3:24: budget: the key 'max_bytes' is there twice; it is on line 3 already"],
+        ["3:24: budget: the key 'max_bytes' appears twice; it is already on line 3"],
     ),
     ("1: x\n", ['3:1: a key must be text, got 1; write "1"']),
     ("? [a]\n: x\n", ["3:3: a key must be text"]),

@@ -280,26 +280,6 @@ def test_a_latency_ratio_is_taken_against_the_float_model(blobs: Project) -> Non
     assert cached(blobs) == [ARTIFACT, ARTIFACT]
 
 
-def test_a_limit_of_a_later_version_fails_and_never_passes(blobs: Project) -> None:
-    blobs.write(
-        "blobs.budget.yaml",
-        """
-        version: 1
-        model: blobs.tflite
-        budget: {max_bytes: 10 kB, max_bytes_growth: 1 kB}
-        """,
-    )
-    result = blobs.pytest("-v")
-    assert outcomes(result.output) == {
-        "blobs.budget.yaml::max_bytes": "PASSED",
-        "blobs.budget.yaml::max_bytes_growth": "FAILED",
-    }
-    result.has(
-        "max_bytes_growth could not be measured: max_bytes_growth is not available in this version",
-        "blobs.budget.yaml:3:",
-    )
-
-
 def test_structure_is_read_from_the_tflite_itself(blobs: Project) -> None:
     blobs.write(
         "blobs.budget.yaml",

@@ -3,22 +3,26 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.budgetfile.types import Bound, Limit, Span
+from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.findings import Measurement, UnmeasuredError
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import Verdict, judge
 
 PLACE = Span(Path("digits.budget.yaml"), 3, 5)
+Bound = float | bool | tuple[str, ...]
 
 
 def judged(name: str, bound: Bound, measured: float) -> Verdict:
-    return judge(Limit(name, bound, PLACE), Measurement(measured, "somehow", "something"))
+    limit = Limit(name, bound, "", PLACE)
+    return judge(limit, Measurement(measured, "somehow", "something"))
 
 
 def test_a_verdict_tells_all_that_a_report_shows() -> None:
     assert judged("max_bytes", 1000, 900) == Verdict(
         limit="max_bytes",
         outcome="within",
-        unit="bytes",
+        base_unit="bytes",
+        unit="",
         measured=900,
         bound=1000,
         margin=100,
@@ -80,26 +84,37 @@ def test_operators_that_should_not_be_there_are_allowed_none(
 
 
 @pytest.mark.parametrize(
-    ("limit", "bound", "note"),
+    ("limit", "bound", "unit", "note"),
     [
-        ("max_accuracy_drop", 0.002, ""),
+        ("max_accuracy_drop", 0.002, "", ""),
         (
             "max_accuracy_drop",
             0.001,
-            "the test set is too small: it resolves a drop of 0.002000, the limit is 0.001000",
+            "pp",
+            "test set too small: with 800 samples, drops under 0.200 pp cannot be told from zero "
+            "(limit: 0.1 pp)",
+        ),
+        (
+            "max_accuracy_drop",
+            0.001,
+            "",
+            "test set too small: with 800 samples, drops under 0.002000 cannot be told from zero "
+            "(limit: 0.001)",
         ),
         (
             "max_relative_accuracy_drop",
             0.001,
-            "the test set is too small: it resolves a drop of 0.2000%, the limit is 0.1000%",
+            "%",
+            "test set too small: with 800 samples, drops under 0.200 % cannot be told from zero "
+            "(limit: 0.1 %)",
         ),
     ],
 )
 def test_a_limit_that_the_test_set_cannot_resolve_is_noted(
-    limit: str, bound: float, note: str
+    limit: str, bound: float, unit: str, note: str
 ) -> None:
-    measured = Measurement(0.0, "somehow", resolvable=0.002)
-    assert judge(Limit(limit, bound, PLACE), measured).note == note
+    measured = Measurement(0.0, "somehow", resolvable=0.002, samples=800)
+    assert judge(Limit(limit, bound, unit, PLACE), measured).note == note
 
 
 def test_a_limit_without_a_resolution_has_no_note() -> None:
@@ -107,7 +122,10 @@ def test_a_limit_without_a_resolution_has_no_note() -> None:
 
 
 def spread(low: float, high: float | None) -> Measurement:
-    return Measurement(1.02e-3, "somehow", interval=(low, high), disturbed="after 10 s, much")
+    interval = (low, high)
+    return Measurement(
+        1.02e-3, "somehow", interval=interval, confidence=0.99, disturbed="after 10 s, much"
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,21 +139,21 @@ def spread(low: float, high: float | None) -> Measurement:
 def test_an_interval_on_one_side_of_the_limit_is_judged(
     bound: float, low: float, high: float | None, outcome: str
 ) -> None:
-    verdict = judge(Limit("max_latency", bound, PLACE), spread(low, high))
+    verdict = judge(Limit("max_latency", bound, "ms", PLACE), spread(low, high))
     assert (verdict.outcome, verdict.interval) == (outcome, (low, high))
 
 
 @pytest.mark.parametrize(
     ("bound", "low", "high", "text"),
     [
-        (1.05e-3, 1.0e-3, 1.1e-3, "1.00 to 1.10 ms"),
-        (1.0e-3, 1.0e-3, 1.1e-3, "1.00 to 1.10 ms"),
-        (9.0, 1.0e-3, None, "at least 1.00 ms"),
+        (1.05e-3, 1.0e-3, 1.1e-3, "1.00\u20131.10 ms contains the limit 1.05 ms"),
+        (1.0e-3, 1.0e-3, 1.1e-3, "1.00\u20131.10 ms contains the limit 1 ms"),
+        (9.0, 1.0e-3, None, "at least 1.00 ms contains the limit 9,000 ms"),
     ],
 )
 def test_an_interval_that_holds_the_limit_is_unmeasured(
     bound: float, low: float, high: float | None, text: str
 ) -> None:
     with pytest.raises(UnmeasuredError) as raised:
-        judge(Limit("max_latency", bound, PLACE), spread(low, high))
-    assert str(raised.value) == f"it is {text}, which does not settle the limit: after 10 s, much"
+        judge(Limit("max_latency", bound, "ms", PLACE), spread(low, high))
+    assert str(raised.value) == f"inconclusive: the 99 % interval {text} after 10 s, much"

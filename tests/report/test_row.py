@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.engine.other_forms import FileSize, OtherSize
-from pytest_modelbudget.judge.findings import Artifact
+from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.report.row import Outcome, Row
+from pytest_modelbudget.units.table import BaseUnit
 
 PLANNED = Row(
     budget="budgets/digits.budget.yaml",
@@ -18,14 +18,15 @@ ARTIFACT = Artifact(Path("store/model.tflite"), "ab", 3776, 900, seconds=0.5, ca
 DROP = Verdict(
     limit="max_accuracy_drop",
     outcome="exceeded",
-    unit="score",
+    base_unit="score",
+    unit="pp",
     measured=0.0075,
     bound=0.005,
     margin=-0.0025,
     how="accuracy 0.9725 over 1,797 samples",
     baseline="accuracy 0.9800",
 )
-EXCEEDED = PLANNED.of_artifact(ARTIFACT).judged(DROP)
+EXCEEDED = PLANNED.of_artifact(ARTIFACT).judged(DROP, "digits:test")
 
 
 def sized(measured: int, limit: int) -> Row:
@@ -35,6 +36,7 @@ def sized(measured: int, limit: int) -> Row:
         name="max_bytes",
         outcome=outcome,
         unit="bytes",
+        written_unit="kB",
         measured=measured,
         limit=limit,
         margin=limit - measured,
@@ -78,12 +80,11 @@ def test_a_path_is_relative_where_it_can_be() -> None:
 
 def test_what_is_exceeded_is_explained() -> None:
     assert EXCEEDED.explain() == (
-        "max_accuracy_drop: 0.007500 is 0.002500 over the limit of 0.005000\n"
+        "max_accuracy_drop: 0.750 pp is 0.250 pp over the limit of 0.5 pp\n"
         "\n"
-        "  measured    0.007500  accuracy 0.9725 over 1,797 samples\n"
-        "  limit       0.005000  budgets/digits.budget.yaml:14:21\n"
-        "  over by     0.002500\n"
+        "  measured    0.750 pp  accuracy 0.9725 over 1,797 samples\n"
         "  baseline    accuracy 0.9800\n"
+        "  limit       budgets/digits.budget.yaml:14:21\n"
         "  artifact    store/model.tflite (built)\n"
         "  what helps  a gentler recipe such as int16x8 or dynamic, layers left in float "
         "(`layers: {skip: [...]}`), or calibration data closer to what the model meets"
@@ -94,13 +95,18 @@ def test_a_note_is_explained_too() -> None:
     assert "\n  note        too small\n" in replace(EXCEEDED, note="too small").explain()
 
 
+def test_a_note_is_about_its_test_data() -> None:
+    noted = PLANNED.judged(replace(DROP, note="too small"), "digits:test")
+    assert (noted.note, noted.test_data) == ("too small", "digits:test")
+    assert EXCEEDED.test_data == ""
+
+
 def test_a_size_is_explained_to_the_byte() -> None:
     assert sized(60_001, 60_000).explain() == (
-        "max_bytes: 60,001 B is 1 B (0.00%) over the limit of 60,000 B\n"
+        "max_bytes: 60.001 kB is 0.00100 kB (0.0 %) over the limit of 60 kB\n"
         "\n"
-        "  measured    60,001 B  the .tflite as it is\n"
-        "  limit       60,000 B  budgets/digits.budget.yaml:14:21\n"
-        "  over by     1 B (0.00%)\n"
+        "  measured    60.001 kB (60,001 B)  the .tflite as it is\n"
+        "  limit       budgets/digits.budget.yaml:14:21\n"
         "  artifact    store/model.tflite (built)\n"
         "  what helps  a smaller recipe (`modelbudget recipes` lists them), "
         "or a smaller architecture"
@@ -120,7 +126,7 @@ SIZE = FileSize(
 def test_why_a_file_is_as_large_as_it_is_is_explained() -> None:
     row = sized(60_001, 60_000).explained(SIZE)
     lines = row.explain().split("\n")
-    assert lines[5:9] == [
+    assert lines[3:7] == [
         "  why         pruning leaves the file as it is",
         "  gzip          900 B  what max_gzip_bytes limits",
         "  sparse      3,776 B  convert: {sparse: true}",
@@ -144,15 +150,21 @@ def test_operators_that_should_not_be_there_are_named() -> None:
 
 
 def test_a_minimum_is_explained_as_one() -> None:
-    row = replace(EXCEEDED, name="min_accuracy", measured=0.95, limit=0.96, margin=-0.01)
-    head, _, *lines = (
-        replace(row, how="accuracy over 400 samples", baseline="").explain().split("\n")
+    row = replace(
+        EXCEEDED,
+        name="min_accuracy",
+        written_unit="",
+        measured=0.95,
+        limit=0.96,
+        margin=-0.01,
+        how="accuracy over 400 samples",
+        baseline="",
     )
-    assert head == "min_accuracy: 0.9500 is 0.01000 below the minimum of 0.9600"
-    assert lines[:3] == [
+    head, _, *lines = row.explain().split("\n")
+    assert head == "min_accuracy: 0.9500 is 0.01000 below the minimum of 0.96"
+    assert lines[:2] == [
         "  measured    0.9500  accuracy over 400 samples",
-        "  limit       0.9600  budgets/digits.budget.yaml:14:21",
-        "  short by    0.01000",
+        "  limit       budgets/digits.budget.yaml:14:21",
     ]
 
 
@@ -164,24 +176,34 @@ def test_what_is_unmeasured_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "measured", "limit", "amounts"),
+    ("unit", "written", "measured", "limit", "amounts"),
     [
-        ("bytes", 900, 1000, ("900 B", "1,000 B", "+100 B (10.00%)")),
-        ("bytes", 1001, 1000, ("1,001 B", "1,000 B", "-1 B (0.10%)")),
-        ("bytes", 1000, 1000, ("1,000 B", "1,000 B", "0 B (0.00%)")),
-        ("bytes", 3776, 1, ("3,776 B", "1 B", "-3,775 B (3,775 times)")),
-        ("count", 17, 16, ("17", "16", "-1 (6.25%)")),
-        ("seconds", 1.5e-3, 2e-3, ("1.50 ms", "2.00 ms", "+500 us (25.00%)")),
-        ("score", 0.0, 0.01, ("0.00000", "0.01000", "+0.01000")),
-        ("share", 0.012, 0.01, ("1.200%", "1.000%", "-0.2000%")),
-        ("score", 0.1, 0.0, ("0.1000", "0.0000", "-0.1000")),
+        ("bytes", "B", 900, 1000, ("900 B", "1,000 B", "+100 B (10.0 %)")),
+        ("bytes", "kB", 900, 1000, ("0.900 kB", "1 kB", "+0.100 kB (10.0 %)")),
+        ("bytes", "B", 1001, 1000, ("1,001 B", "1,000 B", "-1 B (0.1 %)")),
+        ("bytes", "B", 1000, 1000, ("1,000 B", "1,000 B", "0 B (0.0 %)")),
+        ("bytes", "B", 3776, 1, ("3,776 B", "1 B", "-3,775 B (3,775 times)")),
+        ("count", "", 17, 16, ("17", "16", "-1 (6.2 %)")),
+        ("seconds", "ms", 1.5e-3, 2e-3, ("1.50 ms", "2 ms", "+0.500 ms (25.0 %)")),
+        ("score", "pp", 0.0, 0.01, ("0.00 pp", "1 pp", "+1.00 pp")),
+        ("score", "", 0.0, 0.01, ("0.00000", "0.01", "+0.01000")),
+        ("share", "%", 0.012, 0.01, ("1.20 %", "1 %", "-0.200 %")),
+        ("score", "pp", 0.1, 0.0, ("10.0 pp", "0 pp", "-10.0 pp")),
+        ("operators", "", 0, 0, ("none", "none", "")),
+        ("operators", "", 2, 0, ("2", "none", "")),
     ],
 )
-def test_amounts_carry_their_unit_and_the_direction(
-    unit: str, measured: float, limit: float, amounts: tuple[str, str, str]
+def test_amounts_are_in_the_unit_of_the_limit_and_show_the_direction(
+    unit: BaseUnit, written: str, measured: float, limit: float, amounts: tuple[str, str, str]
 ) -> None:
-    margin = limit - measured
-    row = replace(EXCEEDED, unit=unit, measured=measured, limit=limit, margin=margin)
+    row = replace(
+        EXCEEDED,
+        unit=unit,
+        written_unit=written,
+        measured=measured,
+        limit=limit,
+        margin=limit - measured,
+    )
     assert row.amounts() == amounts
 
 
@@ -189,27 +211,27 @@ def test_nothing_measured_has_no_amounts() -> None:
     assert PLANNED.unmeasured("no data").amounts() == ("", "", "")
 
 
-TIMED = replace(
-    EXCEEDED, name="max_latency", unit="seconds", measured=43.1e-6, limit=40e-6, margin=-3.1e-6
-)
-
-
 @pytest.mark.parametrize(
     ("low", "high", "measured"),
     [
-        (42e-6, 44e-6, "43.1 us (42.0 to 44.0 us)"),
+        (42e-6, 44e-6, "43.1 us (42.0\u201344.0 us)"),
         (42e-6, None, "43.1 us (at least 42.0 us)"),
-        (42e-6, 1.2e-3, "43.1 us (0.0420 to 1.20 ms)"),
+        (42e-6, 1.2e-3, "43.1 us (42.0\u20131200 us)"),
     ],
 )
 def test_an_interval_is_shown_beside_the_value(
     low: float, high: float | None, measured: str
 ) -> None:
-    row = replace(TIMED, low=low, high=high)
+    row = replace(
+        EXCEEDED,
+        name="max_latency",
+        unit="seconds",
+        written_unit="us",
+        measured=43.1e-6,
+        limit=40e-6,
+        margin=-3.1e-6,
+        low=low,
+        high=high,
+    )
     assert row.amounts()[0] == measured
     assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
-
-
-def test_a_latency_far_below_its_limit_keeps_a_unit_of_its_own() -> None:
-    row = replace(TIMED, limit=0.05, margin=0.0499569, low=42e-6, high=44e-6)
-    assert row.amounts()[:2] == ("43.1 us (42.0 to 44.0 us)", "50.0 ms")

@@ -10,6 +10,7 @@ FLOAT32 = Row(
     place="digits.budget.yaml:8:14",
     outcome="within",
     unit="bytes",
+    written_unit="B",
     measured=6300,
     limit=6400,
     margin=100,
@@ -24,6 +25,7 @@ DROP = replace(
     name="max_accuracy_drop",
     outcome="exceeded",
     unit="score",
+    written_unit="pp",
     measured=0.0075,
     limit=0.005,
     margin=-0.0025,
@@ -37,15 +39,15 @@ UNMEASURED = replace(INT8, name="min_accuracy", measured=None, limit=None, margi
 def test_the_table_has_a_block_for_each_variant() -> None:
     rows = [FLOAT32, INT8, DROP, UNMEASURED.unmeasured("no data"), NOT_BUILT]
     assert "\n".join(line.text for line in table(rows)) == (
-        "  limit              measured   allowed          margin\n"
+        "  limit              measured  allowed          margin\n"
         "digits.budget.yaml float32 (cached, 1.23 s)\n"
-        "  max_bytes           6,300 B   6,400 B  +100 B (1.56%)\n"
+        "  max_bytes           6,300 B  6,400 B  +100 B (1.6 %)\n"
         "digits.budget.yaml int8 (built, 0.01 s)\n"
-        "  max_bytes           6,300 B   6,400 B  +100 B (1.56%)\n"
-        "  max_accuracy_drop  0.007500  0.005000       -0.002500  EXCEEDED\n"
-        "  min_accuracy                                           UNMEASURED\n"
+        "  max_bytes           6,300 B  6,400 B  +100 B (1.6 %)\n"
+        "  max_accuracy_drop  0.750 pp   0.5 pp       -0.250 pp  EXCEEDED\n"
+        "  min_accuracy                                          UNMEASURED\n"
         "kws.budget.yaml\n"
-        "  max_gzip_bytes                                         NOT BUILT"
+        "  max_gzip_bytes                                        NOT BUILT"
     )
 
 
@@ -71,9 +73,10 @@ def test_what_stages_left_is_said_once_for_a_variant() -> None:
     ]
 
 
-def test_a_note_is_a_line_of_its_own() -> None:
-    lines = [line.text for line in table([replace(DROP, note="the test set is too small")])]
-    assert lines[2:] == [
-        "  max_accuracy_drop  0.007500  0.005000  -0.002500  EXCEEDED",
-        "    the test set is too small",
+def test_a_note_about_test_data_is_shown_once_below_the_table() -> None:
+    noted = replace(DROP, note="test set too small (limit: 0.5 pp)", test_data="digits:test")
+    rows = [noted, replace(noted, variant="qat"), replace(noted, test_data="other:test"), INT8]
+    assert [line.text for line in table(rows)][-2:] == [
+        "digits:test: test set too small (limit: 0.5 pp), and for 1 more of its limits",
+        "other:test: test set too small (limit: 0.5 pp)",
     ]

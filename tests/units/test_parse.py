@@ -4,46 +4,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbudget.budgetfile.types import Growth
 from pytest_modelbudget.units import parse
 from pytest_modelbudget.units.invalid import InvalidValueError
+from pytest_modelbudget.units.table import Quantity
 
-Parse = Callable[[object], object]
-RIGHT: list[tuple[Parse, object, object]] = [
-    (parse.parse_size, 900_000, 900_000),
-    (parse.parse_size, "900 KiB", 921_600),
-    (parse.parse_size, "900KiB", 921_600),
-    (parse.parse_size, "3.4 MB", 3_400_000),
-    (parse.parse_size, "225,704 B", 225_704),
-    (parse.parse_size, "1 GiB", 2**30),
-    (parse.parse_size, "1.0005 kB", 1000),
-    (parse.parse_duration, "350 us", 0.00035),
-    (parse.parse_duration, "350 \u00b5s", 0.00035),
-    (parse.parse_duration, "350 \u03bcs", 0.00035),
-    (parse.parse_duration, "2 ms", 0.002),
-    (parse.parse_duration, "1.5 s", 1.5),
-    (parse.parse_duration, "30 min", 1800.0),
-    (parse.parse_duration, "1 h", 3600.0),
-    (parse.parse_drop, 0.005, 0.005),
-    (parse.parse_drop, 0, 0.0),
-    (parse.parse_drop, "0.5 pp", 0.005),
-    (parse.parse_share, "1%", 0.01),
-    (parse.parse_share, "1 %", 0.01),
-    (parse.parse_count, 16, 16),
-    (parse.parse_count, "12 M", 12_000_000),
-    (parse.parse_count, "1.5 G", 1_500_000_000),
-    (parse.parse_size_growth, "5 kB", Growth(5000, relative=False)),
-    (parse.parse_size_growth, 0, Growth(0, relative=False)),
-    (parse.parse_size_growth, "2%", Growth(0.02, relative=True)),
-    (parse.parse_duration_growth, "10%", Growth(0.1, relative=True)),
-    (parse.parse_duration_growth, "0.1 ms", Growth(0.0001, relative=False)),
-    (parse.parse_loss, "0.5 pp", Growth(0.005, relative=False)),
+Parse = Callable[[object], Quantity]
+RIGHT: list[tuple[Parse, object, Quantity]] = [
+    (parse.parse_size, 900_000, Quantity(900_000, "B")),
+    (parse.parse_size, "900 KiB", Quantity(921_600, "KiB")),
+    (parse.parse_size, "900KiB", Quantity(921_600, "KiB")),
+    (parse.parse_size, "3.4 MB", Quantity(3_400_000, "MB")),
+    (parse.parse_size, "225,704 B", Quantity(225_704, "B")),
+    (parse.parse_size, "1 GiB", Quantity(2**30, "GiB")),
+    (parse.parse_size, "1.0005 kB", Quantity(1000, "kB")),
+    (parse.parse_duration, "350 us", Quantity(0.00035, "us")),
+    (parse.parse_duration, "350 \u00b5s", Quantity(0.00035, "us")),
+    (parse.parse_duration, "350 \u03bcs", Quantity(0.00035, "us")),
+    (parse.parse_duration, "2 ms", Quantity(0.002, "ms")),
+    (parse.parse_duration, "1.5 s", Quantity(1.5, "s")),
+    (parse.parse_duration, "30 min", Quantity(1800.0, "min")),
+    (parse.parse_duration, "1 h", Quantity(3600.0, "h")),
+    (parse.parse_drop, 0.005, Quantity(0.005, "")),
+    (parse.parse_drop, 0, Quantity(0.0, "")),
+    (parse.parse_drop, "0.5 pp", Quantity(0.005, "pp")),
+    (parse.parse_share, "1%", Quantity(0.01, "%")),
+    (parse.parse_share, "1 %", Quantity(0.01, "%")),
+    (parse.parse_count, 16, Quantity(16, "")),
+    (parse.parse_count, "12 M", Quantity(12_000_000, "M")),
+    (parse.parse_count, "1.5 G", Quantity(1_500_000_000, "G")),
 ]
 PARSERS = sorted({parse for parse, _, _ in RIGHT}, key=lambda parse: parse.__name__)
 
 
 @pytest.mark.parametrize(("parse", "written", "value"), RIGHT)
-def test_what_is_written_becomes_one_unit(parse: Parse, written: object, value: object) -> None:
+def test_what_is_written_becomes_one_unit(parse: Parse, written: object, value: Quantity) -> None:
     assert parse(written) == value
 
 

@@ -23,7 +23,8 @@ from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.qsv_utils import min_max_update
 from ai_edge_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME
 
-from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize, Scheme
+from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize
+from pytest_modelbudget.budgetfile.stages.quantize import Scheme
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples

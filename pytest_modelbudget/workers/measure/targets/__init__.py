@@ -1,11 +1,9 @@
 """The targets other than this machine, one module each, imported when it is needed."""
 
-from collections.abc import Mapping
 from importlib import import_module
-from types import MappingProxyType
 from typing import Protocol, cast
 
-from pytest_modelbudget.budgetfile.settings import TARGETS
+from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
@@ -27,15 +25,6 @@ class Target(Protocol):
         """
 
 
-MODULES: Mapping[str, str] = MappingProxyType(
-    {
-        "adb": "adb",
-        **{name: "ethos_u" for name in TARGETS if name.startswith("ethos-u")},
-    }
-)
-"""The module of each target that has a name."""
-
-
 def measure(job: TargetJob, progress: Progress) -> Figures:
     """Take the figures of one inference on ``job.target``.
 
@@ -55,5 +44,4 @@ def measure(job: TargetJob, progress: Progress) -> Figures:
 
 
 def _module(target: str | CommandTarget) -> Target:
-    name = "command" if isinstance(target, CommandTarget) else MODULES.get(target, "user")
-    return cast("Target", import_module(f"{__name__}.{name}"))
+    return cast("Target", import_module(f"{__name__}.{target_kind(target).module}"))

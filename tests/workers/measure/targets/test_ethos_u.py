@@ -5,21 +5,16 @@ from typing import Any
 
 import pytest
 
-from pytest_modelbudget.budgetfile.settings import TARGETS
 from pytest_modelbudget.budgetfile.stages import Quantize
+from pytest_modelbudget.budgetfile.targets import ETHOS_U
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.litert_quantizer import quantize
-from pytest_modelbudget.workers.measure.targets import MODULES
 from tests.workers.flatbuffers import BLOBS, add, edited, emptied, tensor
 from tests.workers.measure.targets.conftest import Measure
 
-ACCELERATORS = [name for name in TARGETS if name.startswith("ethos-u")]
+ACCELERATORS = ETHOS_U.names
 HIDDEN_BYTES, INPUT_BYTES = 64, 16
-
-
-def test_every_name_has_a_module() -> None:
-    assert set(MODULES) == set(TARGETS) - {"host"}
 
 
 @pytest.mark.parametrize("accelerator", ACCELERATORS)

@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.stages import Convert
 from pytest_modelbudget.budgetfile.types import CallSource, Data
-from pytest_modelbudget.engine import plan as planning
-from pytest_modelbudget.engine.fingerprint import Fingerprints
-from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, make_plan
+from pytest_modelbudget.engine import plan as plans
+from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
+from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.protocol.jobs import Project
 
 BASE = """
@@ -40,9 +41,8 @@ def root(tmp_path: Path) -> Path:
 def planned(root: Path, text: str = BASE) -> list[Plan]:
     file = root / "model.budget.yaml"
     file.write_text(text)
-    project = Project(rootdir=root, sys_path=())
-    prints = Fingerprints((str(root),))
-    return [make_plan(budget, prints, project) for budget in load(file)]
+    planner = Planner(Project(rootdir=root, sys_path=()))
+    return [planner.plan(budget) for budget in load(file)]
 
 
 def chain(step: Step | None) -> list[Step]:
@@ -61,7 +61,7 @@ def kept(before: Plan, after: Plan) -> int:
 
 
 def baseline(plan: Plan) -> Step:
-    assert plan.baseline
+    assert isinstance(plan.baseline, Step)
     return plan.baseline
 
 
@@ -123,8 +123,8 @@ def test_the_versions_of_the_tools_are_in_every_key(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [before] = planned(root)
-    later = planning.tool_versions() | {"tensorflow": "99.0"}
-    monkeypatch.setattr(planning, "tool_versions", lambda: later)
+    later = plans.tool_versions() | {"tensorflow": "99.0"}
+    monkeypatch.setattr(plans, "tool_versions", lambda: later)
     [after] = planned(root)
     assert not set(keys(before)) & set(keys(after))
     assert evaluation(before).key != evaluation(after).key
@@ -181,7 +181,7 @@ def test_a_baseline_may_be_a_file_or_a_score(root: Path) -> None:
     [file] = planned(root, f"{BASE}baseline: net.tflite\n")
     assert str(baseline(file).job.model) == str(root / "net.tflite")
     [score] = planned(root, f"{BASE}baseline: {{accuracy: 0.98}}\n")
-    assert score.baseline is None
+    assert score.baseline == FixedBaseline(0.98)
 
 
 TFLITE = """

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.targets import target_kind
+from pytest_modelbudget.budgetfile.types import CommandTarget
+from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.findings import Artifact, Findings, Measurement, UnmeasuredError
-from pytest_modelbudget.judge.gauges import GAUGES, TARGET_GAUGES, gauge_of
+from pytest_modelbudget.judge.limits import LIMITS, measure
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
     Arena,
     ClassAccuracy,
@@ -22,7 +25,6 @@ from pytest_modelbudget.judge.results import (
     Structure,
     WeightTensor,
 )
-from pytest_modelbudget.report.advice import advice
 
 WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),
@@ -79,33 +81,42 @@ FINDINGS = Findings(
         float_operators=("SOFTMAX",),
         weights=WEIGHTS,
     ),
-    figures=Figures(latency_s=2e-3, p90_s=3e-3, memory_bytes=80, size_bytes=3500, how="by Vela"),
     arena=Arena(planned_bytes=1344, beside_bytes=20, live_bytes=336),
 )
+FIGURES = Figures(latency_s=2e-3, p90_s=3e-3, memory_bytes=80, size_bytes=3500, how="by Vela")
+PLACE = Span(Path("m.budget.yaml"), 3, 5)
+
+
+def read(name: str, findings: Findings = FINDINGS, unit: str = "") -> Measurement:
+    return measure(Limit(name, 1, unit, PLACE), findings)
+
+
 DROP = (
-    "drop 0.005000, 95% interval -0.001000 to 0.01100 (paired, Tango); "
+    "drop 0.005000, 95 % interval -0.001000 to 0.01100 (paired, Tango); "
     "accuracy 0.9750 over 1,797 samples; samples lost 12, gained 3 (p 0.035); "
     "class 3 lost most: 0.970 to 0.900"
 )
 TIMED = (
-    "of 2,000 invocations (600 discarded) in 20 windows, 99% interval; 1 thread, XNNPACK, "
+    "of 2,000 invocations (600 discarded) in 20 windows, 99 % interval; 1 thread, XNNPACK, "
     "AMD EPYC, governor performance"
 )
-DISTURBED = "after 1.00 s, 20% of the invocations lost the CPU, 3 of 20 windows were slow"
+DISTURBED = "after 1.00 s, 20 % of the invocations were preempted, 3 of 20 windows were slow"
 
 
 def timed(how: str, value: float, low: float, high: float | None) -> Measurement:
-    return Measurement(value, how, interval=(low, high), disturbed=DISTURBED)
+    return Measurement(value, how, interval=(low, high), confidence=0.99, disturbed=DISTURBED)
 
 
 MEASURED = {
     "max_bytes": Measurement(3776, "the .tflite as it is"),
     "max_gzip_bytes": Measurement(900, "the .tflite deflated at level 9"),
     "min_accuracy": Measurement(
-        0.975, "accuracy over 1,797 samples; 95% interval 0.9600 to 0.9900 (paired, Tango)"
+        0.975, "accuracy over 1,797 samples; 95 % interval 0.9600\u20130.9900 (paired, Tango)"
     ),
-    "max_accuracy_drop": Measurement(0.005, DROP, "accuracy 0.9800", 0.006),
-    "max_relative_accuracy_drop": Measurement(0.005 / 0.98, DROP, "accuracy 0.9800", 0.006 / 0.98),
+    "max_accuracy_drop": Measurement(0.005, DROP, "accuracy 0.9800", 0.006, 1797),
+    "max_relative_accuracy_drop": Measurement(
+        0.005 / 0.98, DROP, "accuracy 0.9800", 0.006 / 0.98, 1797
+    ),
     "max_latency": timed(f"p50 {TIMED}", 1e-3, 0.9e-3, 1.1e-3),
     "max_latency_p90": timed(f"p90 {TIMED}", 2e-3, 1.9e-3, 2.1e-3),
     "max_latency_p99": timed(f"p99 {TIMED}", 3e-3, 2.9e-3, None),
@@ -123,14 +134,18 @@ MEASURED = {
 }
 
 
-@pytest.mark.parametrize("name", GAUGES)
-def test_each_gauge_reads_its_value_and_says_how(name: str) -> None:
-    assert GAUGES[name].read(FINDINGS) == MEASURED[name]
+@pytest.mark.parametrize("name", MEASURED)
+def test_each_limit_reads_its_value_and_says_how(name: str) -> None:
+    assert read(name) == MEASURED[name]
 
 
-@pytest.mark.parametrize("name", GAUGES)
-def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
-    needs = GAUGES[name].needs
+def test_every_limit_is_read_above() -> None:
+    assert set(LIMITS) - set(MEASURED) == {"allowed_ops"}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_a_limit_needs_no_more_than_it_says(name: str) -> None:
+    needs = LIMITS[name].needs
     only = replace(
         FINDINGS,
         score=FINDINGS.score if "score" in needs else None,
@@ -138,43 +153,52 @@ def test_a_gauge_needs_no_more_than_it_says(name: str) -> None:
         comparison=FINDINGS.comparison if "score" in needs else None,
         latency=FINDINGS.latency if needs & {"latency", "ratio"} else None,
         structure=FINDINGS.structure if "structure" in needs else None,
-        figures=FINDINGS.figures if "figures" in needs else None,
         arena=FINDINGS.arena if "arena" in needs else None,
     )
-    assert GAUGES[name].read(only) == MEASURED[name]
+    assert read(name, only) == MEASURED[name]
 
 
-@pytest.mark.parametrize("name", [*GAUGES, "allowed_ops"])
-def test_there_is_advice_for_each(name: str) -> None:
-    assert advice(name)
+@pytest.mark.parametrize("name", LIMITS)
+def test_each_limit_says_what_it_is_and_what_helps(name: str) -> None:
+    kind = LIMITS[name]
+    assert kind.name == name
+    assert kind.description
+    assert kind.advice
+    assert kind.lower_is_better == (not name.startswith("min_"))
+
+
+def test_a_drop_is_told_in_the_unit_of_its_limit() -> None:
+    assert read("max_accuracy_drop", unit="pp").how.startswith(
+        "drop 0.500 pp, 95 % interval -0.100 to 1.10 pp (paired, Tango); accuracy 0.9750 over"
+    )
 
 
 def test_an_error_that_grows_is_a_drop() -> None:
     mse = replace(FINDINGS, metric="mse", higher_is_better=False, baseline=0.5)
-    assert GAUGES["max_accuracy_drop"].read(mse).value == pytest.approx(0.475)
-    assert GAUGES["max_relative_accuracy_drop"].read(mse).value == pytest.approx(0.95)
+    assert read("max_accuracy_drop", mse).value == pytest.approx(0.475)
+    assert read("max_relative_accuracy_drop", mse).value == pytest.approx(0.95)
 
 
 SURE = replace(FINDINGS, confident=True)
 
 
 def test_with_confidence_the_bad_end_of_the_interval_is_measured() -> None:
-    drop = GAUGES["max_accuracy_drop"].read(SURE)
+    drop = read("max_accuracy_drop", SURE)
     assert (drop.value, drop.how) == (0.011, f"high end of {DROP}")
-    assert GAUGES["max_relative_accuracy_drop"].read(SURE).value == 0.011 / 0.98
-    score = GAUGES["min_accuracy"].read(SURE)
+    assert read("max_relative_accuracy_drop", SURE).value == 0.011 / 0.98
+    score = read("min_accuracy", SURE)
     assert score.value == 0.96
-    assert score.how.startswith("low end of 0.9750 accuracy over 1,797 samples; 95% interval")
+    assert score.how.startswith("low end of 0.9750 accuracy over 1,797 samples; 95 % interval")
 
 
 def test_without_an_interval_only_the_point_value_can_be_judged() -> None:
     none = Comparison(confidence=0.95, why="one sample does not tell how samples vary")
-    drop = GAUGES["max_accuracy_drop"].read(replace(FINDINGS, comparison=none))
+    drop = read("max_accuracy_drop", replace(FINDINGS, comparison=none))
     assert (drop.value, drop.resolvable) == (0.005, 0.0)
     assert drop.how.startswith("drop 0.005000, no interval: one sample does not tell how")
     for name in ("min_accuracy", "max_accuracy_drop", "max_relative_accuracy_drop"):
         with pytest.raises(UnmeasuredError) as raised:
-            GAUGES[name].read(replace(SURE, comparison=none))
+            read(name, replace(SURE, comparison=none))
         assert str(raised.value) == (
             "`confidence` needs an interval: one sample does not tell how samples vary"
         )
@@ -182,111 +206,84 @@ def test_without_an_interval_only_the_point_value_can_be_judged() -> None:
 
 def test_a_test_set_of_one_class_is_told() -> None:
     one = COMPARISON.model_copy(update={"classes": COMPARISON.classes[:1]})
-    how = GAUGES["max_accuracy_drop"].read(replace(FINDINGS, comparison=one)).how
+    how = read("max_accuracy_drop", replace(FINDINGS, comparison=one)).how
     assert how.endswith("(p 0.035); all samples are of class 3")
 
 
 def test_no_change_is_not_minus_zero() -> None:
     same = replace(FINDINGS, baseline=0.975)
-    assert str(GAUGES["max_accuracy_drop"].read(same).value) == "0.0"
+    assert str(read("max_accuracy_drop", same).value) == "0.0"
 
 
 def test_a_share_of_a_baseline_below_zero_keeps_its_direction() -> None:
     worse = replace(FINDINGS, baseline=-0.5, score=SCORE.model_copy(update={"value": -1.0}))
-    assert GAUGES["max_relative_accuracy_drop"].read(worse).value == 1.0
+    assert read("max_relative_accuracy_drop", worse).value == 1.0
 
 
 def test_no_share_of_a_baseline_of_zero() -> None:
     with pytest.raises(UnmeasuredError) as raised:
-        GAUGES["max_relative_accuracy_drop"].read(replace(FINDINGS, baseline=0.0))
-    assert str(raised.value) == "the baseline's accuracy is 0: no share of it can be taken"
+        read("max_relative_accuracy_drop", replace(FINDINGS, baseline=0.0))
+    assert str(raised.value) == "the baseline's accuracy is 0, so a drop cannot be a share of it"
 
 
 def test_operations_that_cannot_be_counted_are_unmeasured() -> None:
     assert FINDINGS.structure
     uncounted = FINDINGS.structure.model_copy(update={"macs": None})
     with pytest.raises(UnmeasuredError) as raised:
-        GAUGES["max_macs"].read(replace(FINDINGS, structure=uncounted))
-    assert str(raised.value) == "the graph has loops, branches or operators of its own to count"
+        read("max_macs", replace(FINDINGS, structure=uncounted))
+    assert str(raised.value) == (
+        "the graph has loops, branches or custom operators, so its multiply-accumulates cannot be "
+        "counted"
+    )
 
 
 def test_a_target_answers_in_place_of_this_machine() -> None:
-    read = {name: gauge.read for name, gauge in TARGET_GAUGES.items()}
-    assert read["max_latency"](FINDINGS) == Measurement(2e-3, "by Vela")
-    assert read["max_latency_p90"](FINDINGS) == Measurement(3e-3, "by Vela")
-    assert read["max_memory"](FINDINGS) == Measurement(80, "by Vela")
+    on_target = replace(FINDINGS, figures=FIGURES)
+    assert read("max_latency", on_target) == Measurement(2e-3, "by Vela")
+    assert read("max_latency_p90", on_target) == Measurement(3e-3, "by Vela")
+    assert read("max_memory", on_target) == Measurement(80, "by Vela")
     size = Measurement(3500, "on the target, by Vela; the .tflite has 3,776 B")
-    assert read["max_bytes"](FINDINGS) == size
+    assert read("max_bytes", on_target) == size
 
 
-def test_what_a_target_does_not_say_is_unmeasured_and_the_file_has_its_size() -> None:
+def test_what_a_target_does_not_report_is_unmeasured_and_the_file_has_its_size() -> None:
     silent = replace(FINDINGS, figures=Figures(latency_s=2e-3, how="by a board"))
     for name, field in [("max_latency_p99", "p99_s"), ("max_memory", "memory_bytes")]:
         with pytest.raises(UnmeasuredError) as raised:
-            TARGET_GAUGES[name].read(silent)
-        assert str(raised.value) == f"the target gives no {field}: by a board"
-    with pytest.raises(UnmeasuredError) as raised:
-        TARGET_GAUGES["max_latency_ratio"].read(silent)
-    assert "only measured on the host" in str(raised.value)
-    assert TARGET_GAUGES["max_bytes"].read(silent) == MEASURED["max_bytes"]
+            read(name, silent)
+        assert str(raised.value) == f"the target does not report {field}: by a board"
+    assert read("max_bytes", silent) == MEASURED["max_bytes"]
+
+
+ELSEWHERE = {"max_bytes", "max_memory", "max_latency", "max_latency_p90", "max_latency_p99"}
 
 
 @pytest.mark.parametrize(
-    ("target", "elsewhere"),
+    ("target", "limits"),
     [
-        ("host", []),
-        ("adb", ["max_latency"]),
-        ("ethos-u55-128", ["max_bytes", "max_memory", "max_latency"]),
-        ("m:f", ["max_bytes", "max_memory", "max_latency"]),
-        ("{command: [run, '{model}']}", ["max_bytes", "max_memory", "max_latency"]),
+        ("host", set()),
+        ("adb", {"max_latency", "max_latency_p90", "max_latency_p99"}),
+        ("ethos-u55-128", ELSEWHERE),
+        ("m:f", ELSEWHERE),
+        (CommandTarget(command=("run", "{model}")), ELSEWHERE),
     ],
 )
-def test_which_limits_a_target_is_asked_for(
-    tmp_path: Path, target: str, elsewhere: list[str]
-) -> None:
-    file = tmp_path / "m.budget.yaml"
-    limits = "{max_bytes: 1, max_gzip_bytes: 1, max_memory: 1, max_latency: 1 s, max_macs: 1}"
-    file.write_text(
-        f"version: 1\nmodel: m.tflite\nlatency: {{target: {target!s}}}\nbudget: {limits}\n"
-    )
-    budget = load(file)[0]
-    asked = [each.name for each in budget.limits if "figures" in gauge_of(each, budget).needs]
-    assert asked == elsewhere
+def test_which_limits_a_target_answers(target: str | CommandTarget, limits: set[str]) -> None:
+    assert target_kind(target).limits == limits
 
 
 @pytest.mark.parametrize(
     ("allowed", "count", "how"),
     [
-        ("[SOFTMAX, FULLY_CONNECTED, ABS]", 0, "no other operator"),
-        ("[SOFTMAX]", 1, "1 other operator: FULLY_CONNECTED"),
-        ("[CUSTOM:mine]", 2, "2 other operators: FULLY_CONNECTED, SOFTMAX"),
+        (("SOFTMAX", "FULLY_CONNECTED", "ABS"), 0, "no other operator"),
+        (("SOFTMAX",), 1, "1 other operator: FULLY_CONNECTED"),
+        (("CUSTOM:mine",), 2, "2 other operators: FULLY_CONNECTED, SOFTMAX"),
     ],
 )
 def test_other_operators_than_the_allowed_are_counted(
-    tmp_path: Path, allowed: str, count: int, how: str
+    allowed: tuple[str, ...], count: int, how: str
 ) -> None:
-    file = tmp_path / "m.budget.yaml"
-    file.write_text(f"version: 1\nmodel: m.tflite\nbudget: {{allowed_ops: {allowed}}}\n")
-    [budget] = load(file)
-    gauge = gauge_of(budget.limits[0], budget)
     only = Findings(FINDINGS.artifact, "accuracy", True, structure=FINDINGS.structure)
-    assert gauge.needs == {"artifact", "structure"}
-    assert gauge.read(only) == Measurement(count, how)
-
-
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        (
-            "{budget: {max_bytes_growth: 1 kB}}",
-            "max_bytes_growth is not available in this version",
-        ),
-    ],
-)
-def test_what_this_version_cannot_judge_is_said(tmp_path: Path, line: str, why: str) -> None:
-    file = tmp_path / "m.budget.yaml"
-    file.write_text(f"version: 1\nmodel: m.tflite\nvariants:\n  v: {line}\n")
-    budget = load(file)[0]
-    with pytest.raises(UnmeasuredError) as raised:
-        gauge_of(budget.limits[0], budget)
-    assert str(raised.value) == why
+    limit = Limit("allowed_ops", allowed, "", PLACE)
+    assert LIMITS["allowed_ops"].needs == {"artifact", "structure"}
+    assert measure(limit, only) == Measurement(count, how)

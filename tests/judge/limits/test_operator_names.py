@@ -1,6 +1,6 @@
 from ai_edge_litert.schema_py_generated import BuiltinOperator
 
-from pytest_modelbudget.budgetfile.operator_names import BUILTIN_OPERATORS
+from pytest_modelbudget.judge.limits.operator_names import BUILTIN_OPERATORS
 
 NOT_OPERATORS = {"CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"}
 

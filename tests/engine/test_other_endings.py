@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.engine.other_forms import other_forms, why_as_large
+from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
 from tests.conftest import Project, Result, outcomes
 
 ROOT = Path(__file__).parents[2]
@@ -130,26 +130,25 @@ def test_a_failure_says_what_would_make_the_file_smaller(gated: tuple[Project, R
     sparse = measured(project, "max_bytes")["sparse"]
     gzip = measured(project, "max_gzip_bytes")["dense"]
     assert explained(result, "dense::max_bytes") == (
-        "max_bytes: 140,560 B is 40,560 B (40.56%) over the limit of 100,000 B\n"
+        "max_bytes: 141 kB is 40.6 kB (40.6 %) over the limit of 100 kB\n"
         "\n"
-        "  measured    140,560 B  the .tflite as it is\n"
-        "  limit       100,000 B  digits.budget.yaml:9:14\n"
-        "  over by     40,560 B (40.56%)\n"
+        "  measured    141 kB (140,560 B)  the .tflite as it is\n"
         "  why         pruning leaves the file as it is: zeros are stored like any other value\n"
         f"  gzip        {gzip:,.0f} B  what max_gzip_bytes limits\n"
         f"  sparse      {sparse:,.0f} B  convert: {{sparse: true}}\n"
         "  dynamic     40,648 B  quantize: {scheme: dynamic}\n"
         "  float16     73,068 B  quantize: {scheme: float16}\n"
         "  int8        43,432 B  quantize: {scheme: int8}\n"
+        "  limit       digits.budget.yaml:9:14\n"
         "  what helps  a smaller recipe (`modelbudget recipes` lists them), "
         "or a smaller architecture"
     )
     result.has(
-        "max_bytes: 40,648 B is 20,648 B (103.24%) over the limit of 20,000 B",
-        "over by 20,648 B",
+        "max_bytes: 40.6 kB is 20.6 kB (103.2 %) over the limit of 20 kB",
+        "measured 40.6 kB (40,648 B)",
         "why pruning and clustering leave the file as it is: zeros and repeated values are "
         "stored like any other value\n gzip 1",
-        "B what max_gzip_bytes limits\n artifact",
+        "B what max_gzip_bytes limits\n limit",
     )
 
 
@@ -193,6 +192,5 @@ def test_what_is_explained(tmp_path: Path, recipe: str, why: str, names: list[st
     head = "version: 1\nmodel: m:f\ndata: {train: m:data}\nbudget: {max_bytes: 1}\n"
     file.write_text(f"{head}recipe: [{recipe}]\n")
     [budget] = load(file)
-    assert why_as_large(budget) == (f"{why} like any other value" if why else "")
-    if why:
-        assert [form.name for form in other_forms(budget)] == names
+    assert why_same_size(budget.recipe) == (f"{why} like any other value" if why else "")
+    assert [each.name for each in other_endings(budget.recipe, budget.span)] == names

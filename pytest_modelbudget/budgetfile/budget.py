@@ -1,0 +1,55 @@
+"""One variant of a budget file, resolved: inheritance done, paths absolute."""
+
+from dataclasses import dataclass
+
+from pytest_modelbudget.budgetfile.stages import Stage
+from pytest_modelbudget.budgetfile.types import Data, FileSource, Latency, Metric, Source, Training
+from pytest_modelbudget.errors import Span
+from pytest_modelbudget.judge.limits.limit_kind import Limit
+
+
+@dataclass(frozen=True)
+class LocatedStage:
+    """A stage of a recipe and where it is written, such as ``recipe[1] > cluster``."""
+
+    stage: Stage
+    where: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class FixedBaseline:
+    """A score that was measured elsewhere, in the metric's own units."""
+
+    score: float
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One variant of one budget file: what to build, and the limits it must hold.
+
+    ``variant`` is None where the file has no ``variants``. ``baseline`` is None for
+    the default: the same model converted to float32.
+    """
+
+    variant: str | None
+    span: Span
+    model: Source
+    model_span: Span
+    data: Data
+    metric: Metric
+    training: Training
+    recipe: tuple[LocatedStage, ...]
+    limits: tuple[Limit, ...]
+    baseline: FileSource | FixedBaseline | None
+    latency: Latency
+    seed: int
+    timeout_s: float
+    confidence: float | None
+    imports: tuple[str, ...]
+    depends_on: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """What the terminal calls it: the variant, or the file."""
+        return self.variant or self.span.path.stem

@@ -1,0 +1,177 @@
+"""From a budget to its plan: a chain of steps that makes the artifact, each with a content key.
+
+A key covers all that the bytes depend on: the model and what it imports from the
+project, the data that the step reads, the stage's parameters, the seed, and the
+versions of the tools. Limits are not in it: tightening a budget rebuilds nothing.
+"""
+
+from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
+from pytest_modelbudget.budgetfile.types import Source
+from pytest_modelbudget.engine import plan as plans
+from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_globs
+from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
+from pytest_modelbudget.engine.plan import Evaluation, Invocation, OtherForm, Plan, Step
+from pytest_modelbudget.errors import Span
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
+from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.store import digest
+
+Recipe = tuple[LocatedStage, ...]
+
+
+class Planner:
+    """Makes the plans of one session, each once.
+
+    Args:
+        project: Where the user's modules are found.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._fingerprints = Fingerprints((*project.sys_path, str(project.rootdir)))
+        self._plans: dict[int, Plan] = {}
+
+    def plan(self, budget: Budget) -> Plan:
+        """Return the plan of a variant.
+
+        Raises:
+            ModelBudgetError, OSError: If a file or module that it names cannot be read.
+        """
+        if id(budget) not in self._plans:
+            self._plans[id(budget)] = _Steps(budget, self._fingerprints, self._project).plan()
+        return self._plans[id(budget)]
+
+
+class _Steps:
+    """Makes the steps of one budget, all from the same fingerprints."""
+
+    def __init__(self, budget: Budget, fingerprints: Fingerprints, project: Project) -> None:
+        self._budget = budget
+        self._fingerprints = fingerprints
+        self._project = project.model_copy(update={"imports": budget.imports})
+        self._surroundings = [
+            fingerprints.of_modules(budget.imports).sha256,
+            of_globs(budget.depends_on, budget.span.path.parent),
+            plans.tool_versions(),
+        ]
+
+    def plan(self) -> Plan:
+        budget = self._budget
+        forms = tuple(
+            OtherForm(ending.name, ending.written, self._last(budget.model, ending.recipe))
+            for ending in other_endings(budget.recipe, budget.span)
+        )
+        return Plan(
+            title=budget.title,
+            step=self._last(budget.model, budget.recipe),
+            baseline=self._baseline(),
+            evaluation=self._evaluation(),
+            invocation=_invocation(budget),
+            timeout_s=budget.timeout_s,
+            same_size=why_same_size(budget.recipe),
+            other_forms=forms,
+        )
+
+    def _baseline(self) -> Step | FixedBaseline:
+        baseline = self._budget.baseline
+        if isinstance(baseline, FixedBaseline):
+            return baseline
+        return self._last(baseline or self._budget.model, ())
+
+    def _last(self, model: Source, recipe: Recipe) -> Step:
+        """Chain the steps of ``recipe``, with the conversion to a ``.tflite`` where it belongs."""
+        step = None
+        before: tuple[Stage, ...] = ()
+        for located in _with_conversion(recipe, self._budget.model_span):
+            step = self._step(located, model, step, before)
+            before = (*before, located.stage)
+        assert step is not None, "there is always a conversion"
+        return step
+
+    def _evaluation(self) -> Evaluation | None:
+        budget = self._budget
+        if budget.data.test is None:
+            return None
+        data = self._fingerprints.of_source(budget.data.test)
+        metric = Fingerprint("")
+        if budget.metric.call is not None:
+            module = budget.metric.call.partition(":")[0]
+            metric = self._fingerprints.of_modules([module])
+        identity = [data.sha256, metric.sha256, budget.metric.model_dump(), *self._surroundings]
+        return Evaluation(
+            key=digest(identity),
+            data=budget.data.test,
+            metric=budget.metric,
+            project=self._project,
+            tensorflow=data.tensorflow or metric.tensorflow,
+            timeout_s=budget.timeout_s,
+            confidence=budget.confidence,
+        )
+
+    def _step(
+        self, located: LocatedStage, model: Source, parent: Step | None, before: tuple[Stage, ...]
+    ) -> Step:
+        budget, stage = self._budget, located.stage
+        data = stage.data_read(budget.data)
+        read = [data.train, data.calibration, *stage.own_sources(), None if parent else model]
+        inputs = [self._fingerprints.of_source(source) for source in read if source is not None]
+        identity = [
+            stage.model_dump(mode="json"),
+            parent and parent.key,
+            [fingerprint.sha256 for fingerprint in inputs],
+            budget.training.model_dump(mode="json") if stage.trains else None,
+            budget.seed,
+            *self._surroundings,
+        ]
+        return Step(
+            key=digest(identity),
+            title=budget.title,
+            job=BuildJob(
+                stage=stage,
+                before=before,
+                parent=None,
+                model=model,
+                data=data,
+                training=budget.training,
+                seed=budget.seed,
+                project=self._project,
+            ),
+            parent=parent,
+            where=located.where,
+            span=located.span,
+            tensorflow=any(each.tensorflow for each in inputs) or stage.needs_tensorflow(model),
+            timeout_s=budget.timeout_s,
+        )
+
+
+def _with_conversion(recipe: Recipe, span: Span) -> list[LocatedStage]:
+    """Return ``recipe`` with the conversion where the ``.tflite`` begins, written or not.
+
+    Sparse encoding comes last, wherever it is written: no quantizer can read it.
+    """
+    stages = [located for located in recipe if not isinstance(located.stage, Convert)]
+    written = [located for located in recipe if isinstance(located.stage, Convert)]
+    last = stages[-1].stage if stages else None
+    quantized = isinstance(last, Quantize)
+    if not (isinstance(last, Quantize) and last.backend == "converter"):
+        place = written[0] if written else LocatedStage(Convert(), "convert", span)
+        converted = LocatedStage(Convert(), place.where, place.span)
+        stages.insert(len(stages) - quantized, converted)
+    return stages + [located for located in written if located.stage != Convert()]
+
+
+def _invocation(budget: Budget) -> Invocation:
+    bounds = tuple(
+        LatencyBound(figure=kind.figure, bound=kind.highest_allowed(limit))
+        for limit in budget.limits
+        if isinstance(kind := LIMITS[limit.name], LatencyLimit)
+    )
+    return Invocation(
+        target=budget.latency.target,
+        threads=budget.latency.threads,
+        batch_size=budget.latency.batch_size,
+        bounds=tuple(bound for bound in bounds if bound.figure != "ratio"),
+        ratio_bounds=tuple(bound for bound in bounds if bound.figure == "ratio"),
+    )

@@ -1,0 +1,59 @@
+"""The limits: one class each, with its unit, how it is written, what it needs, what helps."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pytest_modelbudget.judge.findings import Findings, Measurement
+from pytest_modelbudget.judge.limits.accuracy_limits import (
+    MaxAccuracyDrop,
+    MaxRelativeAccuracyDrop,
+    MinAccuracy,
+)
+from pytest_modelbudget.judge.limits.latency_limits import (
+    MaxLatency,
+    MaxLatencyP90,
+    MaxLatencyP99,
+    MaxLatencyRatio,
+)
+from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.memory_limits import MaxMemory
+from pytest_modelbudget.judge.limits.size_limits import MaxBytes, MaxGzipBytes
+from pytest_modelbudget.judge.limits.structure_limits import (
+    AllowedOps,
+    IntegerOnly,
+    MaxMacs,
+    MaxUniqueWeights,
+    MinSparsity,
+)
+
+_KINDS: tuple[LimitKind, ...] = (
+    MaxBytes(),
+    MaxGzipBytes(),
+    MaxAccuracyDrop(),
+    MaxRelativeAccuracyDrop(),
+    MinAccuracy(),
+    MaxLatency(),
+    MaxLatencyP90(),
+    MaxLatencyP99(),
+    MaxLatencyRatio(),
+    MaxMemory(),
+    MaxMacs(),
+    MinSparsity(),
+    MaxUniqueWeights(),
+    IntegerOnly(),
+    AllowedOps(),
+)
+
+LIMITS: Mapping[str, LimitKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
+"""Every limit that ``budget:`` takes, by its name."""
+
+
+def measure(limit: Limit, findings: Findings) -> Measurement:
+    """Read what is compared with ``limit``: the target's figure where a target was asked.
+
+    Raises:
+        UnmeasuredError: If what was found does not tell it.
+    """
+    kind = LIMITS[limit.name]
+    read = kind.measure_on_target if findings.figures else kind.measure
+    return read(findings, limit)

@@ -1,0 +1,104 @@
+"""Latencies on this machine, how they were measured, and what disturbed them."""
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from pydantic import Field, Strict
+
+from pytest_modelbudget.judge.findings import Findings, Measurement, present
+from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.results import Figure, LatencySample
+from pytest_modelbudget.units.format import format_seconds
+from pytest_modelbudget.units.table import BaseUnit
+from pytest_modelbudget.units.written import Duration
+
+_FASTER = "an int8 recipe, more `latency.threads`, or a smaller architecture"
+
+
+class LatencyLimit(LimitKind):
+    """A quantile of the latency of single invocations, with the interval that must decide it."""
+
+    base_unit: ClassVar[BaseUnit] = "seconds"
+    written = Duration
+    needs = frozenset({"artifact", "latency"})
+    advice = _FASTER
+    figure: ClassVar[Figure]
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the estimate of the figure and its interval."""
+        sample = present(findings.latency)
+        found = sample.estimate(self.figure)
+        return Measurement(
+            found.value,
+            _described(self.figure, sample),
+            interval=(found.low, found.high if math.isfinite(found.high) else None),
+            confidence=sample.confidence,
+            disturbed=_disturbed(sample),
+        )
+
+
+class MaxLatency(LatencyLimit):
+    """The median."""
+
+    name = "max_latency"
+    description = "median of one invocation"
+    target_field = "latency_s"
+    figure = "p50"
+
+
+class MaxLatencyP90(LatencyLimit):
+    """The 90th percentile."""
+
+    name = "max_latency_p90"
+    description = "90th percentile of one invocation"
+    target_field = "p90_s"
+    figure = "p90"
+
+
+class MaxLatencyP99(LatencyLimit):
+    """The 99th percentile."""
+
+    name = "max_latency_p99"
+    description = "99th percentile of one invocation"
+    target_field = "p99_s"
+    figure = "p99"
+
+
+class MaxLatencyRatio(LatencyLimit):
+    """The latency as a multiple of the float baseline's, both measured in one process."""
+
+    name = "max_latency_ratio"
+    description = "latency against the float baseline"
+    base_unit = "ratio"
+    written = Annotated[float, Strict(), Field(gt=0, le=1e6)]
+    needs = frozenset({"artifact", "ratio"})
+    advice = "an int8 recipe, or fewer layers left in float"
+    figure = "ratio"
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:
+        """Read the ratio and its interval."""
+        measured = super().measure(findings, limit)
+        return measured.against("the float model")
+
+
+def _described(figure: Figure, sample: LatencySample) -> str:
+    """Return how many invocations a figure rests on, and where they ran."""
+    dropped = sample.taken - sample.counted
+    threads = "1 thread" if sample.threads == 1 else f"{sample.threads} threads"
+    name = "20th percentiles" if figure == "ratio" else figure
+    return (
+        f"{name} of {sample.counted:,} invocations ({dropped:,} discarded) in {sample.windows} "
+        f"windows, {100 * sample.confidence:g} % interval; {threads}, {sample.delegate}, "
+        f"{sample.cpu}, governor {sample.governor}"
+    )
+
+
+def _disturbed(sample: LatencySample) -> str:
+    """Return what disturbed a sample, and how long it took."""
+    return f"after {format_seconds(sample.seconds)}, " + ", ".join(_disturbances(sample))
+
+
+def _disturbances(sample: LatencySample) -> Iterator[str]:
+    yield f"{100 * sample.interrupted / sample.taken:.0f} % of the invocations were preempted"
+    yield f"{sample.slow_windows} of {sample.windows} windows were slow"

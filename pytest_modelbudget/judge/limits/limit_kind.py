@@ -1,0 +1,78 @@
+"""What a limit is: one line of ``budget:``, and the kind that says how to read and judge it."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pytest_modelbudget.errors import Span
+from pytest_modelbudget.judge.findings import Findings, Measurement, Need, UnmeasuredError, present
+from pytest_modelbudget.units.table import BaseUnit
+
+TargetField = Literal["latency_s", "p90_s", "p99_s", "memory_bytes", "size_bytes"]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One line of ``budget:``.
+
+    Attributes:
+        name: A key of ``LIMITS``.
+        bound: In the base unit of the limit's kind; the names of ``allowed_ops``; or true.
+        unit: The unit that the bound was written in, such as ``kB``; empty for none.
+        span: Where it is written.
+    """
+
+    name: str
+    bound: float | bool | tuple[str, ...]
+    unit: str
+    span: Span
+
+
+class LimitKind(ABC):
+    """How one limit is written, what must be measured for it, and how it is read from that.
+
+    Attributes:
+        name: As in ``budget:``.
+        description: One line for the JSON Schema.
+        base_unit: Of ``Limit.bound`` and of ``Measurement.value``.
+        written: The pydantic type that reads the bound as it is written.
+        needs: What must be measured.
+        advice: One line on what helps where the limit is exceeded.
+        lower_is_better: Whether the bound is a maximum.
+        target_field: Which of a target's ``Figures`` answers it; None if no target does.
+    """
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+    base_unit: ClassVar[BaseUnit]
+    written: ClassVar[Any]
+    needs: ClassVar[frozenset[Need]]
+    advice: ClassVar[str]
+    lower_is_better: ClassVar[bool] = True
+    target_field: ClassVar[TargetField | None] = None
+
+    @abstractmethod
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:
+        """Read the value that is compared with ``limit``.
+
+        Raises:
+            UnmeasuredError: If what was found does not tell it.
+        """
+
+    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read what a target other than this machine reports in place of ``measure``.
+
+        Raises:
+            UnmeasuredError: If the target does not report it.
+        """
+        figures = present(findings.figures)
+        value = getattr(figures, self.target_field) if self.target_field else None
+        if value is None:
+            what = self.target_field or self.name
+            raise UnmeasuredError(f"the target does not report {what}: {figures.how}")
+        return Measurement(value, figures.how)
+
+    def highest_allowed(self, limit: Limit) -> float:
+        """Return the bound as a number in the base unit (the lowest allowed, for a minimum)."""
+        assert isinstance(limit.bound, int | float), "the reader gives a number for this limit"
+        return limit.bound

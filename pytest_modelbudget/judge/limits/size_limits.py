@@ -1,0 +1,47 @@
+"""Bytes of the file."""
+
+from pytest_modelbudget.judge.findings import Findings, Measurement, present
+from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.units.format import format_bytes
+from pytest_modelbudget.units.written import Size
+
+_SMALLER = "a smaller recipe (`modelbudget recipes` lists them), or a smaller architecture"
+
+
+class MaxBytes(LimitKind):
+    """The ``.tflite`` as it is; on a target, what is stored there in its place."""
+
+    name = "max_bytes"
+    description = "the .tflite as it is"
+    base_unit = "bytes"
+    written = Size
+    needs = frozenset({"artifact"})
+    advice = _SMALLER
+    target_field = "size_bytes"
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the size of the file."""
+        return Measurement(findings.artifact.size_bytes, "the .tflite as it is")
+
+    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:
+        """Read what is stored on the target, or the size of the file if it stores that."""
+        if present(findings.figures).size_bytes is None:
+            return self.measure(findings, limit)
+        stored = super().measure_on_target(findings, limit)
+        tflite = format_bytes(findings.artifact.size_bytes)
+        return Measurement(stored.value, f"on the target, {stored.how}; the .tflite has {tflite}")
+
+
+class MaxGzipBytes(LimitKind):
+    """The deflated ``.tflite``, as an app store or a web server sends it."""
+
+    name = "max_gzip_bytes"
+    description = "the .tflite deflated at level 9"
+    base_unit = "bytes"
+    written = Size
+    needs = frozenset({"artifact"})
+    advice = _SMALLER
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the size of the deflated file."""
+        return Measurement(findings.artifact.gzip_bytes, "the .tflite deflated at level 9")

@@ -1,0 +1,127 @@
+"""What is read from the flatbuffer: weights and operators."""
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator, Strict, WithJsonSchema
+
+from pytest_modelbudget.frozen import Sequence as FrozenSequence
+from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
+from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.operator_names import OperatorName
+from pytest_modelbudget.units.invalid import expected
+from pytest_modelbudget.units.written import Count
+
+_NEEDS: Any = frozenset({"artifact", "structure"})
+
+
+class MinSparsity(LimitKind):
+    """The share of zeros among all weights."""
+
+    name = "min_sparsity"
+    description = "zeros among the weights of the .tflite"
+    base_unit = "share"
+    written = Annotated[float, Strict(), Field(gt=0, le=1)]
+    needs = _NEEDS
+    advice = "more `sparsity` or epochs in `prune`, or fewer layers left out of it"
+    lower_is_better = False
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the share of zeros."""
+        structure = present(findings.structure)
+        elements = sum(math.prod(weight.shape) for weight in structure.weights)
+        return Measurement(structure.sparsity, f"zeros among {elements:,} weights of the .tflite")
+
+
+class MaxUniqueWeights(LimitKind):
+    """The most different values that a weight tensor has."""
+
+    name = "max_unique_weights"
+    description = "different values in a weight tensor"
+    base_unit = "count"
+    written = Count
+    needs = _NEEDS
+    advice = "fewer `clusters`, or fewer layers left out of `cluster`"
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the most different values, and the tensor that has them."""
+        structure = present(findings.structure)
+        most = max(structure.weights, key=lambda weight: weight.unique, default=None)
+        name = most.name if most else "no weights"
+        return Measurement(structure.unique_weights, f"different values, most of them in {name}")
+
+
+class MaxMacs(LimitKind):
+    """Multiply-accumulates of one inference."""
+
+    name = "max_macs"
+    description = "multiply-accumulates of one inference"
+    base_unit = "count"
+    written = Count
+    needs = _NEEDS
+    advice = "`prune_channels`, or a smaller architecture"
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the multiply-accumulates of one sample."""
+        found = present(findings.structure).macs
+        if found is None:
+            raise UnmeasuredError(
+                "the graph has loops, branches or custom operators, so its multiply-accumulates "
+                "cannot be counted"
+            )
+        return Measurement(found, "read from the graph, for one sample")
+
+
+class OperatorLimit(LimitKind):
+    """Kinds of operators that the file must not have."""
+
+    base_unit = "operators"
+    needs = _NEEDS
+
+    def highest_allowed(self, limit: Limit) -> float:  # noqa: ARG002
+        """Return 0: none of the operators that are counted may be there."""
+        return 0
+
+
+def _is_true(value: object) -> bool:
+    if value is not True:
+        raise expected("true", value, "leave integer_only out where it is not wanted")
+    return True
+
+
+class IntegerOnly(OperatorLimit):
+    """No operator with a float input or output."""
+
+    name = "integer_only"
+    description = "no float operator"
+    written = Annotated[bool, PlainValidator(_is_true), WithJsonSchema({"const": True})]
+    advice = "`quantize: {scheme: int8, io: int8}`, without layers left in float"
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Count the kinds of float operators."""
+        return _counted("float", present(findings.structure).float_operators)
+
+
+class AllowedOps(OperatorLimit):
+    """No other operators than those in the list."""
+
+    name = "allowed_ops"
+    description = "no other operator"
+    written = Annotated[FrozenSequence[OperatorName], Field(min_length=1)]
+    advice = (
+        "another `scheme` or `io` in `quantize`, layers that convert to allowed operators, or "
+        "more operators in the list if the target has them"
+    )
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:
+        """Count the kinds of operators that are not in the list."""
+        assert isinstance(limit.bound, tuple), "the reader gives a list for this limit"
+        operators = present(findings.structure).operators
+        return _counted("other", [name for name in operators if name not in limit.bound])
+
+
+def _counted(kind: str, found: Sequence[str]) -> Measurement:
+    count = len(found) or "no"
+    names = f": {', '.join(found)}" if found else ""
+    return Measurement(len(found), f"{count} {kind} operator{'s' * (len(found) > 1)}{names}")
