@@ -1,1 +1,1 @@
-"""From a budget file to typed budgets, with every mistake found at once."""
+"""Reads a budget file into typed budgets, or reports every mistake at once."""

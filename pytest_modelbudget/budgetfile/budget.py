@@ -17,6 +17,9 @@ class LocatedStage:
     span: Span
 
 
+Recipe = tuple[LocatedStage, ...]
+
+
 @dataclass(frozen=True)
 class FixedBaseline:
     """A score that was measured elsewhere, in the metric's own units."""
@@ -26,10 +29,14 @@ class FixedBaseline:
 
 @dataclass(frozen=True)
 class Budget:
-    """One variant of one budget file: what to build, and the limits it must hold.
+    """One variant of one budget file: what to build, and its limits.
 
-    ``variant`` is None where the file has no ``variants``. ``baseline`` is None for
-    the default: the same model converted to float32.
+    Attributes:
+        variant: Its name; None where the file has no ``variants``.
+        span: The place of the variant.
+        baseline: None for the default: the same model converted to float32.
+        confidence: Of the interval that must lie inside an accuracy limit; None for the value.
+        timeout_s: For one build or measurement.
     """
 
     variant: str | None
@@ -39,7 +46,7 @@ class Budget:
     data: Data
     metric: Metric
     training: Training
-    recipe: tuple[LocatedStage, ...]
+    recipe: Recipe
     limits: tuple[Limit, ...]
     baseline: FileSource | FixedBaseline | None
     latency: Latency
@@ -51,5 +58,5 @@ class Budget:
 
     @property
     def title(self) -> str:
-        """What the terminal calls it: the variant, or the file."""
+        """The variant's name, or the file's where it has no variants."""
         return self.variant or self.span.path.stem

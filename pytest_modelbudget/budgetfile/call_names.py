@@ -1,4 +1,4 @@
-"""The names of modules and callables, as a budget file writes them."""
+"""The names of modules and callables in a budget file."""
 
 import re
 from typing import Annotated
@@ -13,7 +13,7 @@ MODULE = re.compile(_DOTTED, re.ASCII)
 
 
 def parse_call(value: object) -> str:
-    """Return ``package.module:callable`` if that is what ``value`` is.
+    """Return ``value`` if it is written as ``package.module:callable``.
 
     Raises:
         InvalidValueError: If it is not.
@@ -27,7 +27,7 @@ def parse_module(value: object) -> str:
     """Return the dotted name of a module.
 
     Raises:
-        InvalidValueError: If it is not one.
+        InvalidValueError: If it is not written as ``package.module``.
     """
     if isinstance(value, str) and MODULE.fullmatch(value):
         return value
@@ -46,5 +46,5 @@ def _matching(pattern: re.Pattern[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern.pattern}$"})
 
 
-Call = Annotated[str, PlainValidator(parse_call), _matching(CALL)]
-Module = Annotated[str, PlainValidator(parse_module), _matching(MODULE)]
+CallName = Annotated[str, PlainValidator(parse_call), _matching(CALL)]
+ModuleName = Annotated[str, PlainValidator(parse_module), _matching(MODULE)]

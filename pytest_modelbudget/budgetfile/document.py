@@ -1,4 +1,4 @@
-"""A budget file as plain data, with the place of every key and value."""
+"""A budget file as plain data, with the line and column of every key and value."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ class Document:
         data: Mappings, lists, text, numbers, booleans and None.
         keys: Line and column, from 1, of each mapping's keys, by location.
         values: Line and column, from 1, of each value, by location.
-        problems: What YAML allows and a budget file does not, such as a key given twice.
+        problems: Mistakes that are valid YAML, such as a key that appears twice.
     """
 
     path: Path
@@ -48,28 +48,32 @@ class Document:
         return data
 
     def problem(self, location: Location, what: str, hint: str = "") -> Problem:
-        """Return the problem that the value at ``location`` has."""
+        """Return a problem at the value of ``location``."""
         return Problem(self.value_span(location), where(location), what, hint)
 
     def problem_of_key(self, location: Location, what: str, hint: str = "") -> Problem:
-        """Return the problem that the key at ``location`` has: it stands where it cannot."""
+        """Return a problem at the key of ``location``."""
         return Problem(self.key_span(location), where(location), what, hint)
 
     def unknown_key(self, location: Location, hint: str) -> Problem:
-        """Return the problem of a key that means nothing."""
+        """Return the problem of an unknown key."""
         *parent, name = location
         what = f"unknown key '{shortened(str(name))}'"
         return Problem(self.key_span(location), where(tuple(parent)), what, hint)
 
     def key_span(self, location: Location) -> Span:
-        """Return where the key at ``location`` stands; for a list's entry, the entry."""
+        """Return the place of the key at ``location``, or of the entry if it is in a list."""
         return Span(self.path, *(self.keys.get(location) or self.values[location]))
 
     def value_span(self, location: Location) -> Span:
-        """Return where the value at ``location`` begins."""
+        """Return the place where the value at ``location`` begins."""
         return Span(self.path, *self.values[location])
 
 
 def refuse(span: Span, what: str, hint: str = "") -> NoReturn:
-    """Give up on a file that nothing more can be said about."""
+    """Raise the only problem of a file that cannot be read any further.
+
+    Raises:
+        BudgetFileError: Always.
+    """
     raise BudgetFileError((Problem(span, "", what, hint),)) from None

@@ -1,4 +1,4 @@
-"""From a budget file to typed budgets, with every problem in it at once."""
+"""Loads a budget file into typed budgets, or reports every problem in it at once."""
 
 import re
 from pathlib import Path

@@ -26,7 +26,7 @@ PRESETS: Mapping[str, tuple[Stage, ...]] = MappingProxyType(
 
 
 def render(preset: str) -> str:
-    """Return what ``preset`` expands to, as YAML that can stand in a budget file."""
+    """Return the stages of ``preset`` as YAML that can be copied into a budget file."""
     recipe = [{stage.kind: _parameters(stage)} for stage in PRESETS[preset]]
     text: str = yaml.safe_dump(
         {"recipe": recipe}, sort_keys=False, default_flow_style=None, width=1000

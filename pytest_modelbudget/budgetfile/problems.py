@@ -1,4 +1,4 @@
-"""Pydantic's errors in this project's words, each at its place in the file."""
+"""Turns pydantic's errors into problems: in plain words, each with its place in the file."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ _MAPPINGS: Mapping[str, type[BaseModel]] = {
 
 
 def explain(error: ValidationError, document: Document, location: Location) -> Iterator[Problem]:
-    """Yield a problem for everything that ``error`` says about the value at ``location``."""
+    """Yield a problem for every error in ``error``, which is about the value at ``location``."""
     for details in error.errors(include_url=False):
         place = _place(details, document, location)
         cause = details.get("ctx", {}).get("error")
@@ -69,7 +69,7 @@ def explain(error: ValidationError, document: Document, location: Location) -> I
 
 
 def known_keys_hint(location: Location) -> str:
-    """Return the hint for the unknown key at ``location``: what its mapping may hold."""
+    """Return the hint for the unknown key at ``location``: which keys its mapping can have."""
     model = _MAPPINGS[str(location[-2])]
     return did_you_mean(str(location[-1]), model.model_fields.keys() - {"kind"})
 

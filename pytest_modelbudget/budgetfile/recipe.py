@@ -1,4 +1,4 @@
-"""From what ``recipe:`` says to stages, each with its place in the file."""
+"""Reads ``recipe:`` into stages, each with its place in the file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class WrittenStage:
-    """One stage as written: its kind is known even where its parameters are wrong.
+    """One stage as it is written; its kind is known even if its parameters are wrong.
 
-    ``where`` leads to the stage within its budget, such as ``recipe[1] > cluster``.
+    ``where`` is the path to the stage within its variant, such as ``recipe[1] > cluster``.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class WrittenStage:
     where: str
 
     def problem(self, document: Document, what: str, hint: str = "") -> Problem:
-        """Return a problem that the stage has with what is around it."""
+        """Return a problem of the stage as a whole, at its place in the file."""
         variant = self.location[:2] if self.location[0] == "variants" else ()
         place = " > ".join(filter(None, [where(variant), self.where]))
         return Problem(document.key_span(self.location), place, what, hint)

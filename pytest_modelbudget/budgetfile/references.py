@@ -15,7 +15,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from pytest_modelbudget.budgetfile.call_names import CALL, Call, colon_hint
+from pytest_modelbudget.budgetfile.call_names import CALL, CallName, colon_hint
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.units.invalid import InvalidValueError, expected, shown
@@ -58,7 +58,7 @@ def form(value: object) -> str:
 
 
 class _WrittenCall(Frozen):
-    call: Call
+    call: CallName
     args: dict[str, JsonValue] = Field(default_factory=dict)
 
 

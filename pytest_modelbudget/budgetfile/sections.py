@@ -1,4 +1,4 @@
-"""From the mappings of a document to settings: one value for each key, read by its type."""
+"""Reads the mappings of a document into settings: one value for each key, checked by its type."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ Key = tuple[str, ...]
 
 
 class Setting(NamedTuple):
-    """What one key says and where; ``value`` is None if it has a problem."""
+    """The value of one key and its place; ``value`` is None if it has a problem."""
 
     value: Any
     location: Location
@@ -85,7 +85,7 @@ def _refuse_key(
     parent: Key,
     known: Sequence[str],
 ) -> None:
-    """Report an unknown key, and let it stand for the key that was probably meant."""
+    """Report an unknown key, and count the key that was probably meant as written."""
     name = str(place[-1])
     owner = next((section for section, keys in SECTIONS.items() if name in keys), None)
     if owner is not None:

@@ -1,4 +1,4 @@
-"""Every key of a budget file but ``recipe`` and ``variants``, and the type that reads it.
+"""Every key of a budget file except ``recipe`` and ``variants``, and the type that reads it.
 
 A key inside ``data``, ``training``, ``latency`` or ``budget`` is a setting of its own, so
 that a variant inherits and overrides each alone.
@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
-from pytest_modelbudget.budgetfile.call_names import CALL, Call, Module
+from pytest_modelbudget.budgetfile.call_names import CALL, CallName, ModuleName
 from pytest_modelbudget.budgetfile.references import (
     DataSource,
     ModelSource,
@@ -67,7 +67,7 @@ class MetricMapping(Frozen):
     """A metric with its parameter, or one of the user's own with its direction."""
 
     top_k_accuracy: TopK | None = None
-    call: Call | None = None
+    call: CallName | None = None
     higher_is_better: bool = True
 
 
@@ -164,7 +164,7 @@ _TYPES: dict[tuple[str, ...], Any] = {
     ("seed",): Annotated[int, Strict(), Field(ge=0, lt=2**32)],
     ("timeout",): Duration,
     ("confidence",): Annotated[float, Strict(), Field(gt=0.5, lt=1)],
-    ("imports",): Sequence[Module],
+    ("imports",): Sequence[ModuleName],
     ("depends_on",): Sequence[Text],
 }
 

@@ -28,12 +28,12 @@ class Variant:
     settings: Settings
 
     def value(self, *key: str) -> Any:
-        """Return what ``key`` says, or None if it says nothing that can be used."""
+        """Return the value of ``key``; None if it is missing or has a problem."""
         setting = self.settings.get(key)
         return setting.value if setting else None
 
     def lacks(self, *key: str) -> bool:
-        """Whether ``key`` is not written at all, not even with a mistake in it."""
+        """Tell whether ``key`` is missing: written with a mistake, it is not."""
         return key not in self.settings and key[:1] not in self.settings
 
     def limits(self) -> dict[str, Setting]:
@@ -41,12 +41,12 @@ class Variant:
         return {key[1]: s for key, s in self.settings.items() if key[0] == "budget" and key[1:]}
 
     def recipe(self) -> tuple[WrittenStage, ...]:
-        """Return the stages; none is the float model as it is."""
+        """Return the stages; an empty recipe is the float model as it is."""
         return self.value("recipe") or ()
 
 
 def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    """Yield what is missing, and what does not go together."""
+    """Yield what is missing, and what contradicts each other."""
     yield from _missing(document, variant)
     yield from _limit_problems(document, variant)
     yield from _score_problems(document, variant)
@@ -88,7 +88,7 @@ def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 
 
 def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    """Yield limits and a baseline that make no sense for the metric."""
+    """Yield limits and a baseline that the metric does not support."""
     metric = Metric() if variant.lacks("metric") else variant.value("metric")
     if metric is None:
         return
@@ -134,7 +134,7 @@ def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator
 
 
 def _stage_problems(stage: WrittenStage, variant: Variant) -> Iterator[tuple[str, str]]:
-    """Yield what ``stage`` needs and the variant does not give: what is wrong, and a hint."""
+    """Yield what ``stage`` needs and the variant lacks: what is wrong, and a hint."""
     if stage_type(stage.kind).trains and variant.lacks("data", "train"):
         yield "trains, and data.train is missing", "write data: {train: ...}"
     quantize = stage.stage if isinstance(stage.stage, Quantize) else None

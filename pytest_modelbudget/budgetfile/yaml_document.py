@@ -1,4 +1,4 @@
-"""From a YAML node tree to a ``Document``: aliases and merge keys expanded, within bounds."""
+"""Turns a YAML node tree into a ``Document``, with aliases and merge keys expanded."""
 
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,14 @@ from pytest_modelbudget.budgetfile.yaml_loader import (
 from pytest_modelbudget.errors import Problem, Span
 from pytest_modelbudget.units.invalid import shortened
 
-Entry = tuple[yaml.Node, yaml.Node]
+KeyAndValue = tuple[yaml.Node, yaml.Node]
 
 
 def convert(root: yaml.Node, path: Path) -> Document:
-    """Return what the tree below ``root`` says.
+    """Return the tree below ``root`` as a document.
 
     Raises:
-        BudgetFileError: If its aliases make it endless, or too long to be a budget file.
+        BudgetFileError: If an alias contains itself, or more than ``MAX_NODES`` values result.
     """
     converter = _Converter(path)
     converter.document.data = converter.value(root, ())
@@ -63,10 +63,12 @@ class _Converter:
         self.document.keys[location] = _position(key)
         return self.value(value, location)
 
-    def _entries(self, node: yaml.MappingNode, location: Location, depth: int) -> dict[str, Entry]:
-        """Return keys and values by name; what ``<<`` merges stands behind the own keys."""
-        own: dict[str, Entry] = {}
-        merged: dict[str, Entry] = {}
+    def _entries(
+        self, node: yaml.MappingNode, location: Location, depth: int
+    ) -> dict[str, KeyAndValue]:
+        """Return keys and values by name; own keys win over those that ``<<`` merges."""
+        own: dict[str, KeyAndValue] = {}
+        merged: dict[str, KeyAndValue] = {}
         for key, value in node.value:
             self._count(key, depth)
             if key.tag == MERGE:
@@ -90,13 +92,13 @@ class _Converter:
             hint = f'write "{shortened(key.value)}"'
         self._problem(key, location, what, hint)
 
-    def _merged(self, node: yaml.Node, location: Location, depth: int) -> dict[str, Entry]:
+    def _merged(self, node: yaml.Node, location: Location, depth: int) -> dict[str, KeyAndValue]:
         """Return the entries of a mapping, or of a list of them where the first one wins."""
         self._count(node, depth)
         if isinstance(node, yaml.MappingNode):
             return self._entries(node, location, depth)
         if isinstance(node, yaml.SequenceNode):
-            merged: dict[str, Entry] = {}
+            merged: dict[str, KeyAndValue] = {}
             for child in node.value:
                 merged = self._merged(child, location, depth + 1) | merged
             return merged

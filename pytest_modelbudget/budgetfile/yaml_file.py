@@ -1,4 +1,4 @@
-"""From the bytes of a budget file to a ``Document``, whatever those bytes are."""
+"""Reads the bytes of a budget file into a ``Document``."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -12,7 +12,7 @@ from pytest_modelbudget.budgetfile.yaml_loader import Loader, TooLargeError
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.units.invalid import shown
 
-MAX_SIZE_BYTES = 2**20
+MAX_FILE_BYTES = 2**20
 
 
 def read_document(path: Path) -> Document:
@@ -40,11 +40,11 @@ def _text(path: Path) -> str:
     start = Span(path, 1, 1)
     try:
         size_bytes = path.stat().st_size
-        if size_bytes > MAX_SIZE_BYTES:
+        if size_bytes > MAX_FILE_BYTES:
             refuse(
                 start,
                 f"the file has {size_bytes:,} bytes; a budget file has at most "
-                f"{MAX_SIZE_BYTES:,} bytes",
+                f"{MAX_FILE_BYTES:,} bytes",
             )
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -72,5 +72,5 @@ def _refuse_yaml(path: Path, text: str, error: yaml.MarkedYAMLError) -> NoReturn
     if mark and "\t" in text[mark.index - mark.column : mark.index + 1]:
         hint = "indent with spaces, not with tabs"
     elif "mapping values are not allowed" in problem:
-        hint = "indent keys alike, and put text that holds ': ' in quotes"
+        hint = "indent keys alike, and put text that contains ': ' in quotes"
     refuse(span, f"not YAML: {problem}", hint)

@@ -1,4 +1,4 @@
-"""PyYAML's loader with bounds, and the core schema's idea of what is not text.
+"""PyYAML's loader with limits on size and depth, and YAML 1.2's rules for what is not text.
 
 ``on`` and ``2:4`` are text there, and ``1e-3`` is a number.
 """
@@ -25,11 +25,11 @@ SCALARS = (NULL, BOOL, INT, FLOAT, STR, MERGE)
 
 
 class TooLargeError(yaml.MarkedYAMLError):
-    """A document that is deeper or longer than any budget file."""
+    """A document that is nested too deeply or has too many values for a budget file."""
 
 
 class Loader(SafeLoader):
-    """Composes node trees; gives up on those that would exhaust the stack or the memory."""
+    """Composes node trees, and refuses those that would exhaust the stack or the memory."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - so PyYAML declares it
 
@@ -61,7 +61,7 @@ class Loader(SafeLoader):
 for _tag, _pattern, _first in (
     (NULL, r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     (BOOL, r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    # A longer integer is read as a float: Python refuses to print it, and nobody means it.
+    # A longer integer is read as a float, because Python refuses to print very long integers.
     (INT, r"[-+]?[0-9]{1,19}|0o[0-7]{1,21}|0x[0-9a-fA-F]{1,16}", list("-+0123456789")),
     (
         FLOAT,

@@ -1,4 +1,4 @@
-"""What the user's own code and files are at this moment, as digests, without importing them."""
+"""Digests of the user's own code and files as they are now, without importing them."""
 
 import ast
 import glob

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pytest_modelbudget.budgetfile.budget import LocatedStage
+from pytest_modelbudget.budgetfile.budget import LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.errors import Span
-
-Recipe = tuple[LocatedStage, ...]
 
 
 @dataclass(frozen=True)

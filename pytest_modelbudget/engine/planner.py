@@ -5,7 +5,7 @@ project, the data that the step reads, the stage's parameters, the seed, and the
 versions of the tools. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
-from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage
+from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
@@ -17,8 +17,6 @@ from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
 from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
 from pytest_modelbudget.protocol.store import digest
-
-Recipe = tuple[LocatedStage, ...]
 
 
 class Planner:

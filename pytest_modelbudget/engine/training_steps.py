@@ -1,4 +1,4 @@
-"""What of a chain is looked at before the first training in it."""
+"""The steps that the preflight check looks at before the first of them trains."""
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.engine.plan import Step

@@ -15,7 +15,7 @@ Outcome = Literal["within", "exceeded"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a limit holds.
+    """Whether a measurement is within its limit.
 
     Attributes:
         limit: The limit's name.

@@ -1,6 +1,8 @@
-"""What crosses the border to a worker process; ``results.py`` has what comes back.
+"""What a worker process is given, and what it reports while it runs.
 
-Each type is written as JSON: the job file is also what repeats a failure by hand.
+Its results are in ``judge/results.py``.
+
+Each type is written as JSON. The job file also repeats a failure by hand.
 """
 
 from pathlib import Path
@@ -39,7 +41,7 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A look at the steps that a chain trains, the first first; none has its ``parent`` yet."""
+    """A check of the steps that a chain trains, in their order; no ``parent`` is built yet."""
 
     steps: Sequence[BuildJob]
 
@@ -50,9 +52,9 @@ class PreflightJob(Frozen):
 
 
 class Preflight(Frozen):
-    """The layers that each step takes and leaves, or None if it does not choose.
+    """The layers that each step chooses and skips, or None if it works on the whole model.
 
-    It ends with the last step that could be looked at.
+    It ends with the last step that could be checked.
     """
 
     selections: Sequence[Selection | None]
@@ -68,11 +70,11 @@ class EvaluateJob(Frozen):
 
 
 class CompareJob(Frozen):
-    """How certain a score is, and its drop against a baseline, from what evaluations kept.
+    """The confidence intervals of a score and of its drop, from what evaluations kept.
 
     Attributes:
         scored: The folder in the store where an ``EvaluateJob`` left its score and outcomes.
-        baseline: Likewise, or a number that was measured elsewhere, or None: no drop is asked for.
+        baseline: Likewise, or a score that was measured elsewhere; None if no drop is needed.
         confidence: Of the intervals, such as 0.95.
     """
 
@@ -90,16 +92,17 @@ class InspectJob(Frozen):
 
 
 class LatencyBound(Frozen):
-    """What is asked about a figure: seconds, or a ratio, that it may reach."""
+    """The highest value that a limit allows for a figure, in seconds or as a ratio."""
 
     figure: Figure
     bound: float
 
 
 class LatencyJob(Frozen):
-    """Single invocations of one ``.tflite`` on this machine, until its bounds are settled.
+    """Single invocations of one ``.tflite`` on this machine, until every bound is decided.
 
-    ``baseline`` is what a ratio is taken against; without one, no bound is of a ratio.
+    Attributes:
+        baseline: The ``.tflite`` that a ratio compares with; None if no bound is of a ratio.
     """
 
     model: Path
@@ -133,7 +136,7 @@ class TargetJob(Frozen):
 
     @property
     def is_estimate(self) -> bool:
-        """Whether it is computed, so that other work on this machine does not disturb it."""
+        """Whether its figures are computed, so that other work does not disturb them."""
         return target_kind(self.target).is_estimate
 
 
@@ -148,11 +151,11 @@ class Progress(Protocol):
     """Told by a worker what it is doing, such as ``epoch 2/5``."""
 
     def __call__(self, activity: str) -> None:
-        """Pass ``activity`` on to whoever waits."""
+        """Pass ``activity`` on to the session, which shows it."""
 
 
 StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
-"""Those whose result goes into the store."""
+"""The jobs whose result goes into the store."""
 
 Job = StoredJob | LatencyJob | TargetJob
 Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
@@ -190,7 +193,7 @@ class Built(Frozen):
 
 
 class Failure(Frozen):
-    """Why a task failed, as ``JobError`` said it, or an exception that nobody expected."""
+    """Why a task failed: a ``JobError``, or with ``expected`` false any other exception."""
 
     cause: str
     hint: str

@@ -1,8 +1,8 @@
-"""The content-addressed store: what was built or measured, filed by what it was made from.
+"""The content-addressed store: artifacts and measurements, filed under what they were made from.
 
-An entry is a folder of files under its key. It appears whole or not at all, and is
-checked against its own digests before it is served, so that a full disk, a killed
-process or a flipped bit costs a rebuild and never a wrong number.
+An entry is a folder of files under its key. It is added as a whole, and verified against its
+own digests before it is used, so that a full disk, a killed process or a flipped bit costs a
+rebuild and never gives a wrong number.
 """
 
 import hashlib
@@ -67,7 +67,7 @@ class Store:
         self.root = root
 
     def find(self, key: str, made_after_s: float = 0.0) -> Entry | None:
-        """Return the entry of ``key``, or None if there is none that can be trusted.
+        """Return the verified entry of ``key``, or None if it is missing or damaged.
 
         Args:
             key: A content key, from ``digest``.
@@ -83,21 +83,21 @@ class Store:
             return None
         if not intact or manifest.created_s < made_after_s:
             return None
-        with suppress(OSError):  # a cache that may only be read still serves
+        with suppress(OSError):  # A read-only cache can still be used.
             os.utime(folder)
         return Entry(key, folder, manifest.sha256)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
-        """Hold ``key`` against every other process; the kernel lets go if this one dies."""
+        """Lock ``key`` for this process; the kernel releases it if the process dies."""
         with FileLock(self._made("locks") / f"{key}.lock"):
             yield
 
     @contextmanager
     def adding(self, key: str) -> Iterator[Path]:
-        """Yield an empty folder that becomes the entry of ``key``, replacing an older one.
+        """Yield an empty folder that becomes the entry of ``key`` and replaces an older one.
 
-        Call it with ``lock(key)`` held. If the body raises, nothing is left behind.
+        Call it inside ``lock(key)``. If the body raises, no file remains.
         """
         staged = self._made("staging") / key
         shutil.rmtree(staged, ignore_errors=True)
@@ -115,7 +115,7 @@ class Store:
             shutil.rmtree(staged, ignore_errors=True)
 
     def sweep(self, key: str) -> None:
-        """Remove what a worker left half-made when it was killed, unless another makes it now."""
+        """Remove the incomplete entry of a killed worker, unless another process is making it."""
         with suppress(Timeout), FileLock(self._made("locks") / f"{key}.lock", timeout=0):
             shutil.rmtree(self.root / "staging" / key, ignore_errors=True)
 
@@ -137,7 +137,7 @@ class Store:
         return [folder.name for folder in self._entries()]
 
     def prune(self, unused_s: float) -> int:
-        """Remove what nobody used for ``unused_s`` seconds; return how many entries that were."""
+        """Delete entries that were not used for ``unused_s`` seconds, and return their number."""
         before_s = time.time() - unused_s
         old = [folder for folder in self._entries() if folder.stat().st_mtime <= before_s]
         left = [task for task in self.root.glob("tasks/*") if task.stat().st_mtime <= before_s]

@@ -1,4 +1,4 @@
-"""Ships what was gated: copies the artifacts of variants whose every limit passed."""
+"""Copies the artifacts of the variants whose every limit passed."""
 
 import shutil
 from collections.abc import Iterable

@@ -17,14 +17,14 @@ from pytest_modelbudget.units.format import (
 )
 from pytest_modelbudget.units.table import BaseUnit
 
-Outcome = Literal["within", "exceeded", "unmeasured", "error"]
+Status = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one limit.
+    """The result of one limit.
 
     Attributes:
         budget: The budget file, as in the node id.
@@ -32,11 +32,11 @@ class Row:
         unit: The base unit of ``measured``, ``limit`` and ``margin``; empty if it was not measured.
         written_unit: The unit that the limit was written in, such as ``kB``.
         measured: None if it was not measured.
-        low: The lower end of the interval around ``measured``, if it has one.
+        low: The lower end of the confidence interval of ``measured``, if it has one.
         high: The upper end, if it has one.
         margin: The room that is left; negative if the limit is exceeded.
-        how: How it was measured, or why it was not.
-        why: Lines on why it is so much, and what would be less.
+        how: How it was measured, or why it could not be.
+        why: Lines that explain a file's size, and what would make it smaller.
         note: What a reader of the summary must know about the test data, if anything.
         test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``.
@@ -49,7 +49,7 @@ class Row:
     name: str
     place: str
     variant: str = ""
-    outcome: Outcome = "error"
+    outcome: Status = "error"
     unit: BaseUnit | Literal[""] = ""
     written_unit: str = ""
     measured: float | None = None
@@ -97,7 +97,7 @@ class Row:
         )
 
     def explained(self, size: FileSize | None) -> Self:
-        """Return the row with what explains its file's size, if anything does."""
+        """Return the row with the reasons for its file's size, if there are any."""
         if size is None:
             return self
         sizes = [format_bytes(other.size_bytes or 0) for other in size.others]
@@ -114,7 +114,7 @@ class Row:
         return dataclasses.replace(self, outcome="unmeasured", how=why)
 
     def properties(self) -> list[tuple[str, str | float]]:
-        """Return what is known as name and value pairs, for ``user_properties``."""
+        """Return the fields that have a value as pairs, for ``user_properties``."""
         return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
 
     def amounts(self) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ RIGHT = {1, 2, 3}
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the table; ``alarm`` if its limit does not hold."""
+    """A line of the table; ``alarm`` if its limit failed."""
 
     text: str
     alarm: bool = False
@@ -51,7 +51,7 @@ def _notes(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _history(rows: list[Row]) -> str:
-    """Say where the artifact of a variant came from, and what it took."""
+    """Return whether the artifact of a variant was built or cached, and the seconds it took."""
     known = [f"({row.built}, {row.seconds:.2f} s)" for row in rows if row.seconds is not None]
     return known[0] if known else ""
 

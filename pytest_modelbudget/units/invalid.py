@@ -1,11 +1,16 @@
-"""A value that is not what it should be, and how messages show values and names."""
+"""The error for a value that cannot be read, and how messages show values and names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class InvalidValueError(ValueError):
-    """``what`` is wrong with a value, and in ``hint`` what to write instead."""
+    """A value that cannot be read.
+
+    Args:
+        what: What is wrong with it.
+        hint: What to write instead.
+    """
 
     def __init__(self, what: str, hint: str = "") -> None:
         self.what = what
@@ -19,7 +24,7 @@ def expected(what: str, value: object, hint: str = "") -> InvalidValueError:
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as it would stand in the file, shortened to fit into one line."""
+    """Return ``value`` as a budget file would write it, shortened to fit into one line."""
     match value:
         case None:
             return "nothing"
@@ -35,17 +40,17 @@ def shown(value: object) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return ``text``, or its beginning if it would fill the line."""
+    """Return ``text``, or its first 57 characters and an ellipsis if it is longer than 60."""
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return the one of ``known`` that ``name`` was probably meant to be."""
+    """Return the entry of ``known`` that is most like ``name``; None if none is like it."""
     return next(iter(get_close_matches(name, list(known), n=1)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint that names the nearest of ``known``, or all of them if none is near."""
+    """Return a hint that names the most similar of ``known``, or all of them if none is similar."""
     known = sorted(known)
     near = closest(name, known)
     return f"did you mean '{near}'?" if near else f"known are {', '.join(known)}"

@@ -39,7 +39,7 @@ HOSTILE = [
     (
         "version: 1\nmodel: a: b\n",
         "2:9: not YAML: mapping values are not allowed in this context; "
-        "indent keys alike, and put text that holds ': ' in quotes",
+        "indent keys alike, and put text that contains ': ' in quotes",
     ),
     (
         "version: 1\nbudget:\n  max_bytes: 1\n\tmax_macs: 1\n",

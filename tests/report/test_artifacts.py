@@ -4,14 +4,14 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.report.artifacts import ship
-from pytest_modelbudget.report.row import Outcome, Row
+from pytest_modelbudget.report.row import Row, Status
 
 Make = Callable[..., Row]
 
 
 @pytest.fixture
 def row(tmp_path: Path) -> Make:
-    def make(variant: str, outcome: Outcome = "within", budget: str = "digits.budget.yaml") -> Row:
+    def make(variant: str, outcome: Status = "within", budget: str = "digits.budget.yaml") -> Row:
         artifact = tmp_path / "store" / variant / "model.tflite"
         artifact.parent.mkdir(parents=True, exist_ok=True)
         artifact.write_text(f"the model {variant}")
@@ -39,7 +39,7 @@ def test_what_passed_ships_under_the_names_of_file_and_variant(tmp_path: Path, r
 
 @pytest.mark.parametrize("outcome", ["exceeded", "unmeasured", "error"])
 def test_one_limit_that_does_not_hold_keeps_its_variant_back(
-    tmp_path: Path, row: Make, outcome: Outcome
+    tmp_path: Path, row: Make, outcome: Status
 ) -> None:
     ship(tmp_path / "dist", [row("int8")])
     rows = [row("int8"), row("int4"), row("int8", outcome), row("int8")]

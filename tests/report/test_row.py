@@ -5,7 +5,7 @@ import pytest
 
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.judge.verdict import Verdict
-from pytest_modelbudget.report.row import Outcome, Row
+from pytest_modelbudget.report.row import Row, Status
 from pytest_modelbudget.units.table import BaseUnit
 
 PLANNED = Row(
@@ -30,7 +30,7 @@ EXCEEDED = PLANNED.of_artifact(ARTIFACT).judged(DROP, "digits:test")
 
 
 def sized(measured: int, limit: int) -> Row:
-    outcome: Outcome = "within" if measured <= limit else "exceeded"
+    outcome: Status = "within" if measured <= limit else "exceeded"
     return replace(
         EXCEEDED,
         name="max_bytes",

@@ -52,7 +52,7 @@ def measure(limit: Limit, findings: Findings) -> Measurement:
     """Read what is compared with ``limit``: the target's figure where a target was asked.
 
     Raises:
-        UnmeasuredError: If what was found does not tell it.
+        UnmeasuredError: If it cannot be read from ``findings``.
     """
     kind = LIMITS[limit.name]
     read = kind.measure_on_target if findings.figures else kind.measure

@@ -1,4 +1,4 @@
-"""The metric, and its drop, with what the sample-by-sample comparison says."""
+"""The metric and its drop, with the result of the sample-by-sample comparison."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -116,7 +116,7 @@ def _certain(interval: Interval | None, comparison: Comparison) -> Interval:
 
 
 def _spread(comparison: Comparison, interval: Interval | None, unit: str) -> str:
-    """Return one of the intervals of ``comparison``, or why there is none."""
+    """Return one of the intervals of ``comparison``, or why it is missing."""
     if interval is None:
         return f"no interval: {comparison.why}"
     ends = format_interval(interval.low, interval.high, "score", unit)

@@ -56,7 +56,7 @@ class LimitKind(ABC):
         """Read the value that is compared with ``limit``.
 
         Raises:
-            UnmeasuredError: If what was found does not tell it.
+            UnmeasuredError: If it cannot be read from ``findings``.
         """
 
     def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002

@@ -43,7 +43,7 @@ UNSORTED_SEGMENT_SUM VAR_HANDLE WHERE WHILE ZEROS_LIKE
 """
 
 BUILTIN_OPERATORS = frozenset(_BUILTIN.split())
-"""Those of TFLite's ``schema.fbs``, without its codes for what is none of them."""
+"""The operators of TFLite's ``schema.fbs``, without its placeholder codes."""
 
 _OTHERS = r"CUSTOM:\S+|Flex\w+"
 
