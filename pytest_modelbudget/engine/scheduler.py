@@ -12,10 +12,16 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.findings import UnmeasuredError
-from pytest_modelbudget.protocol.jobs import Job, LatencyJob, StoredJob, TargetJob, Task
+from pytest_modelbudget.protocol.jobs import (
+    RESULT,
+    Job,
+    LatencyJob,
+    StoredJob,
+    TargetJob,
+    Task,
+)
 from pytest_modelbudget.protocol.store import Entry, Store
 
-RESULT = "result.json"
 T = TypeVar("T")
 Result = TypeVar("Result", bound=Frozen)
 

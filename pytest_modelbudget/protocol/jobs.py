@@ -15,6 +15,9 @@ from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.results import Figure
 from pytest_modelbudget.protocol.layer_choice import Selection
 
+TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
+"""The files that a worker process reads and writes: its task, its result, its output."""
+
 
 class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else."""

@@ -1,54 +1,60 @@
-"""Pays an expensive import once, then forks one process for each task.
+"""Imports expensive modules once, then forks a worker process for each task.
 
-``python -m pytest_modelbudget.workers.fork_server KIND`` reads one order a line from its standard
-input, ``run FOLDER`` or ``stop FOLDER``, and writes one ``Event`` a line. It is a fork server
-of its own rather than ``multiprocessing``'s: that one re-imports the caller's ``__main__``
-(an unguarded ``pytest.main()`` would start again in every worker), is shared with the user's
-own tests, and hides why a preload failed. When its input ends, it ends, with all its workers.
+``python -m pytest_modelbudget.workers.fork_server KIND`` reads one command a line from its standard
+input, ``run FOLDER`` or ``stop FOLDER``, and writes one ``Event`` a line. When its input ends, the
+fork server ends too, with all its worker processes.
+
+The fork server of ``multiprocessing`` does not fit: it imports the ``__main__`` of the parent
+process again, so that a ``pytest.main()`` without a guard would start again in every worker
+process; it is shared with the tests of the user; and it does not report why an import failed.
 """
 
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 
-from pytest_modelbudget.protocol.jobs import Event, Happening
-from pytest_modelbudget.workers.run import LOG, run
+from pytest_modelbudget.protocol.jobs import LOG, Event, Happening
+from pytest_modelbudget.workers.run import run
 
-PRELOADS = {
-    "litert": (
-        "pytest_modelbudget.workers.measure.accuracy.evaluate",
-        "pytest_modelbudget.workers.measure.latency.timing",
-    ),
-    "quantizer": (
-        "pytest_modelbudget.workers.compress.job",
-        "pytest_modelbudget.workers.compress.convert.litert_quantizer",
-    ),
-    "tensorflow": (
-        "tensorflow",
-        "pytest_modelbudget.workers.compress.job",
-        "pytest_modelbudget.workers.compress.models.sources",
-        "pytest_modelbudget.workers.compress.convert.tf_converter",
-    ),
-}
+PRELOADS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "litert": (
+            "pytest_modelbudget.workers.measure.accuracy.evaluate",
+            "pytest_modelbudget.workers.measure.latency.timing",
+        ),
+        "quantizer": (
+            "pytest_modelbudget.workers.compress.job",
+            "pytest_modelbudget.workers.compress.convert.litert_quantizer",
+        ),
+        "tensorflow": (
+            "tensorflow",
+            "pytest_modelbudget.workers.compress.job",
+            "pytest_modelbudget.workers.compress.models.sources",
+            "pytest_modelbudget.workers.compress.convert.tf_converter",
+        ),
+    }
+)
+"""The modules that each kind of fork server imports before it reads its first command."""
 
-
-LONGEST = 400  # characters of a text in an event, so that the event stays below PIPE_BUF
+MAX_CHARS = 400  # of a text in an event, so that the whole event stays below PIPE_BUF
 
 
 def main(kind: str) -> None:
-    """Serve tasks in workers of ``kind``, a key of ``PRELOADS``, until the input ends."""
-    # The events keep this descriptor; whatever else is printed goes to standard error.
+    """Serve tasks in worker processes of ``kind``, a key of ``PRELOADS``, until the input ends."""
+    # Only events go to the real standard output; all other output goes to standard error.
     events = os.dup(1)
     os.dup2(2, 1)
     for name in PRELOADS[kind]:
         import_module(name)
-    _tell(events, Event(task="", happened="ready"))
+    _send(events, Event(task="", happened="ready"))
     _serve(events)
 
 
@@ -58,20 +64,20 @@ def _serve(events: int) -> None:
     while True:
         ready = wait([0, *(process.sentinel for process in workers.values())])
         for task in [task for task, process in workers.items() if process.sentinel in ready]:
-            _report_end(events, workers, task)
+            _finish(events, workers, task)
         if 0 in ready:
             received = os.read(0, 65536)
             if not received:
                 for process in workers.values():
                     _kill(process)
                 return
-            *orders, unread = (unread + received).split(b"\n")
-            for order in orders:
-                _obey(events, workers, order.decode())
+            *commands, unread = (unread + received).split(b"\n")
+            for command in commands:
+                _execute(events, workers, command.decode())
 
 
-def _obey(events: int, workers: dict[str, BaseProcess], order: str) -> None:
-    verb, _, task = order.partition(" ")
+def _execute(events: int, workers: dict[str, BaseProcess], command: str) -> None:
+    verb, _, task = command.partition(" ")
     if verb == "run":
         workers[task] = get_context("fork").Process(target=_work, args=(events, task))
         workers[task].start()
@@ -79,41 +85,40 @@ def _obey(events: int, workers: dict[str, BaseProcess], order: str) -> None:
         _kill(workers[task])
 
 
-def _report_end(events: int, workers: dict[str, BaseProcess], task: str) -> None:
+def _finish(events: int, workers: dict[str, BaseProcess], task: str) -> None:
     process = workers.pop(task)
     process.join()
-    _kill(process)  # whatever it started and left running
-    _tell(events, Event(task=task, happened="exited", exitcode=process.exitcode))
+    _kill(process)  # The processes that the task started may still run.
+    _send(events, Event(task=task, happened="exited", exitcode=process.exitcode))
 
 
 def _kill(process: BaseProcess) -> None:
-    assert process.pid is not None, "started in _obey"
-    process.kill()  # it may not have made its process group yet
+    assert process.pid is not None, "started in _execute"
+    process.kill()  # The worker process may not have created its process group yet.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _work(events: int, task: str) -> None:
-    """Be a worker: a process group of its own, its output in the task's log."""
+    """Run a task in a new worker process, with its own process group and the task's log."""
     os.setsid()
     log = os.open(Path(task) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
 
-    def report(happened: Happening, activity: str) -> None:
-        _tell(events, Event(task=task, happened=happened, activity=activity[:LONGEST]))
+    def notify(happened: Happening, activity: str) -> None:
+        _send(events, Event(task=task, happened=happened, activity=activity[:MAX_CHARS]))
 
-    failure = run(Path(task), report)
+    failure = run(Path(task), notify)
     if failure:
-        cut = {"cause": failure.cause[:LONGEST], "hint": failure.hint[:LONGEST]}
-        told = failure.model_copy(update=cut)
-        _tell(events, Event(task=task, happened="failed", failure=told))
+        cut = {"cause": failure.cause[:MAX_CHARS], "hint": failure.hint[:MAX_CHARS]}
+        _send(events, Event(task=task, happened="failed", failure=failure.model_copy(update=cut)))
         sys.exit(1)
 
 
-def _tell(events: int, event: Event) -> None:
-    # A write below PIPE_BUF is atomic, so that lines of several workers never mix.
+def _send(events: int, event: Event) -> None:
+    # A write below PIPE_BUF is atomic, so lines of several worker processes never mix.
     os.write(events, event.model_dump_json().encode() + b"\n")
 
 

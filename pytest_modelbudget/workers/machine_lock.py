@@ -1,8 +1,9 @@
-"""One lock for the whole machine: latency is measured alone, everything else may share.
+"""One lock for the whole machine: a latency is measured alone, all other work runs side by side.
 
-Plain ``flock`` on files opened read-only, because every user of the machine must be able
-to take part, and the kernel frees it when a process dies. The turnstile keeps a stream of
-builds from starving a measurement that waits.
+The lock is ``flock`` on files that are opened read-only, so that every user of the machine can
+take it, and the kernel releases it when a process dies. The second file, the turnstile, makes new
+work queue behind a measurement that waits; without it, a stream of builds could delay the
+measurement for ever.
 """
 
 import fcntl
@@ -14,21 +15,29 @@ from pathlib import Path
 
 
 @contextmanager
-def shared(waiting: Callable[[], None]) -> Iterator[None]:
-    """Work beside others, but never beside a measurement; call ``waiting`` before blocking."""
+def shared(on_wait: Callable[[], None]) -> Iterator[None]:
+    """Work beside other processes, but never during a measurement.
+
+    Args:
+        on_wait: Called before each time that this process has to wait.
+    """
     with _open("machine") as machine:
         with _open("turnstile") as turnstile:
-            _lock(turnstile, fcntl.LOCK_SH, waiting)
-            _lock(machine, fcntl.LOCK_SH, waiting)
+            _lock(turnstile, fcntl.LOCK_SH, on_wait)
+            _lock(machine, fcntl.LOCK_SH, on_wait)
         yield
 
 
 @contextmanager
-def alone(waiting: Callable[[], None]) -> Iterator[None]:
-    """Work while nothing else of ours does on this machine."""
+def alone(on_wait: Callable[[], None]) -> Iterator[None]:
+    """Work while no other worker process on this machine does.
+
+    Args:
+        on_wait: Called before each time that this process has to wait.
+    """
     with _open("machine") as machine, _open("turnstile") as turnstile:
-        _lock(turnstile, fcntl.LOCK_EX, waiting)
-        _lock(machine, fcntl.LOCK_EX, waiting)
+        _lock(turnstile, fcntl.LOCK_EX, on_wait)
+        _lock(machine, fcntl.LOCK_EX, on_wait)
         yield
 
 
@@ -36,7 +45,8 @@ def alone(waiting: Callable[[], None]) -> Iterator[None]:
 def _open(name: str) -> Iterator[int]:
     path = Path(tempfile.gettempdir()) / f"pytest-modelbudget-{name}.lock"
     try:
-        # Without O_CREAT first: a sticky directory refuses it on another user's file.
+        # Try without O_CREAT first: in a sticky directory, the kernel refuses O_CREAT on a file of
+        # another user.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -46,9 +56,9 @@ def _open(name: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, kind: int, waiting: Callable[[], None]) -> None:
+def _lock(descriptor: int, kind: int, on_wait: Callable[[], None]) -> None:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        waiting()
+        on_wait()
         fcntl.flock(descriptor, kind)

@@ -67,7 +67,7 @@ def clean_up(root: Path) -> None:
 
 
 class Server:
-    """A fork server of the kind ``litert``, its orders and events."""
+    """A fork server of the kind ``litert``, its commands and events."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -84,14 +84,14 @@ class Server:
         task = evaluation(self.root, name, code, timeout_s)
         self.folder(name).mkdir()
         (self.folder(name) / "task.json").write_text(task.model_dump_json())
-        self.order(f"run {self.folder(name)}")
+        self.send(f"run {self.folder(name)}")
 
     def folder(self, name: str) -> Path:
         return self.root / "tasks" / name
 
-    def order(self, order: str) -> None:
+    def send(self, command: str) -> None:
         assert self.process.stdin
-        self.process.stdin.write(f"{order}\n".encode())
+        self.process.stdin.write(f"{command}\n".encode())
 
     def until(self, name: str, happened: str) -> list[Event]:
         """Return all events until, and with, the one that is asked for."""
@@ -182,7 +182,7 @@ def test_a_task_that_hangs_writes_down_where_and_exits(server: Server) -> None:
 def test_stop_kills_a_task_with_its_own_children_and_no_other(server: Server) -> None:
     server.hang("stopped")
     server.hang("other")
-    server.order(f"stop {server.folder('stopped')}")
+    server.send(f"stop {server.folder('stopped')}")
     assert server.until("stopped", "exited")[-1].exitcode == -9
     eventually(lambda: gone(server.root, "stopped"))
     assert not gone(server.root, "other")
@@ -191,7 +191,7 @@ def test_stop_kills_a_task_with_its_own_children_and_no_other(server: Server) ->
 def test_to_stop_what_has_ended_does_nothing(server: Server) -> None:
     server.run("good", GOOD)
     server.until("good", "exited")
-    server.order(f"stop {server.folder('good')}")
+    server.send(f"stop {server.folder('good')}")
     server.run("again", GOOD)
     assert server.until("again", "exited")[-1].exitcode == 0
 
@@ -204,7 +204,7 @@ def test_the_end_of_the_input_ends_all(server: Server) -> None:
     eventually(lambda: gone(server.root, "first") and gone(server.root, "second"))
 
 
-def test_the_input_may_end_right_behind_an_order(server: Server) -> None:
+def test_the_input_may_end_right_after_a_command(server: Server) -> None:
     server.until("", "ready")
     server.run("hangs", "import time\ndef test(): time.sleep(1000)", timeout_s=20.0)
     assert server.process.stdin

@@ -1,24 +1,62 @@
-"""Does one build job: runs its stage, and proves the ``.tflite`` that comes out."""
+"""Builds one step of a recipe: applies its stage, verifies a ``.tflite``, takes the sizes."""
 
+import gzip
+import time
 from pathlib import Path
 
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.jobs import RESULT, BuildJob, Built, Progress
+from pytest_modelbudget.protocol.layer_choice import Selection
 from pytest_modelbudget.workers.compress.stages import stage_module
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.proof import prove
 from pytest_modelbudget.workers.tflite import tflite_file
 
+_MODELS = (tflite_file.MODEL, "model.keras", "quantized.h5")
+
+
+def build_artifact(job: BuildJob, output: Path, progress: Progress) -> Built:
+    """Build a step, and describe the artifact.
+
+    Args:
+        job: The step; the folder ``job.parent`` has the ``result.json`` of the step before it.
+        output: The folder for the artifact.
+        progress: Called with each activity.
+
+    Raises:
+        JobError: If the model, the data or the stage's parameters do not allow it.
+    """
+    started = time.perf_counter()
+    build(job, output, progress)
+    seconds = time.perf_counter() - started
+    file = next(name for name in _MODELS if (output / name).exists())
+    model = (output / file).read_bytes()
+    return Built(
+        file=file,
+        size_bytes=len(model),
+        gzip_bytes=len(gzip.compress(model, compresslevel=9, mtime=0)),
+        seconds=seconds,
+        selections=_selections(job, output),
+    )
+
 
 def build(job: BuildJob, output: Path, progress: Progress) -> None:
-    """Write to ``output`` what ``job.stage`` makes of its parent or its model.
+    """Write to ``output`` what ``job.stage`` makes of the step before it, or of the model.
 
     TensorFlow is imported only by the stages that need it; see ``stages``.
 
     Raises:
-        JobError: The model, the data or the stage's parameters do not allow it.
+        JobError: If the model, the data or the stage's parameters do not allow it.
     """
     stage_module(job.stage.kind).run(job, output, progress)
     promises.carry(job, output)
     if (output / tflite_file.MODEL).exists():
-        progress("checking the .tflite")
+        progress("verifying the .tflite")
         prove(job, output)
+
+
+def _selections(job: BuildJob, output: Path) -> tuple[tuple[str, Selection], ...]:
+    """Add what this stage chose to what those before did: they may leave the store earlier."""
+    parent = Built.model_validate_json((job.parent / RESULT).read_bytes()) if job.parent else None
+    before = parent.selections if parent else ()
+    own = Selection.read(output)
+    return (*before, (job.stage.kind, own)) if own else before

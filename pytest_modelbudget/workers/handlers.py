@@ -1,0 +1,122 @@
+"""The table of handlers: how a worker process does each type of job.
+
+A handler imports what it needs when it runs: a worker process that measures a latency must not
+import TensorFlow.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.judge.results import (
+    Arena,
+    Comparison,
+    Figures,
+    LatencySample,
+    Score,
+    Structure,
+)
+from pytest_modelbudget.protocol.jobs import (
+    BuildJob,
+    Built,
+    CompareJob,
+    EvaluateJob,
+    InspectJob,
+    Job,
+    LatencyJob,
+    MemoryJob,
+    Preflight,
+    PreflightJob,
+    Progress,
+    TargetJob,
+)
+from pytest_modelbudget.workers.userdata.usercode import enter
+
+
+def _build(job: BuildJob, output: Path, progress: Progress) -> Built:
+    from pytest_modelbudget.workers.compress.job import build_artifact
+
+    enter(job.project)
+    return build_artifact(job, output, progress)
+
+
+def _preflight(job: PreflightJob, _output: Path, progress: Progress) -> Preflight:
+    from pytest_modelbudget.workers.compress.preflight import preflight
+
+    enter(job.project)
+    return preflight(job, progress)
+
+
+def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> Score:
+    from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
+
+    enter(job.project)
+    return evaluate(job, output, progress)
+
+
+def _compare(job: CompareJob, _output: Path, _progress: Progress) -> Comparison:
+    from pytest_modelbudget.workers.measure.accuracy.comparison import compare
+
+    enter(job.project)
+    return compare(job)
+
+
+def _inspect(job: InspectJob, _output: Path, _progress: Progress) -> Structure:
+    from pytest_modelbudget.workers.measure.structure import describe
+
+    return describe(job.inspected)
+
+
+def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:
+    from pytest_modelbudget.workers.measure.memory import plan_arena
+
+    return plan_arena(job)
+
+
+def _measure_latency(job: LatencyJob, _output: Path, progress: Progress) -> LatencySample:
+    from pytest_modelbudget.workers.measure.latency.timing import measure_latency
+
+    return measure_latency(job, progress)
+
+
+def _measure_on_target(job: TargetJob, _output: Path, progress: Progress) -> Figures:
+    from pytest_modelbudget.workers.measure.targets import measure
+
+    return measure(job, progress)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """How one type of job is done.
+
+    Attributes:
+        run: Called with the job, a folder for the files of the result, and a function to report
+            progress to; returns the result.
+        is_stored: Whether the result goes into the store. A measurement that depends on the
+            machine or the board never does.
+        needs_machine: Whether other work on this machine would disturb a job of this type.
+    """
+
+    run: Callable[[Any, Path, Progress], Frozen]
+    is_stored: bool = True
+    needs_machine: Callable[[Any], bool] = lambda _job: False
+
+
+HANDLERS: Mapping[type[Job], Handler] = MappingProxyType(
+    {
+        BuildJob: Handler(_build),
+        PreflightJob: Handler(_preflight),
+        EvaluateJob: Handler(_evaluate),
+        CompareJob: Handler(_compare),
+        InspectJob: Handler(_inspect),
+        MemoryJob: Handler(_plan_arena),
+        LatencyJob: Handler(_measure_latency, is_stored=False, needs_machine=lambda _job: True),
+        TargetJob: Handler(
+            _measure_on_target, is_stored=False, needs_machine=lambda job: not job.is_estimate
+        ),
+    }
+)
+"""The handler of each type of job."""
