@@ -140,9 +140,9 @@ def _read_artifact(entry: Entry, *, cached: bool) -> Artifact:
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
         cached=cached,
-        layers_left="\n".join(
-            f"left by {stage}: {why}"
-            for stage, selection in built.selections
-            if (why := selection.why_left())
+        layers_skipped="\n".join(
+            f"skipped by {stage}: {why}"
+            for stage, choice in built.layer_choices
+            if (why := choice.why_skipped())
         ),
     )

@@ -33,7 +33,7 @@ class Artifact:
         gzip_bytes: Of the file, deflated at level 9.
         seconds: What its last stage took when it was built.
         cached: Whether that was in an earlier session.
-        layers_left: A line for each stage that skipped layers.
+        layers_skipped: A line for each stage that skipped layers.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Artifact:
     gzip_bytes: int
     seconds: float
     cached: bool
-    layers_left: str = ""
+    layers_skipped: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.results import Figure
-from pytest_modelbudget.protocol.layer_choice import Selection
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
 
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
 """The files that a worker process reads and writes: its task, its result, its output."""
@@ -44,7 +44,7 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A check of the steps that a chain trains, in their order; no ``parent`` is built yet."""
+    """A preflight check of the steps that a chain trains, in order, without their ``parent``."""
 
     steps: Sequence[BuildJob]
 
@@ -55,12 +55,12 @@ class PreflightJob(Frozen):
 
 
 class Preflight(Frozen):
-    """The layers that each step chooses and skips, or None if it works on the whole model.
+    """The layers that each step chooses, or None for a step that does not choose layers.
 
-    It ends with the last step that could be checked.
+    The last one is that of the last step that could be checked.
     """
 
-    selections: Sequence[Selection | None]
+    layer_choices: Sequence[LayerChoice | None]
 
 
 class EvaluateJob(Frozen):
@@ -151,10 +151,10 @@ class MemoryJob(Frozen):
 
 
 class Progress(Protocol):
-    """Told by a worker what it is doing, such as ``epoch 2/5``."""
+    """A function that a worker process calls with its activity, such as ``epoch 2/5``."""
 
     def __call__(self, activity: str) -> None:
-        """Pass ``activity`` on to the session, which shows it."""
+        """Report ``activity`` to the parent process."""
 
 
 StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
@@ -185,14 +185,14 @@ class Task(Frozen):
 class Built(Frozen):
     """How an artifact came to be: its file and sizes, and the seconds that its last stage took.
 
-    ``selections`` are the layers that its stages took and left, each with the stage's ``kind``.
+    ``layer_choices`` are the layers that its stages chose, each with the stage's ``kind``.
     """
 
     file: str
     size_bytes: int
     gzip_bytes: int
     seconds: float
-    selections: Sequence[tuple[str, Selection]] = ()
+    layer_choices: Sequence[tuple[str, LayerChoice]] = ()
 
 
 class Failure(Frozen):

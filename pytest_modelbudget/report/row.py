@@ -42,7 +42,7 @@ class Row:
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
         seconds: What the artifact's last stage took, whenever that was.
-        layers_left: A line for each stage that left layers as they were: which, and why.
+        layers_skipped: A line for each stage that skipped layers: which, and why.
     """
 
     budget: str
@@ -65,7 +65,7 @@ class Row:
     artifact: str = ""
     built: str = ""
     seconds: float | None = None
-    layers_left: str = ""
+    layers_skipped: str = ""
 
     def of_artifact(self, artifact: Artifact) -> Self:
         """Return the row with the artifact it is about."""
@@ -74,7 +74,7 @@ class Row:
             artifact=as_seen(artifact.path),
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
-            layers_left=artifact.layers_left,
+            layers_skipped=artifact.layers_skipped,
         )
 
     def judged(self, verdict: Verdict, test_data: str) -> Self:

@@ -25,7 +25,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     yield Line(_align(HEAD, widths))
     for subject, variant in _by_variant(cells).items():
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
-        yield from (Line(f"  {line}") for line in _layers_left(variant).splitlines())
+        yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
     yield from (Line(line) for line in _notes(cells))
@@ -56,8 +56,8 @@ def _history(rows: list[Row]) -> str:
     return known[0] if known else ""
 
 
-def _layers_left(rows: list[Row]) -> str:
-    return next((row.layers_left for row in rows if row.layers_left), "")
+def _layers_skipped(rows: list[Row]) -> str:
+    return next((row.layers_skipped for row in rows if row.layers_skipped), "")
 
 
 def _align(cells: Iterable[str], widths: Iterable[int]) -> str:

@@ -39,32 +39,32 @@ WRITTEN = {
     ),
 }
 
-NO_LAYER = "there is no layer that can be taken: it has no weights (flat); "
-NO_NORM = "tfmot {} no BatchNormalization (norm)"
+NO_LAYER = "every layer would be skipped: no weights (flat); "
+NO_NORM = "{} does not support BatchNormalization (norm)"
 REFUSED = {
     "{recipe: [prune, cluster: {layers: {only: [dens]}}]}": (
         "recipe[1] > cluster: layers: no layer matches 'dens'\n"
         "the layers are flat, hidden, norm, class"
     ),
     "{recipe: [prune, cluster: {layers: {only: [class, norm]}}]}": (
-        "recipe[1] > cluster: layers: 'norm' means no layer that can be taken: "
-        f"{NO_NORM.format('clusters')}\nleave it out of layers: only"
+        "recipe[1] > cluster: layers: every layer that matches 'norm' is unsupported: "
+        f"{NO_NORM.format('clustering')}\nremove it from layers: only"
     ),
     "{recipe: [prune, cluster: {clusters: 5000}]}": (
-        f"recipe[1] > cluster: {NO_LAYER}it has 384 weights, no more than the 5000 clusters "
-        f"(hidden); {NO_NORM.format('clusters')}; it has 32 weights, no more than the 5000 "
-        "clusters (class)\nleave the stage out"
+        f"recipe[1] > cluster: {NO_LAYER}too small: 384 weights for 5000 clusters "
+        f"(hidden); {NO_NORM.format('clustering')}; too small: 32 weights for 5000 clusters "
+        "(class)\nremove the stage"
     ),
     # Half of the 8 hidden units are gone by then.
     "{recipe: [prune_channels, prune: {block: [7, 3]}]}": (
-        f"recipe[1] > prune: {NO_LAYER}its kernel (48, 4) cannot be cut into blocks [7, 3] "
-        f"(hidden); {NO_NORM.format('prunes')}; its kernel (4, 4) cannot be cut into blocks "
-        "[7, 3] (class)\nleave the stage out"
+        f"recipe[1] > prune: {NO_LAYER}its kernel (48, 4) cannot be divided into blocks [7, 3] "
+        f"(hidden); {NO_NORM.format('pruning')}; its kernel (4, 4) cannot be divided into blocks "
+        "[7, 3] (class)\nremove the stage"
     ),
     "{recipe: [prune, prune: {frequency: 100, epochs: 2}]}": (
-        "recipe[1] > prune: frequency: 100 is more than the 2 steps from begin to end, of 4 in "
-        "all: the sparsity would never grow\n"
-        "lower frequency or leave it out, or train for more epochs"
+        "recipe[1] > prune: frequency: 100 is more than the 2 steps from begin to end (of 4 in "
+        "all), so the sparsity would never increase\n"
+        "lower frequency or remove it, or train for more epochs"
     ),
     "{recipe: [prune, prune: {schedule: parts:scedule}]}": (
         "recipe[1] > prune: module parts has no scedule\ndid you mean schedule?"
@@ -88,20 +88,20 @@ REFUSED = {
         "recipe[0] > distill: module parts has no pupil\ncheck its spelling"
     ),
     "{model: {call: parts:dense, args: {compiled: false}}, recipe: [prune]}": (
-        "recipe[0] > prune: there is no loss to train on: the model was not compiled with one\n"
-        "compile the model, or give training.loss, such as sparse_categorical_crossentropy"
+        "recipe[0] > prune: training needs a loss, and the model was not compiled with one\n"
+        "compile the model, or set training.loss, such as sparse_categorical_crossentropy"
     ),
     "{training: {optimizer: adamm}, recipe: [prune]}": (
         "recipe[0] > prune: training.optimizer: tf_keras has no optimizer adamm\n"
-        "write a name that tf_keras.optimizers.get() knows, such as adam or sgd"
+        "write a name that tf_keras.optimizers.get() accepts, such as adam or sgd"
     ),
     "{training: {batch_size: 500}, recipe: [prune]}": (
-        "recipe[0] > prune: parts:data has 64 samples, less than one batch of 500\n"
-        "give more samples, or training.batch_size: 64"
+        "recipe[0] > prune: parts:data has 64 samples, fewer than one batch of 500\n"
+        "add samples, or set training.batch_size: 64"
     ),
     "{model: {call: parts:dense, args: {frozen: true}}, recipe: [quantize_aware]}": (
-        "recipe[0] > quantize_aware: the model dense cannot be trained: all its layers are "
-        "frozen\nset layer.trainable = True where it should train"
+        "recipe[0] > quantize_aware: the model dense cannot be trained: no layer is "
+        "trainable\nset trainable = True on the layers to train"
     ),
     "{model: parts:subclassed, recipe: [prune]}": (
         "recipe[0] > prune: parts:subclassed is a SavedModel or a subclassed model: its layers "
@@ -131,16 +131,17 @@ variants:
   smaller:
     recipe: [prune_channels: {epochs: 1}]
 """
-LEFT = {
+SKIPPED = {
     "same_shape": (
-        "left by prune: tfmot prunes no BatchNormalization (alone)\n"
-        "left by cluster: tfmot clusters no BatchNormalization (alone)\n"
-        "left by quantize_aware: tfmot cannot quantize Rescaling (rescale); a Dense layer on "
-        "more than one axis stays float in LiteRT (part/inner); tfmot cannot quantize LSTM "
-        "(lstm); tfmot cannot quantize MultiHeadAttention (attention); and 1 more"
+        "skipped by prune: pruning does not support BatchNormalization (alone)\n"
+        "skipped by cluster: clustering does not support BatchNormalization (alone)\n"
+        "skipped by quantize_aware: quantization-aware training does not support Rescaling "
+        "(rescale); a Dense layer on more than two axes, which stays float in LiteRT (part/inner); "
+        "quantization-aware training does not support LSTM (lstm); quantization-aware training "
+        "does not support MultiHeadAttention (attention); and 1 more"
     ),
     "smaller": (
-        "left by prune_channels: its filters or units cannot be followed through the model "
+        "skipped by prune_channels: its filters or units cannot be followed through the model "
         "(part/inner); LSTM has no filters or units that can be removed (lstm); "
         "MultiHeadAttention has no filters or units that can be removed (attention); "
         "BatchNormalization has no filters or units that can be removed (alone); and 1 more"
@@ -181,8 +182,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Result]:
     return project, project.pytest("-v", "--junitxml=junit.xml")
 
 
-def left(output: str) -> list[str]:
-    return re.findall(r"^ *(left by .*)", output, re.MULTILINE)
+def skipped(output: str) -> list[str]:
+    return re.findall(r"^ *(skipped by .*)", output, re.MULTILINE)
 
 
 @pytest.mark.tensorflow
@@ -223,19 +224,19 @@ def test_layers_that_are_not_supported_stop_nothing_and_are_reported(
 ) -> None:
     project, result = run
     passed = [node for node, outcome in outcomes(result.output).items() if outcome == "PASSED"]
-    assert passed == [f"mixed.budget.yaml::{name}::max_bytes" for name in LEFT]
-    for name, lines in LEFT.items():
+    assert passed == [f"mixed.budget.yaml::{name}::max_bytes" for name in SKIPPED]
+    for name, lines in SKIPPED.items():
         block = f"mixed.budget.yaml {name} .*\n  {re.escape(lines.splitlines()[0])}\n"
         assert re.search(block, result.output)
-    assert left(result.output) == "\n".join(LEFT.values()).splitlines()
+    assert skipped(result.output) == "\n".join(SKIPPED.values()).splitlines()
     cases = ElementTree.parse(project.root / "junit.xml").iter("testcase")
     found = {
         each.get("value")
         for case in cases
         for each in case.iter("property")
-        if each.get("name") == "layers_left"
+        if each.get("name") == "layers_skipped"
     }
-    assert found == set(LEFT.values())
+    assert found == set(SKIPPED.values())
 
 
 @pytest.mark.tensorflow
@@ -251,4 +252,4 @@ def test_a_cached_recipe_is_not_looked_at_again_and_reported_alike(
     warm = project.pytest("mixed.budget.yaml", "-n1", env=env)
 
     assert warm.exitcode == 0, warm.output
-    assert left(warm.output) == left(cold.output)
+    assert skipped(warm.output) == skipped(cold.output)

@@ -1,28 +1,26 @@
 from pathlib import Path
 
 from pytest_modelbudget.protocol.layer_choice import (
+    IN_SKIP,
     NO_WEIGHTS,
-    NOT_CHOSEN,
-    SKIPPED,
-    Selection,
+    NOT_IN_ONLY,
+    LayerChoice,
     summary,
 )
 
-LEFT = Selection(
-    taken=("dense",), left={"norm": "tfmot prunes no BatchNormalization", "flat": NO_WEIGHTS}
-)
+CHOICE = LayerChoice(chosen=("dense",), skipped={"norm": "too small", "flat": NO_WEIGHTS})
 
 
-def test_a_selection_is_kept_in_a_folder(tmp_path: Path) -> None:
-    assert Selection.read(tmp_path) is None
-    LEFT.write(tmp_path)
-    assert Selection.read(tmp_path) == LEFT
+def test_a_choice_is_written_to_a_folder_and_read_again(tmp_path: Path) -> None:
+    assert LayerChoice.read(tmp_path) is None
+    CHOICE.write(tmp_path)
+    assert LayerChoice.read(tmp_path) == CHOICE
 
 
-def test_what_was_to_be_expected_is_not_worth_a_word() -> None:
-    assert LEFT.why_left() == "tfmot prunes no BatchNormalization (norm)"
-    expected = {"flat": NO_WEIGHTS, "head": SKIPPED, "stem": NOT_CHOSEN}
-    assert Selection(taken=("dense",), left=expected).why_left() == ""
+def test_only_unexpected_reasons_are_reported() -> None:
+    assert CHOICE.why_skipped() == "too small (norm)"
+    expected = {"flat": NO_WEIGHTS, "head": IN_SKIP, "stem": NOT_IN_ONLY}
+    assert LayerChoice(chosen=("dense",), skipped=expected).why_skipped() == ""
 
 
 def test_a_summary_is_short_however_many_layers_there_are() -> None:

@@ -63,13 +63,13 @@ def test_variants_stay_together_however_workers_mix_them() -> None:
     assert mixed == sorted_
 
 
-def test_what_stages_left_is_said_once_for_a_variant() -> None:
-    left = "left by prune: too small (a)\nleft by cluster: too small (a, b)"
-    rows = [NOT_BUILT, replace(INT8, layers_left=left), replace(DROP, layers_left=left)]
+def test_skipped_layers_are_reported_once_for_a_variant() -> None:
+    skipped = "skipped by prune: too small (a)\nskipped by cluster: too small (a, b)"
+    rows = [NOT_BUILT, replace(INT8, layers_skipped=skipped), replace(DROP, layers_skipped=skipped)]
     assert [line.text for line in table(rows)][3:6] == [
         "digits.budget.yaml int8 (built, 0.01 s)",
-        "  left by prune: too small (a)",
-        "  left by cluster: too small (a, b)",
+        "  skipped by prune: too small (a)",
+        "  skipped by cluster: too small (a, b)",
     ]
 
 

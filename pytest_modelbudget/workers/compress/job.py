@@ -5,13 +5,14 @@ import time
 from pathlib import Path
 
 from pytest_modelbudget.protocol.jobs import RESULT, BuildJob, Built, Progress
-from pytest_modelbudget.protocol.layer_choice import Selection
-from pytest_modelbudget.workers.compress.stages import stage_module
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL, QUANTIZED_MODEL
+from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.proof import prove
 from pytest_modelbudget.workers.tflite import tflite_file
 
-_MODELS = (tflite_file.MODEL, "model.keras", "quantized.h5")
+_MODELS = (tflite_file.MODEL, KERAS_MODEL, QUANTIZED_MODEL)
 
 
 def build_artifact(job: BuildJob, output: Path, progress: Progress) -> Built:
@@ -35,7 +36,7 @@ def build_artifact(job: BuildJob, output: Path, progress: Progress) -> Built:
         size_bytes=len(model),
         gzip_bytes=len(gzip.compress(model, compresslevel=9, mtime=0)),
         seconds=seconds,
-        selections=_selections(job, output),
+        layer_choices=_layer_choices(job, output),
     )
 
 
@@ -47,16 +48,16 @@ def build(job: BuildJob, output: Path, progress: Progress) -> None:
     Raises:
         JobError: If the model, the data or the stage's parameters do not allow it.
     """
-    stage_module(job.stage.kind).run(job, output, progress)
+    run_stage(job, output, progress)
     promises.carry(job, output)
     if (output / tflite_file.MODEL).exists():
         progress("verifying the .tflite")
         prove(job, output)
 
 
-def _selections(job: BuildJob, output: Path) -> tuple[tuple[str, Selection], ...]:
-    """Add what this stage chose to what those before did: they may leave the store earlier."""
+def _layer_choices(job: BuildJob, output: Path) -> tuple[tuple[str, LayerChoice], ...]:
+    """Add the choice of this stage to those before it, whose artifacts may be deleted earlier."""
     parent = Built.model_validate_json((job.parent / RESULT).read_bytes()) if job.parent else None
-    before = parent.selections if parent else ()
-    own = Selection.read(output)
+    before = parent.layer_choices if parent else ()
+    own = LayerChoice.read(output)
     return (*before, (job.stage.kind, own)) if own else before

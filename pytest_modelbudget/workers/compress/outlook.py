@@ -1,20 +1,20 @@
-"""What a stage is going to do, as far as it can be known before anything is trained."""
+"""The result of a stage, as far as it is known before anything is trained."""
 
 from dataclasses import dataclass
 
-from pytest_modelbudget.protocol.layer_choice import Selection
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.workers.compress.training.trainable import Trainable
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """The outcome of a stage, untrained.
+    """The result of a stage, untrained.
 
     Attributes:
-        model: What the next stage gets, but for the values of its weights; None if that
-            only shows when the stage runs.
-        selection: The layers that the stage takes and leaves; None if it does not choose.
+        result: What the next stage gets, except for the values of the weights; None if that is
+            unknown before the stage runs.
+        choice: The layers that the stage works on; None if it does not choose layers.
     """
 
-    model: Model | None = None
-    selection: Selection | None = None
+    result: Trainable | None = None
+    choice: LayerChoice | None = None

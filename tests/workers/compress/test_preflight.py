@@ -17,9 +17,9 @@ from pytest_modelbudget.budgetfile.stages import (
 from pytest_modelbudget.budgetfile.types import FileSource, Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import Preflight, PreflightJob
-from pytest_modelbudget.protocol.layer_choice import Selection
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.preflight import preflight
-from pytest_modelbudget.workers.compress.stages import keras_stage
+from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import CLASSES, call, images, job
 
@@ -45,54 +45,54 @@ def stream() -> Stream:
     return Stream()
 
 
-def look(model: Source, *stages: Stage, train: Source | None = None) -> Preflight:
+def check(model: Source, *stages: Stage, train: Source | None = None) -> Preflight:
     steps = tuple(job(stage, model, train=train) for stage in stages)
     return preflight(PreflightJob(steps=steps), no_progress)
 
 
-def test_it_sees_what_the_real_stages_choose_without_training(tmp_path: Path) -> None:
+def test_it_chooses_the_same_layers_as_the_stages_without_training(tmp_path: Path) -> None:
     stages: tuple[Stage, ...] = (
         PruneChannels(epochs=1),
         Prune(sparsity=0.5, epochs=1),
         QuantizeAware(),
     )
-    seen = look(call("cnn"), *stages)
+    seen = check(call("cnn"), *stages)
 
-    chosen: list[Selection | None] = []
+    chosen: list[LayerChoice | None] = []
     parent = None
     for number, stage in enumerate(stages):
         output = tmp_path / str(number)
         output.mkdir()
         wanted = job(stage, call("cnn"), parent=parent, before=stages[:number])
-        keras_stage(stage.kind).run(wanted, output, no_progress)
-        chosen.append(Selection.read(output))
+        run_stage(wanted, output, no_progress)
+        chosen.append(LayerChoice.read(output))
         parent = output
 
-    assert list(seen.selections) == chosen
+    assert list(seen.layer_choices) == chosen
 
 
 def test_after_distillation_the_student_is_the_model() -> None:
     student = "tests.workers.compress.trainees:perceptron"
-    seen = look(call("cnn"), Distill(student=student), Prune())
+    seen = check(call("cnn"), Distill(student=student), Prune())
 
-    assert seen.selections[0] is None
-    assert seen.selections[1] == Selection(
-        taken=("dense", "class"), left={"flat": "it has no weights"}
+    assert seen.layer_choices[0] is None
+    assert seen.layer_choices[1] == LayerChoice(
+        chosen=("dense", "class"), skipped={"flat": "no weights"}
     )
 
 
-def test_behind_a_stage_of_the_users_own_nothing_is_known() -> None:
+def test_it_ends_after_a_stage_of_the_users_own() -> None:
     own = UserStage(call="tests.workers.compress.trainees:accuracy")
     only = LayerSelection(only=("made_by_it",))
 
-    assert look(call("perceptron"), own, Prune(layers=only)).selections == (None,)
+    assert check(call("perceptron"), own, Prune(layers=only)).layer_choices == (None,)
 
 
 def test_a_mistake_has_the_index_of_its_stage() -> None:
     only = LayerSelection(only=("danse",))
 
     with pytest.raises(JobError) as raised:
-        look(call("perceptron"), Prune(), Prune(), Cluster(layers=only))
+        check(call("perceptron"), Prune(), Prune(), Cluster(layers=only))
 
     assert (raised.value.stage, raised.value.cause) == (2, "layers: no layer matches 'danse'")
 
@@ -102,7 +102,7 @@ def test_one_batch_of_the_data_is_enough() -> None:
     source = call("perceptron")
     train = source.model_copy(update={"call": "tests.workers.compress.test_preflight:stream"})
 
-    look(source, Prune(), Cluster(), train=train)
+    check(source, Prune(), Cluster(), train=train)
 
     assert READ == [0]
 
@@ -115,8 +115,8 @@ def test_a_layer_that_only_keras_3_has_goes_by_its_own_class(tmp_path: Path) -> 
     model.save(tmp_path / "model.keras")
     source = FileSource(path=tmp_path / "model.keras")
 
-    (left,) = (each.left for each in look(source, Prune()).selections if each)
-    assert left["rms"] == "tfmot prunes no RMSNormalization"
+    (skipped,) = (each.skipped for each in check(source, Prune()).layer_choices if each)
+    assert skipped["rms"] == "pruning does not support RMSNormalization"
     skip = LayerSelection(skip=("RMSNormalization",))
-    (left,) = (each.left for each in look(source, Prune(layers=skip)).selections if each)
-    assert left["rms"] == "in layers: skip"
+    (skipped,) = (each.skipped for each in check(source, Prune(layers=skip)).layer_choices if each)
+    assert skipped["rms"] == "in layers: skip"

@@ -23,7 +23,7 @@ from pytest_modelbudget.budgetfile.stages import (
 )
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.workers.compress.job import build
-from pytest_modelbudget.workers.compress.stages import stage_module
+from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.recipes.reading import read
 from tests.workers.compress.building import call, make, no_progress
 from tests.workers.compress.trainees import job
@@ -33,7 +33,7 @@ layers = tf_keras.layers
 
 
 def unsupported() -> Any:
-    """Return a model of what tfmot raises at, and two layers that it can take."""
+    """Return a model of what tfmot raises at, and two layers that it supports."""
     x = image = layers.Input((8, 8, 4), name="image")
     x = layers.Normalization(mean=0.5, variance=1.0, name="normalize")(x)
     x = layers.Rescaling(2.0, name="rescale")(x)
@@ -67,23 +67,23 @@ REFUSED_BY_QAT = (
 
 @pytest.mark.tensorflow
 @pytest.mark.filterwarnings("ignore:(The )?distutils:DeprecationWarning")  # tfmot imports it
-def test_layers_that_tfmot_raises_at_are_left_and_named(tmp_path: Path) -> None:
+def test_layers_that_tfmot_raises_at_are_skipped_and_named(tmp_path: Path) -> None:
     model = CallSource(call="tests.workers.compress.test_traps:unsupported")
-    # 0.75 of the 32 weights of `class` is a whole number; with 0.8 it would be left as too small.
+    # 0.75 of the 32 weights of `class` is a whole number; 0.8 is not, and it would be skipped.
     prune = Prune(sparsity=0.75, epochs=1)
     stages: tuple[Stage, ...] = (prune, Cluster(clusters=8), QuantizeAware())
     parent: Path | None = None
-    left = []
+    skipped = []
     for index, stage in enumerate(stages):
         output = tmp_path / str(index)
         output.mkdir()
         wanted = job(stage, model, parent=parent, before=stages[:index])
-        stage_module(stage.kind).run(wanted, output, no_progress)
-        left.append(json.loads((output / "layers.json").read_text())["left"])
+        run_stage(wanted, output, no_progress)
+        skipped.append(json.loads((output / "layers.json").read_text())["skipped"])
         parent = output
 
     assert parent
-    pruned, clustered, quantized = left
+    pruned, clustered, quantized = skipped
     assert set(REFUSED_BY_PRUNING) <= set(pruned)
     assert not {"conv", "conv1d", "class"} & set(pruned)
     assert not {"conv", "class"} & set(clustered)

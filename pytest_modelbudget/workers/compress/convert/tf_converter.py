@@ -12,7 +12,8 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
 from pytest_modelbudget.workers.compress.convert.conversion import require_same_outputs
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
-from pytest_modelbudget.workers.compress.models.sources import Model, is_keras
+from pytest_modelbudget.workers.compress.models.keras_types import Model
+from pytest_modelbudget.workers.compress.models.sources import is_keras
 from pytest_modelbudget.workers.tflite.tflite_file import Port
 from pytest_modelbudget.workers.userdata.usercode import user_code
 

@@ -1,4 +1,4 @@
-"""What a model file is, told from its bytes, without TensorFlow."""
+"""Recognizes model files by their content, without TensorFlow."""
 
 from pathlib import Path
 from typing import TypeGuard
@@ -6,9 +6,19 @@ from typing import TypeGuard
 from pytest_modelbudget.budgetfile.types import FileSource, Source
 from pytest_modelbudget.errors import JobError
 
+KERAS_MODEL = "model.keras"
+"""The file in which a stage leaves a Keras model for the next one."""
+
+QUANTIZED_MODEL = "quantized.h5"
+"""The file in which quantization-aware training leaves its model.
+
+It is not a ``.keras`` file, because that format counts the variables of tfmot's wrappers twice:
+https://github.com/tensorflow/model-optimization/pull/1123
+"""
+
 ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-TFLITE = b"TFL3"  # the identifier at offset 4 of a flatbuffer
+TFLITE = b"TFL3"  # at offset 4 of a flatbuffer
 _MAGICS = {
     ZIP: "a zip archive",
     HDF5: "an HDF5 file",
@@ -25,12 +35,12 @@ _HINTS = {
 
 
 def is_tflite(source: Source) -> TypeGuard[FileSource]:
-    """Tell whether a source is a ``.tflite``, by its name."""
+    """Return whether a source is a ``.tflite``, judged by its name."""
     return isinstance(source, FileSource) and source.path.suffix == ".tflite"
 
 
 def found(path: Path) -> str:
-    """Describe what a file or folder really is, such as ``a PNG image (3,021 bytes)``."""
+    """Describe the content of a file or folder, such as ``a PNG image (3,021 bytes)``."""
     if path.is_dir():
         return "a folder without a saved_model.pb"
     size_bytes = path.stat().st_size
@@ -45,15 +55,15 @@ def found(path: Path) -> str:
 
 
 def require(path: Path, fits: bool, expected: str) -> None:
-    """Refuse a path that does not exist or is not what its name promises.
+    """Raise an error if a path does not exist, or if its content does not match its suffix.
 
     Args:
-        path: Where the model should be.
-        fits: Whether its content is as expected.
-        expected: What it should have been, such as ``a .tflite``.
+        path: The path of a model.
+        fits: Whether the content is as expected.
+        expected: The expected content, such as ``a .tflite``.
 
     Raises:
-        JobError: It does not exist, or ``fits`` is false.
+        JobError: If the path does not exist, or if ``fits`` is false.
     """
     if not path.exists():
         raise JobError(
@@ -64,13 +74,13 @@ def require(path: Path, fits: bool, expected: str) -> None:
 
 
 def unexpected(path: Path, expected: str) -> JobError:
-    """Return the error for a path that is not what its name promises."""
+    """Return the error for a path whose content is not what ``expected`` describes."""
     hint = _HINTS.get(path.suffix, "name a .keras, .h5 or .tflite file, or a SavedModel folder")
     return JobError(f"{path} is not {expected}; found {found(path)}", hint)
 
 
 def starts_with(path: Path, magic: bytes, offset: int = 0) -> bool:
-    """Tell whether a file has ``magic`` at ``offset``."""
+    """Return whether a file has ``magic`` at ``offset``, in bytes."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

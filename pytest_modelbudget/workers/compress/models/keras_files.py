@@ -1,22 +1,22 @@
-"""Loads Keras files with the generation of Keras that wrote them."""
+"""Loads Keras files with the Keras that wrote them: Keras 3 or tf_keras."""
 
 import json
 import zipfile
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import h5py  # type: ignore[import-untyped]
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models import formats
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 
 
-def load_keras(path: Path) -> Any:
-    """Load a ``.keras`` archive.
+def load_keras(path: Path) -> Model:
+    """Load a ``.keras`` archive, without compiling the model.
 
     Raises:
-        JobError: It does not exist, is something else, or its Keras cannot load it.
+        JobError: If the file does not exist or has another format, or if Keras cannot load it.
     """
     formats.require(path, formats.starts_with(path, formats.ZIP), "a .keras archive")
     try:
@@ -29,11 +29,11 @@ def load_keras(path: Path) -> Any:
     return _load(path, version)
 
 
-def load_h5(path: Path) -> Any:
-    """Load a whole model from an HDF5 file.
+def load_h5(path: Path) -> Model:
+    """Load a whole model from an HDF5 file, without compiling the model.
 
     Raises:
-        JobError: It does not exist, is something else, or its Keras cannot load it.
+        JobError: If the file does not exist or has another format, or if Keras cannot load it.
     """
     formats.require(path, formats.starts_with(path, formats.HDF5), "an HDF5 file")
     try:
@@ -43,16 +43,16 @@ def load_h5(path: Path) -> Any:
         raise _damaged(path, error) from error
     if not has_model:
         hint = "save the whole model with model.save(), not its weights alone"
-        raise JobError(f"{path} holds no model, only weights or other data", hint)
+        raise JobError(f"{path} contains weights or other data, but no model", hint)
     return _load(path, version.decode() if isinstance(version, bytes) else version)
 
 
-def _load(path: Path, version: str) -> Any:
+def _load(path: Path, version: str) -> Model:
     generation = "keras" if version.startswith("3.") else "tf_keras"
     keras = import_module(generation)
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as error:  # Keras raises anything, and a custom layer's own code runs here
+    except Exception as error:  # Custom layers can raise anything.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise JobError(
             f"{path} (Keras {version}) cannot be loaded by {generation} "

@@ -6,21 +6,19 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model, Tensor
 
-Tensor = Any
-Layer = Any
 DEPTHWISE = "/depthwise"
-# Called with a layer, its full name, and the arguments of one of its calls; returns its outputs.
-Call = Callable[[Layer, str, tuple[Any, ...], dict[str, Any]], Any]
+LayerCall = Callable[[Layer, str, tuple[Any, ...], dict[str, Any]], Any]
+"""Called with a layer, its full name, and the arguments of one call; returns the outputs."""
 
 
-def rebuild(model: Model, call: Call) -> Model:
-    """Build a model whose every layer call is made by ``call``, also those of nested models.
+def rebuild(model: Model, call: LayerCall) -> Model:
+    """Build a model in which ``call`` makes each call of a layer, also in nested models.
 
     Args:
         model: A functional or Sequential tf_keras model.
-        call: Gets the layers of nested models under the name ``outer/inner``.
+        call: Makes a call of a layer; the name of a layer in a nested model is ``outer/inner``.
 
     Returns:
         A functional model with the same name, inputs and outputs.
@@ -38,15 +36,15 @@ def rebuild(model: Model, call: Call) -> Model:
 
 
 def flatten(model: Model) -> Model:
-    """Copy a model so that the layers of nested models are its own, called ``outer/inner``.
+    """Copy a model so that it has no nested models; their layers are named ``outer/inner``.
 
-    tfmot quantizes no model inside another
-    (https://github.com/tensorflow/model-optimization/issues/957), and gives the two halves of
-    a separable convolution names that other layers may have: the depthwise half is called
-    ``name/depthwise`` here, the pointwise half keeps the name.
+    tfmot cannot quantize nested models
+    (https://github.com/tensorflow/model-optimization/issues/957), and it names the two halves of
+    a separable convolution as other layers may be named. Here the depthwise half is named
+    ``name/depthwise``, and the pointwise half keeps the name.
 
-    A nested model that is called with ``training=False`` keeps its batch normalization frozen
-    and loses its dropout, because its layers are not told so any more.
+    Where a nested model is called with ``training=False``, its batch normalization becomes not
+    trainable and its dropout is removed, because the copies are called without that argument.
     """
     copies: dict[int, list[Layer]] = {}
 
@@ -78,7 +76,7 @@ def _chain(layers: Sequence[Layer], args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _copies(layer: Layer, name: str) -> list[tuple[Layer, list[Any]]]:
-    """Return the layers that take a layer's place, with their weights."""
+    """Return the layers that replace a layer, with their weights."""
     config, weights = layer.get_config(), layer.get_weights()
     if type(layer) is not tf_keras.layers.SeparableConv2D:
         return [(type(layer).from_config({**config, "name": name}), weights)]
@@ -106,14 +104,14 @@ def _copies(layer: Layer, name: str) -> list[tuple[Layer, list[Any]]]:
 
 
 def is_model(layer: Layer) -> bool:
-    """Tell whether a layer is a nested model."""
+    """Return whether a layer is a nested model."""
     return isinstance(layer, tf_keras.Model)
 
 
 def _run(
-    model: Model, inputs: Sequence[Tensor], prefix: str, call: Call, infers: bool = False
+    model: Model, inputs: Sequence[Tensor], prefix: str, call: LayerCall, infers: bool = False
 ) -> list[Tensor]:
-    """Run through a model's graph as ``tf_keras`` does, in ``Functional._run_internal_graph``."""
+    """Call the layers of a graph in order, as ``Functional._run_internal_graph`` of tf_keras."""
     uses = model._tensor_usage_count
     made = {
         str(id(tensor)): [given] * uses[str(id(tensor))]

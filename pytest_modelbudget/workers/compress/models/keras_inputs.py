@@ -1,24 +1,25 @@
-"""Numbers to run a model on where real samples are not needed."""
+"""Random inputs, to run a model where no samples of the user are needed."""
 
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 
 _SAMPLES = 4
-_OPEN_SIZE = 32  # of an axis that a model leaves open, such as the length of a text
+_OPEN_SIZE = 32  # for an axis of any size, such as the length of a text
 
 
 def random_inputs(model: Model) -> Any:
-    """Return four samples from 0 to 1, or of 0 where the model takes integers.
+    """Return four random samples, always the same.
 
     Args:
         model: A functional or Sequential tf_keras model.
 
     Returns:
-        Arrays in the structure that the model takes, always the same.
+        Arrays in the structure and with the dtypes that the model takes: numbers from 0 to 1 for
+        float inputs, and 0 for integer inputs.
     """
     random = np.random.default_rng(0)
     arrays = []

@@ -1,43 +1,42 @@
-"""Loads a model from any source that TensorFlow reads: Keras of both generations, SavedModels."""
+"""Loads models from any source that TensorFlow reads: Keras 3, tf_keras and SavedModels."""
 
 import random
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.models import formats
+from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
 from pytest_modelbudget.workers.compress.models.keras_files import load_h5, load_keras
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 from pytest_modelbudget.workers.userdata.usercode import call_user, load_callable, user_code
 
-# tfmot's import makes ``tf.keras`` Keras 2 for the rest of the process unless it was looked at
-# before: a user's model would be of Keras 3 in one stage, and of Keras 2 in the next.
+# The import of tfmot makes ``tf.keras`` Keras 2 for the rest of the process, unless an attribute of
+# ``tf.keras`` was read before. A user's model would be of Keras 3 in one stage and of Keras 2 in
+# the next: https://github.com/tensorflow/model-optimization/issues/1119
 dir(tf.keras)
-
-# ``keras.Model``, ``tf_keras.Model``, or what ``tf.saved_model.load`` returns: TensorFlow
-# and Keras have no type annotations that a checker could use.
-Model = Any
 
 
 def load_model(source: Source, seed: int) -> Model:
-    """Load a model, not compiled.
+    """Load a model.
 
     Args:
         source: A callable, a ``.keras`` or ``.h5`` file, or a SavedModel folder.
-        seed: What a callable's random numbers start from.
+        seed: The seed for the random numbers of a callable.
 
     Returns:
         A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel
-        with the signature ``serving_default``.
+        with the signature ``serving_default``. A model from a file is not compiled.
 
     Raises:
-        JobError: It does not exist, is something else, or cannot be loaded.
+        JobError: If the source does not exist, is not a model, or cannot be loaded.
     """
     if isinstance(source, CallSource):
         return _call(source, seed)
@@ -48,14 +47,26 @@ def load_model(source: Source, seed: int) -> Model:
     return _load_saved_model(source.path)
 
 
+def load_current(job: BuildJob) -> Model:
+    """Load the model that the stages before a job left, or the user's model if there are none.
+
+    Raises:
+        JobError: As ``load_model``.
+    """
+    if job.parent is not None:
+        return load_keras(job.parent / KERAS_MODEL)
+    return load_model(job.model, job.seed)
+
+
 def is_keras(value: object) -> bool:
-    """Tell whether a value is a model of either Keras; a Keras not imported made none."""
+    """Return whether a value is a model of Keras 3 or tf_keras."""
+    # A Keras that was not imported cannot have made the value.
     generations = [sys.modules[name] for name in ("keras", "tf_keras") if name in sys.modules]
     return any(isinstance(value, generation.Model) for generation in generations)
 
 
 def keras_layers(model: Model) -> KerasLayers:
-    """Return the layers of a Keras model, those of models nested in it included."""
+    """Return the layers of a Keras model, also those of nested models."""
     nested = [model]
     classes = {}
     while nested:
@@ -65,8 +76,8 @@ def keras_layers(model: Model) -> KerasLayers:
     return KerasLayers(keras_3=_is_keras_3(model), classes=classes)
 
 
-def class_name(layer: Any) -> str:
-    """Return the class of a layer; of one that tf_keras only hosts, its class in Keras 3."""
+def class_name(layer: Layer) -> str:
+    """Return the class of a layer; for a Keras 3 layer that runs in tf_keras, its own class."""
     return str(getattr(layer, "hosted_class", type(layer).__name__))
 
 
@@ -75,7 +86,7 @@ def _is_keras_3(model: Model) -> bool:
 
 
 def _call(source: CallSource, seed: int) -> Model:
-    load_callable(source.call)  # first, so that what its import draws does not count
+    load_callable(source.call)  # First: the import may draw random numbers.
     _seed(seed)
     model: Model = call_user(source.call, source.args)
     if not is_keras(model):
@@ -90,14 +101,14 @@ def _call(source: CallSource, seed: int) -> Model:
 
 
 def _seed(seed: int) -> None:
-    """Seed all that initializers draw from; both Kerases take their seeds from ``random``."""
+    """Seed what initializers use; both Kerases take their seeds from ``random``."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     tf.random.set_seed(seed)
 
 
 def _functional_or_exported(model: Model) -> Model:
-    """Bring a subclassed model, which knows no names of its inputs, into a SavedModel."""
+    """Return a subclassed model as a SavedModel, because it has no names of its inputs."""
     if getattr(model, "inputs", None):
         return model
     with tempfile.TemporaryDirectory() as folder:
@@ -110,13 +121,13 @@ def _load_saved_model(path: Path) -> Model:
     formats.require(path, (path / "saved_model.pb").is_file(), "a SavedModel")
     try:
         model = tf.saved_model.load(str(path))
-    except Exception as error:  # protobuf, TensorFlow and the file system each have their own
+    except Exception as error:  # Protobuf, TensorFlow and file systems each raise their own.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise JobError(f"{path} cannot be loaded: {reason}", "save it again") from error
     if "serving_default" not in model.signatures:
         has = ", ".join(model.signatures) or "none"
         raise JobError(
-            f"{path} has no signature serving_default; it has {has}",
+            f"{path} has no signature serving_default, only these: {has}",
             "save it with tf.saved_model.save(model, path, signatures=function)",
         )
     return model

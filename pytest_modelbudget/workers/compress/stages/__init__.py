@@ -1,4 +1,4 @@
-"""The stages by their ``kind``, one module each, imported when it is needed.
+"""The stages, one module each, imported when it is needed.
 
 ``convert`` imports TensorFlow unless its model is a ``.tflite``, ``quantize`` only with
 ``backend: converter``, and every other stage always.
@@ -8,62 +8,92 @@ from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
+from pytest_modelbudget.budgetfile.stages import (
+    BuiltInStage,
+    Cluster,
+    Convert,
+    Distill,
+    Prune,
+    PruneChannels,
+    Quantize,
+    QuantizeAware,
+    UserStage,
+)
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 
 if TYPE_CHECKING:
     from pytest_modelbudget.workers.compress.outlook import Outlook
+    from pytest_modelbudget.workers.compress.training.trainable import Trainable
+
+AnyStage = BuiltInStage | UserStage
+OneStage = TypeVar("OneStage", bound=AnyStage, contravariant=True)
 
 
-class StageModule(Protocol):
+class StageModule(Protocol[OneStage]):
     """What the module of a stage offers."""
 
-    def run(self, job: BuildJob, output: Path, progress: Progress) -> None:
-        """Write what ``job.stage`` makes to the folder ``output``.
-
-        That is ``model.tflite``, or ``model.keras`` from a stage that another follows.
-
-        Raises:
-            JobError: The model, the data or the stage's parameters do not allow it.
-        """
-
-
-class KerasStage(StageModule, Protocol):
-    """What the module of a stage that works on the Keras model offers besides."""
-
-    def preflight(self, job: BuildJob, model: Any) -> "Outlook":
-        """Look at what ``run`` is going to do, before any stage has trained.
+    def run(self, stage: OneStage, job: BuildJob, output: Path, progress: Progress) -> None:
+        """Apply a stage.
 
         Args:
-            job: Without its ``parent``, which is not there yet.
-            model: In its place a tf_keras model, as ``training.load`` gives it, with the layers
-                and shapes of the parent's, but not the values of its weights.
+            stage: The parameters; the same as ``job.stage``.
+            job: The step that the stage is part of.
+            output: The folder to write ``model.tflite`` to, or ``model.keras`` if the stage
+                works on the Keras model.
+            progress: Called with each activity.
 
         Raises:
-            JobError: It is already certain that ``run`` would raise it.
+            JobError: If the model, the data or the stage's parameters do not allow it.
         """
 
 
-STAGES: Mapping[str, str] = MappingProxyType(
+class KerasStageModule(StageModule[OneStage], Protocol[OneStage]):
+    """What the module of a stage that works on the Keras model offers in addition."""
+
+    def preflight(self, stage: OneStage, job: BuildJob, start: "Trainable") -> "Outlook":
+        """Predict the result of ``run`` before any stage has trained.
+
+        Args:
+            stage: The parameters; the same as ``job.stage``.
+            job: The step without its ``parent``, which does not exist yet.
+            start: What ``run`` will start from, except for the values of the weights.
+
+        Raises:
+            JobError: If ``run`` would certainly raise it.
+        """
+
+
+MODULES: Mapping[type[AnyStage], str] = MappingProxyType(
     {
-        "prune": "apply_prune",
-        "prune_channels": "apply_prune_channels",
-        "distill": "apply_distill",
-        "cluster": "apply_cluster",
-        "quantize_aware": "apply_quantize_aware",
-        "call": "apply_user_stage",
-        "convert": "apply_convert",
-        "quantize": "apply_quantize",
+        Prune: "apply_prune",
+        PruneChannels: "apply_prune_channels",
+        Distill: "apply_distill",
+        Cluster: "apply_cluster",
+        QuantizeAware: "apply_quantize_aware",
+        UserStage: "apply_user_stage",
+        Convert: "apply_convert",
+        Quantize: "apply_quantize",
     }
 )
+"""The module of each stage."""
 
 
-def stage_module(kind: str) -> StageModule:
-    """Import the module of the stage ``kind``, a key of ``STAGES``."""
-    return cast("StageModule", import_module(f"{__name__}.{STAGES[kind]}"))
+def run_stage(job: BuildJob, output: Path, progress: Progress) -> None:
+    """Apply ``job.stage``; see ``StageModule.run``."""
+    _module(job.stage).run(job.stage, job, output, progress)
 
 
-def keras_stage(kind: str) -> KerasStage:
-    """As ``stage_module``, for a stage that works on the Keras model."""
-    return cast("KerasStage", stage_module(kind))
+def preflight_stage(job: BuildJob, start: "Trainable") -> "Outlook":
+    """Predict the result of ``job.stage``, a stage that works on the Keras model.
+
+    See ``KerasStageModule.preflight``.
+    """
+    module = cast("KerasStageModule[AnyStage]", _module(job.stage))
+    return module.preflight(job.stage, job, start)
+
+
+def _module(stage: AnyStage) -> StageModule[AnyStage]:
+    module = import_module(f"{__name__}.{MODULES[type(stage)]}")
+    return cast("StageModule[AnyStage]", module)

@@ -1,110 +1,104 @@
 """Weight clustering: each layer's weights share a few values, which are fine-tuned."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, Selection
-from pytest_modelbudget.workers.compress.models.sources import Model, class_name
+from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, LayerChoice
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
+from pytest_modelbudget.workers.compress.models.sources import class_name
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training import fine_tuning
 from pytest_modelbudget.workers.compress.training.clustering import (
     ClusterWeights,
     clusterable_weights,
     units,
 )
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
 from pytest_modelbudget.workers.compress.training.preserve import Preserve, Weights, unique_values
-from pytest_modelbudget.workers.compress.training.selections import Layer, take, walk
+from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
+from pytest_modelbudget.workers.compress.training.training_set import plan_steps
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.promises import FewValues, Promise
 
 
-def run(job: BuildJob, output: Path, progress: Progress) -> None:
+def run(stage: Cluster, job: BuildJob, output: Path, progress: Progress) -> None:
     """Write ``output / "model.keras"``: the model with clustered weights.
 
-    After ``prune`` its zeros stay, also in layers that this stage leaves; zero then counts as
+    The zeros of an earlier ``prune`` stay, also in the layers that this stage skips; zero is then
     one of the ``clusters``.
 
     Raises:
-        JobError: No layer can be clustered, one that was asked for cannot, or training fails.
+        JobError: If no layer can be clustered, or the training fails.
     """
-    stage = job.stage
-    assert isinstance(stage, Cluster)
-    model = fine_tuning.load(job)
-    selection = _select(model, stage)
-    fine_tuning.plan_steps(job, stage.epochs)  # refuses a bad training set before the work begins
-    pruned = any(isinstance(earlier, Prune) for earlier in job.before)
-    layers = dict(walk(model))
-    taken = {name: layers[name] for name in selection.taken}
+    start = begin(job)
+    choice = _choose(start.model, stage)
+    plan_steps(job, stage.epochs)  # An unusable training set is an error before the clustering.
+    layers = dict(walk(start.model))
+    chosen = {name: layers[name] for name in choice.chosen}
     progress("clustering")
-    clusters = ClusterWeights(taken.values(), stage, pruned)
-    clustered = {id(kernel) for layer in taken.values() for kernel in clusterable_weights(layer)}
-    others = [variable for variable in model.variables if id(variable) not in clustered]
+    pruned = any(isinstance(earlier, Prune) for earlier in job.before)
+    clusters = ClusterWeights(chosen.values(), stage, pruned)
+    clustered = {id(kernel) for layer in chosen.values() for kernel in clusterable_weights(layer)}
+    others = [variable for variable in start.model.variables if id(variable) not in clustered]
     preserve = Preserve(others, job.before)
-    fine_tuning.fit(model, job, stage.epochs, progress, callbacks=[preserve, clusters])
+    fit(start, job, stage.epochs, progress, callbacks=[preserve, clusters])
     preserve.check("cluster")
-    for name, layer in taken.items():
-        _prove(name, layer, stage)
-    promises.write(
-        [
-            _promise(name, kernel.numpy(), layer, stage)
-            for name, layer in taken.items()
-            for kernel in clusterable_weights(layer)
-        ],
-        output,
-    )
-    selection.write(output)
-    fine_tuning.save(model, output)
+    _verify(chosen, stage)
+    promises.write(_promises(chosen, stage), output)
+    choice.write(output)
+    save(start, output)
 
 
-def preflight(job: BuildJob, model: Model) -> Outlook:
+def preflight(stage: Cluster, job: BuildJob, start: Trainable) -> Outlook:
     """Choose the layers."""
-    stage = job.stage
-    assert isinstance(stage, Cluster)
-    selection = _select(model, stage)
-    fine_tuning.check(model, job)
-    return Outlook(model, selection)
+    choice = _choose(start.model, stage)
+    check(start, job)
+    return Outlook(start, choice)
 
 
-def _select(model: Model, stage: Cluster) -> Selection:
-    return take(model, stage.layers, lambda layer: _why_not(layer, stage))
+def _choose(model: Model, stage: Cluster) -> LayerChoice:
+    return choose_layers(model, stage.layers, lambda layer: _why_unsupported(layer, stage))
 
 
-def _why_not(layer: Layer, stage: Cluster) -> str | None:
+def _why_unsupported(layer: Layer, stage: Cluster) -> str | None:
     if not layer.weights:
         return NO_WEIGHTS
     if not layer.trainable:
-        return "it is frozen, and could not make up for what it loses"
+        return "not trainable, so it cannot be fine-tuned after clustering"
     kernels = clusterable_weights(layer)
     if not kernels:
-        return f"tfmot clusters no {class_name(layer)}"
+        return f"clustering does not support {class_name(layer)}"
     each = [unit for kernel in kernels for unit in units(layer, kernel.numpy(), stage.per_channel)]
     smallest = min(unit.size for unit in each)
     if smallest <= stage.clusters:
         where = " in an output channel" if len(each) > len(kernels) else ""
-        return f"it has {smallest} weights{where}, no more than the {stage.clusters} clusters"
+        return f"too small: {smallest} weights{where} for {stage.clusters} clusters"
     return None
 
 
+def _verify(chosen: Mapping[str, Layer], stage: Cluster) -> None:
+    for name, layer in chosen.items():
+        for kernel in clusterable_weights(layer):
+            found = max(map(unique_values, units(layer, kernel.numpy(), stage.per_channel)))
+            if found > stage.clusters:
+                raise JobError(
+                    f"cluster: layer {name} has {found} unique values instead of {stage.clusters}",
+                    "report this as a bug with the log, or add the layer to layers: skip",
+                )
+
+
+def _promises(chosen: Mapping[str, Layer], stage: Cluster) -> Sequence[Promise]:
+    return [
+        _promise(name, kernel.numpy(), layer, stage)
+        for name, layer in chosen.items()
+        for kernel in clusterable_weights(layer)
+    ]
+
+
 def _promise(name: str, weights: Weights, layer: Layer, stage: Cluster) -> Promise:
-    return Promise(
-        stage="cluster",
-        layer=name,
-        shape=weights.shape,
-        kept=FewValues(
-            clusters=stage.clusters,
-            per_channel=len(units(layer, weights, stage.per_channel)) > 1,
-        ),
-    )
-
-
-def _prove(name: str, layer: Layer, stage: Cluster) -> None:
-    for kernel in clusterable_weights(layer):
-        found = max(map(unique_values, units(layer, kernel.numpy(), stage.per_channel)))
-        if found > stage.clusters:
-            raise JobError(
-                f"cluster: layer {name} has {found} unique values, "
-                f"not the {stage.clusters} asked for",
-                "report it with the log, or leave the layer out with layers: skip",
-            )
+    per_channel = len(units(layer, weights, stage.per_channel)) > 1
+    kept = FewValues(clusters=stage.clusters, per_channel=per_channel)
+    return Promise(stage="cluster", layer=name, shape=weights.shape, kept=kept)

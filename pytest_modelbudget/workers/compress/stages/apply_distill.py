@@ -1,11 +1,12 @@
-"""Knowledge distillation: a student learns the teacher's outputs and the task at once.
+"""Knowledge distillation: a student is trained on the outputs of its teacher and on the task.
 
-Hinton et al. 2015 (arXiv:1503.02531). What the outputs mean is told by the loss of the task:
+The method is that of Hinton et al. 2015 (arXiv:1503.02531). The loss of the task tells what the
+outputs are:
 
-- A cross-entropy on probabilities: their logarithm is taken for the logits, which differ from it
-  only by a constant that softmax takes out again. A cross-entropy on logits takes them as they are.
-- Any other loss: outputs that are all probabilities of classes are taken as above, and others
-  are values, of which the mean squared difference is the student's loss.
+- With a cross-entropy on logits, they are logits. With a cross-entropy on probabilities, their
+  logarithm is used as logits: it differs from them by a constant, which softmax ignores.
+- With any other loss, outputs that are all probabilities of classes are used as above. Others are
+  values, and the loss of the student is their mean squared difference.
 """
 
 from pathlib import Path
@@ -16,70 +17,71 @@ from pytest_modelbudget.budgetfile.references import parse_model
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training import fine_tuning
 from pytest_modelbudget.workers.compress.training.distilling import Distiller
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
+from pytest_modelbudget.workers.compress.training.trainable import (
+    Trainable,
+    begin,
+    from_source,
+    save,
+)
 
-Shapes = dict[str, tuple[int | None, ...]]  # of one sample, by the name of the input or output
+Shapes = dict[str, tuple[int | None, ...]]
+"""The shape of one sample, by the name of the input or output."""
 
 
-def run(job: BuildJob, output: Path, progress: Progress) -> None:
+def run(stage: Distill, job: BuildJob, output: Path, progress: Progress) -> None:
     """Write ``output / "model.keras"``: the student, with the names of the teacher's inputs.
 
-    It trains with what ``job.training`` says, or the teacher was compiled with.
+    The student is trained with what the teacher was compiled with.
 
     Raises:
-        JobError: The student cannot be loaded, does not fit the teacher, or training fails.
+        JobError: If the student cannot be loaded or does not fit the teacher, or if the training
+            fails.
     """
-    stage = job.stage
-    assert isinstance(stage, Distill)
     progress("loading the teacher")
-    teacher = fine_tuning.load(job)
+    teacher = begin(job)
     progress("loading the student")
-    student, distiller = _pair(teacher, job, stage)
-    fine_tuning.fit(distiller, job, stage.epochs, progress)
-    fine_tuning.save(student, output)
+    student = _load_student(teacher, stage, job.seed)
+    fit(_distiller(teacher, student, stage), job, stage.epochs, progress)
+    save(student, output)
 
 
-def preflight(job: BuildJob, model: Model) -> Outlook:
-    """Load the student, and put it beside its teacher."""
-    stage = job.stage
-    assert isinstance(stage, Distill)
-    student, distiller = _pair(model, job, stage)
-    fine_tuning.check(distiller, job)
+def preflight(stage: Distill, job: BuildJob, start: Trainable) -> Outlook:
+    """Load the student, and compare it with its teacher."""
+    student = _load_student(start, stage, job.seed)
+    check(_distiller(start, student, stage), job)
     return Outlook(student)
 
 
-def _pair(teacher: Model, job: BuildJob, stage: Distill) -> tuple[Model, Distiller]:
-    """Return the student, and what trains it; both carry what the teacher was compiled with."""
-    student = _in_place_of(teacher, _load(stage.student, job), stage.student)
-    distiller = Distiller(teacher, student, stage.temperature, stage.alpha)
-    for each in (student, distiller):
-        fine_tuning.carry_compiled(teacher, each)
-    return student, distiller
-
-
-def _load(name: str, job: BuildJob) -> Model:
-    student = fine_tuning.load(job.model_copy(update={"model": parse_model(name), "parent": None}))
+def _load_student(teacher: Trainable, stage: Distill, seed: int) -> Trainable:
+    name = stage.student
+    student = from_source(parse_model(name), seed).model
     if not student.trainable_weights:
         raise JobError(
             f"the student {name} has no weights to train", "set trainable = True on its layers"
         )
-    return student
+    for end in ("input", "output"):
+        _check_shapes(end, name, _shapes(teacher.model, end), _shapes(student, end))
+    return Trainable(_with_inputs_of(teacher.model, student), teacher.compiled)
 
 
-def _in_place_of(teacher: Model, student: Model, name: str) -> Model:
-    """Give a student the inputs of its teacher, so that the same data fits both."""
-    _check_shapes("input", name, _shapes(teacher, "input"), _shapes(student, "input"))
-    _check_shapes("output", name, _shapes(teacher, "output"), _shapes(student, "output"))
+def _distiller(teacher: Trainable, student: Trainable, stage: Distill) -> Trainable:
+    model = Distiller(teacher.model, student.model, stage.temperature, stage.alpha)
+    return Trainable(model, teacher.compiled)
+
+
+def _with_inputs_of(teacher: Model, student: Model) -> Model:
+    """Copy a student onto the inputs of its teacher, so that the same data fits both."""
     inputs = [
-        tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=input_name)
-        for input_name, tensor in zip(teacher.input_names, teacher.inputs, strict=True)
+        tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        for name, tensor in zip(teacher.input_names, teacher.inputs, strict=True)
     ]
-    placed = tf_keras.models.clone_model(student, input_tensors=inputs)
-    placed.set_weights(student.get_weights())
-    return placed
+    copy = tf_keras.models.clone_model(student, input_tensors=inputs)
+    copy.set_weights(student.get_weights())
+    return copy
 
 
 def _shapes(model: Model, end: str) -> Shapes:
@@ -88,18 +90,18 @@ def _shapes(model: Model, end: str) -> Shapes:
 
 
 def _check_shapes(end: str, student: str, wanted: Shapes, found: Shapes) -> None:
-    """Refuse other shapes; a single input or output may have another name."""
+    """Check the inputs or outputs of a student; a single one may have another name."""
     if len(found) != len(wanted) or (len(wanted) > 1 and list(found) != list(wanted)):
         raise JobError(
             f"the {end}s of the student {student} are {', '.join(found)}, "
             f"but those of its teacher are {', '.join(wanted)}",
-            "give the student the same ones, in the same order",
+            f"give the student the {end}s of its teacher, in the same order",
         )
-    for (name, shape), taught in zip(found.items(), wanted.values(), strict=True):
-        sizes = zip(shape, taught, strict=False)
-        if len(shape) != len(taught) or any(size not in (None, other) for size, other in sizes):
+    for (name, shape), expected in zip(found.items(), wanted.values(), strict=True):
+        sizes = zip(shape, expected, strict=False)
+        if len(shape) != len(expected) or any(size not in (None, other) for size, other in sizes):
             raise JobError(
                 f"the {end} {name} of the student {student} has the shape {shape}, "
-                f"but that of its teacher is {taught}",
+                f"but that of its teacher is {expected}",
                 "build the student for the teacher's shapes",
             )

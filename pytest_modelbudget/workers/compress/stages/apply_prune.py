@@ -1,5 +1,6 @@
 """Magnitude pruning: the smallest weights become zero while the others are fine-tuned."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,101 +9,110 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, Selection
-from pytest_modelbudget.workers.compress.models.sources import Model, class_name
+from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, LayerChoice
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model, Variable
+from pytest_modelbudget.workers.compress.models.sources import class_name
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
 from pytest_modelbudget.workers.compress.training.preserve import Preserve
 from pytest_modelbudget.workers.compress.training.pruning import PruneByMagnitude, prunable_weights
 from pytest_modelbudget.workers.compress.training.schedules import make_schedule
-from pytest_modelbudget.workers.compress.training.selections import Layer, take, walk
-from pytest_modelbudget.workers.compress.training.sparsity_target import TOLERANCE, Target
+from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
+from pytest_modelbudget.workers.compress.training.sparsity_target import TOLERANCE, SparsityTarget
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
+from pytest_modelbudget.workers.compress.training.training_set import plan_steps
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.promises import Promise, Zeros
 
-# Their kernels have the inputs of one output elsewhere than tfmot's patterns expect them.
+# The axes of their kernels are not in the order that tfmot's patterns expect.
 NO_PATTERN = (tf_keras.layers.Conv2DTranspose, tf_keras.layers.Embedding)
+Targets = list[tuple[str, Variable, SparsityTarget]]
+"""The kernels to prune: the name of the layer, the variable, and its sparsity."""
 
 
-def run(job: BuildJob, output: Path, progress: Progress) -> None:
-    """Write ``output / "model.keras"``: the model with zeros in every layer that it takes.
+def run(stage: Prune, job: BuildJob, output: Path, progress: Progress) -> None:
+    """Write ``output / "model.keras"``: the model with zeros in every chosen layer.
 
-    Zeros that an earlier ``prune`` made stay, also in layers that this one leaves.
+    The zeros of an earlier ``prune`` stay, also in the layers that this stage skips.
 
     Raises:
-        JobError: No layer can be pruned, the schedule never gets to the sparsity, or training
-            fails.
+        JobError: If no layer can be pruned, the schedule does not reach the sparsity, or the
+            training fails.
     """
-    stage = job.stage
-    assert isinstance(stage, Prune)
-    target = Target.of(stage)
-    model = fine_tuning.load(job)
-    selection = _select(model, stage)
-    schedule = make_schedule(stage, fine_tuning.plan_steps(job, stage.epochs))
-    layers = dict(walk(model))
-    kernels = [
-        (name, kernel) for name in selection.taken for kernel in prunable_weights(layers[name])
-    ]
+    start = begin(job)
+    choice = _choose(start.model, stage)
+    schedule = make_schedule(stage, plan_steps(job, stage.epochs))
     pruned = [earlier for earlier in job.before if isinstance(earlier, Prune)]
-    wanted = [
-        max(target.sparsity, target.measure(kernel.numpy()) if pruned else 0)
-        for _, kernel in kernels
-    ]
-    preserve = Preserve(model.variables, pruned)
-    prune = PruneByMagnitude([kernel for _, kernel in kernels], schedule, target)
-    fine_tuning.fit(model, job, stage.epochs, progress, callbacks=[preserve, prune])
+    targets = _targets(start.model, choice, SparsityTarget.of(stage), keep=bool(pruned))
+    preserve = Preserve(start.model.variables, pruned)
+    kernels = [kernel for _, kernel, _ in targets]
+    prune = PruneByMagnitude(kernels, schedule, SparsityTarget.of(stage))
+    fit(start, job, stage.epochs, progress, callbacks=[preserve, prune])
     preserve.check("prune")
-    for (name, kernel), sparsity in zip(kernels, wanted, strict=True):
-        _prove(name, target.measure(kernel.numpy()), sparsity)
-    promises.write(
-        [
-            Promise(
-                stage="prune",
-                layer=name,
-                shape=tuple(kernel.shape),
-                kept=Zeros(target=replace(target, sparsity=sparsity)),
-            )
-            for (name, kernel), sparsity in zip(kernels, wanted, strict=True)
-        ],
-        output,
-    )
-    selection.write(output)
-    fine_tuning.save(model, output)
+    _verify(targets)
+    promises.write(_promises(targets), output)
+    choice.write(output)
+    save(start, output)
 
 
-def preflight(job: BuildJob, model: Model) -> Outlook:
-    """Choose the layers, and make a schedule that a training might not fit."""
-    stage = job.stage
-    assert isinstance(stage, Prune)
-    selection = _select(model, stage)
-    fine_tuning.check(model, job)
-    if stage.frequency or ":" in stage.schedule:  # the others fit any number of steps
-        make_schedule(stage, fine_tuning.plan_steps(job, stage.epochs))
-    return Outlook(model, selection)
+def preflight(stage: Prune, job: BuildJob, start: Trainable) -> Outlook:
+    """Choose the layers, and make the schedule if its steps might not fit the training."""
+    choice = _choose(start.model, stage)
+    check(start, job)
+    if stage.frequency or ":" in stage.schedule:  # All other schedules fit any number of steps.
+        make_schedule(stage, plan_steps(job, stage.epochs))
+    return Outlook(start, choice)
 
 
-def _select(model: Model, stage: Prune) -> Selection:
-    target = Target.of(stage)
-    return take(model, stage.layers, lambda layer: _why_left(layer, target))
+def _choose(model: Model, stage: Prune) -> LayerChoice:
+    target = SparsityTarget.of(stage)
+    return choose_layers(model, stage.layers, lambda layer: _why_unsupported(layer, target))
 
 
-def _why_left(layer: Layer, target: Target) -> str | None:
+def _why_unsupported(layer: Layer, target: SparsityTarget) -> str | None:
     if not layer.weights:
         return NO_WEIGHTS
     kernels = prunable_weights(layer)
     if not kernels:
-        return f"tfmot prunes no {class_name(layer)}"
+        return f"pruning does not support {class_name(layer)}"
     if not layer.trainable:
-        return "it is frozen, and could not make up for what it loses"
+        return "not trainable, so it cannot be fine-tuned after pruning"
     if target.pattern and isinstance(layer, NO_PATTERN):
-        return f"a {type(layer).__name__} takes no pattern"
+        return f"a pattern does not support {class_name(layer)}"
     reasons = (target.why_unfit(tuple(kernel.shape)) for kernel in kernels)
     return next(filter(None, reasons), None)
 
 
-def _prove(name: str, reached: float, wanted: float) -> None:
-    if abs(reached - wanted) > TOLERANCE:
-        raise JobError(
-            f"prune: layer {name} has sparsity {reached:.2f}, not the {wanted:.2f} asked for",
-            "see whether its schedule gets there, or leave the layer out with layers: skip",
-        )
+def _targets(model: Model, choice: LayerChoice, target: SparsityTarget, *, keep: bool) -> Targets:
+    """Return the kernels of the chosen layers, with the sparsity that each should get.
+
+    Args:
+        model: The model before the training.
+        choice: The layers to prune.
+        target: The sparsity of the stage.
+        keep: Whether a kernel that is sparser already stays so.
+    """
+    layers = dict(walk(model))
+    return [
+        (name, kernel, replace(target, sparsity=max(target.sparsity, reached)))
+        for name in choice.chosen
+        for kernel in prunable_weights(layers[name])
+        for reached in [target.measure(kernel.numpy()) if keep else 0.0]
+    ]
+
+
+def _verify(targets: Targets) -> None:
+    for name, kernel, target in targets:
+        reached = target.measure(kernel.numpy())
+        if abs(reached - target.sparsity) > TOLERANCE:
+            raise JobError(
+                f"prune: layer {name} has sparsity {reached:.2f} instead of {target.sparsity:.2f}",
+                "check that the schedule reaches the sparsity, or add the layer to layers: skip",
+            )
+
+
+def _promises(targets: Targets) -> Sequence[Promise]:
+    return [
+        Promise(stage="prune", layer=name, shape=tuple(kernel.shape), kept=Zeros(target=target))
+        for name, kernel, target in targets
+    ]

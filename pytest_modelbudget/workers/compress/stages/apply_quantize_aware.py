@@ -6,86 +6,86 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import QuantizeAware
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.protocol.layer_choice import Selection
-from pytest_modelbudget.workers.compress.models.compiled import compile_arguments
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
 from pytest_modelbudget.workers.compress.models.keras_graph import DEPTHWISE, flatten
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training import fine_tuning, qat
+from pytest_modelbudget.workers.compress.training import qat
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
 from pytest_modelbudget.workers.compress.training.preserve import Preserve
-from pytest_modelbudget.workers.compress.training.qat_layers import convolution_of, why_not
+from pytest_modelbudget.workers.compress.training.qat_layers import convolution_of, why_unsupported
 from pytest_modelbudget.workers.compress.training.qat_ranges import averaged_ranges
-from pytest_modelbudget.workers.compress.training.selections import Layer, take, walk
+from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin
 
-_SLOWER = 10
+_SLOWER = 10  # times than the usual learning rate
 
 
-def run(job: BuildJob, output: Path, progress: Progress) -> None:
+def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -> None:
     """Write ``output / "quantized.h5"``, which ``qat.load_quantized`` reads.
 
-    What stages before it pruned stays zero, and what they clustered stays clustered. Without
-    a learning rate of its own, the stage trains at a tenth of the usual one.
+    The zeros and clusters of earlier stages stay. Without a learning rate of its own, the stage
+    trains at a tenth of the usual one.
 
     Raises:
-        JobError: No layer can be quantized, one that was asked for cannot, or training fails.
+        JobError: If no layer can be quantized, or the training fails.
     """
-    stage = job.stage
-    assert isinstance(stage, QuantizeAware)
-    model = fine_tuning.load(job)
-    flat = flatten(model)
-    selection = _select(model, flat, stage)
-    taken = {layer.name for layer in flat.layers if _origin(layer) in selection.taken}
-    quantized = qat.quantize(flat, taken)
-    fine_tuning.carry_compiled(model, quantized)
-    preserve = Preserve(quantized.trainable_variables, job.before)
+    start = begin(job)
+    flat = flatten(start.model)
+    choice = _choose(start.model, flat, stage)
+    chosen = {layer.name for layer in flat.layers if _origin(layer) in choice.chosen}
+    model = qat.quantize(flat, chosen)
+    preserve = Preserve(model.trainable_variables, job.before)
     with averaged_ranges() as ranges:
-        fine_tuning.fit(
-            quantized,
+        fit(
+            Trainable(model, start.compiled),
             job,
             stage.epochs,
             progress,
             callbacks=[preserve, ranges],
-            learning_rate=stage.learning_rate or _usual_rate(model, job) / _SLOWER,
+            learning_rate=stage.learning_rate or _usual_rate(start, job) / _SLOWER,
         )
     preserve.check("quantize_aware")
-    selection.write(output)
-    qat.save_quantized(quantized, output)
+    choice.write(output)
+    qat.save_quantized(model, output)
 
 
-def preflight(job: BuildJob, model: Model) -> Outlook:
+def preflight(stage: QuantizeAware, job: BuildJob, start: Trainable) -> Outlook:
     """Choose the layers."""
-    stage = job.stage
-    assert isinstance(stage, QuantizeAware)
-    selection = _select(model, flatten(model), stage)
-    fine_tuning.check(model, job)
-    return Outlook(selection=selection)
+    choice = _choose(start.model, flatten(start.model), stage)
+    check(start, job)
+    return Outlook(choice=choice)
 
 
 def _origin(layer: Layer) -> str:
+    """Return the name of the layer that a layer of the flat model was made from."""
     return str(layer.name).removesuffix(DEPTHWISE)
 
 
-def _select(model: Model, flat: Model, stage: QuantizeAware) -> Selection:
+def _choose(model: Model, flat: Model, stage: QuantizeAware) -> LayerChoice:
     names = {id(layer): name for name, layer in walk(model)}
     flat_layers = {layer.name: layer for layer in flat.layers}
 
-    def supported(layer: Layer) -> str | None:
+    def why_alone(layer: Layer) -> str | None:
         found = flat_layers.get(names[id(layer)])
-        return why_not(found, flat) if found else "it does nothing in this model"
+        if found is None:
+            return "without effect, because its model is called with training=False"
+        return why_unsupported(found, flat)
 
-    candidates = take(model, stage.layers, supported).taken
+    candidates = choose_layers(model, stage.layers, why_alone).chosen
 
-    def supported_with_its_convolution(layer: Layer) -> str | None:
-        reason = supported(layer)
+    def why_with_convolution(layer: Layer) -> str | None:
+        reason = why_alone(layer)
         if reason is None and isinstance(layer, tf_keras.layers.BatchNormalization):
             convolution = convolution_of(flat_layers[names[id(layer)]], flat)
             if convolution is not None and convolution.name not in candidates:
-                return f"the convolution before it, {convolution.name}, is left"
+                return f"the convolution before it, {convolution.name}, is skipped"
         return reason
 
-    return take(model, stage.layers, supported_with_its_convolution)
+    return choose_layers(model, stage.layers, why_with_convolution)
 
 
-def _usual_rate(model: Model, job: BuildJob) -> float:
-    arguments = compile_arguments(model.modelbudget_compiled, job.training, None)
+def _usual_rate(start: Trainable, job: BuildJob) -> float:
+    arguments = compile_arguments(start.compiled, job.training, None)
     return float(arguments["optimizer"].learning_rate)

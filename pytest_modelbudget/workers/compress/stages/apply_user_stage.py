@@ -1,63 +1,62 @@
 """A stage of the user's own: ``package.module:callable``."""
 
 import inspect
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import UserStage
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training import fine_tuning
 from pytest_modelbudget.workers.compress.training.selections import walk
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.promises import Kernel
 from pytest_modelbudget.workers.userdata.usercode import load_callable, user_code
 
+Inputs = dict[str, tuple[int | None, ...]]
+"""The shape of each input with its batch axis, by name."""
 
-def run(job: BuildJob, output: Path, progress: Progress) -> None:
-    """Write ``output / "model.keras"``: what the user's callable makes of the model.
 
-    It is called with the tf_keras model and its own keyword arguments.
+def run(stage: UserStage, job: BuildJob, output: Path, progress: Progress) -> None:
+    """Write ``output / "model.keras"``: what the user's callable returns for the model.
+
+    The callable gets the tf_keras model and the stage's parameters as keyword arguments.
 
     Raises:
-        JobError: It cannot be loaded, raises, returns no tf_keras model with the same inputs,
-            or loses what earlier stages promised.
+        JobError: If the callable cannot be loaded, raises, returns anything but a tf_keras model
+            with the same inputs, or loses what earlier stages made.
     """
-    stage = job.stage
-    assert isinstance(stage, UserStage)
     function = load_callable(stage.call)
-    model = fine_tuning.load(job)
-    inputs = _inputs(model)
+    start = begin(job)
+    inputs = _inputs(start.model)  # The callable may change the model itself.
     progress(f"calling {stage.call}")
     with user_code(stage.call):
-        made = function(model, **stage.args)
-    _check(stage.call, made, inputs)
-    _hold_promises(made, job)
-    fine_tuning.carry_compiled(model, made)
-    fine_tuning.save(made, output)
+        model = function(start.model, **stage.args)
+    _check(stage.call, model, inputs)
+    _check_promises(model, job)
+    save(replace(start, model=model), output)
 
 
-def preflight(job: BuildJob, model: Any) -> Outlook:
-    """Import the callable, and see whether it takes its arguments."""
-    stage = job.stage
-    assert isinstance(stage, UserStage)
+def preflight(stage: UserStage, _job: BuildJob, start: Trainable) -> Outlook:
+    """Import the callable, and check that it accepts its arguments."""
     function = load_callable(stage.call)
     try:
-        inspect.signature(function).bind(model, **stage.args)
+        inspect.signature(function).bind(start.model, **stage.args)
     except TypeError as error:
         hint = "it is called with the model and the stage's parameters"
         raise JobError(f"{stage.call} cannot be called: {error}", hint) from error
     except ValueError:
-        pass  # it tells no signature, as some callables of C do not
+        pass  # Some callables written in C have no signature.
     return Outlook()
 
 
-def _hold_promises(made: Any, job: BuildJob) -> None:
-    """Check what earlier stages promised, as far as their layers are still there."""
-    layers = dict(walk(made))
+def _check_promises(model: Model, job: BuildJob) -> None:
+    """Check that the layers of earlier stages that still exist have kept their zeros and values."""
+    layers = dict(walk(model))
     for promise in promises.read(job.parent):
         for weight in getattr(layers.get(promise.layer), "weights", ()):
             if tuple(weight.shape) == promise.shape:
@@ -66,29 +65,28 @@ def _hold_promises(made: Any, job: BuildJob) -> None:
                 promise.hold(kernel, "after this stage", hint)
 
 
-def _check(call: str, made: Any, inputs: dict[str, tuple[int | None, ...]]) -> None:
-    if not isinstance(made, tf_keras.Model):
-        what = "None" if made is None else f"a {type(made).__module__}.{type(made).__name__}"
+def _check(call: str, model: object, expected: Inputs) -> None:
+    if not isinstance(model, tf_keras.Model):
+        what = "None" if model is None else f"a {type(model).__module__}.{type(model).__name__}"
         raise JobError(f"{call} returned {what}, not a tf_keras model", "return the model")
-    if not made.inputs:
+    if not model.inputs:
         raise JobError(
-            f"{call} returned the model {made.name}, which has no inputs",
+            f"{call} returned the model {model.name}, which has no inputs",
             "return a functional or Sequential model with an Input layer",
         )
-    if _inputs(made) != inputs:
+    if (found := _inputs(model)) != expected:
         raise JobError(
-            f"{call} returned a model with the inputs {_shown(_inputs(made))}, "
-            f"not {_shown(inputs)}",
+            f"{call} returned a model with the inputs {_shown(found)}, not {_shown(expected)}",
             "keep the names and shapes of the inputs",
         )
 
 
-def _inputs(model: Any) -> dict[str, tuple[int | None, ...]]:
+def _inputs(model: Model) -> Inputs:
     return {
         name: tuple(tensor.shape)
         for name, tensor in zip(model.input_names, model.inputs, strict=True)
     }
 
 
-def _shown(inputs: dict[str, tuple[int | None, ...]]) -> str:
+def _shown(inputs: Inputs) -> str:
     return ", ".join(f"{name} {shape}" for name, shape in inputs.items())

@@ -1,4 +1,4 @@
-"""Brings the statistics of batch normalization up to the weights after a short training."""
+"""Updates the statistics of batch normalization after a short training."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -6,21 +6,22 @@ from typing import Any
 
 import tf_keras
 
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 
-_BATCHES = 200  # at most: more make the means no better
+_MAX_BATCHES = 200  # More batches do not make the means noticeably better.
 
 
-def settle_batch_norm(model: Model, batches: Iterable[Any]) -> None:
-    """Set the moving statistics to their mean over batches, as the weights are now.
+def update_batch_norm(model: Model, batches: Iterable[Any]) -> None:
+    """Set the moving statistics to their mean over batches, computed with the current weights.
 
-    With the default momentum they lag by hundreds of steps, more than a short training has: a
-    small model that is 97 % right in training can be 50 % right in inference. This is the
-    "precise" batch normalization of Wu and Johnson 2021, arXiv:2105.07576.
+    With the default momentum, the moving statistics lag by hundreds of steps, more than a short
+    training has: a small model that is 97 % right in training can be 50 % right in inference.
+    The method is the "precise" batch normalization of Wu and Johnson 2021, arXiv:2105.07576.
 
     Args:
-        model: A tf_keras model; its statistics change.
-        batches: Of the training set, arranged as the model takes them; not read without need.
+        model: A tf_keras model, whose statistics change.
+        batches: The inputs of the training set, arranged as the model takes them; not read if
+            the model has no batch normalization to update.
     """
     layers = [
         layer
@@ -30,9 +31,9 @@ def settle_batch_norm(model: Model, batches: Iterable[Any]) -> None:
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    for index, x in enumerate(islice(batches, _BATCHES)):
+    for index, x in enumerate(islice(batches, _MAX_BATCHES)):
         for layer in layers:
-            layer.momentum = index / (index + 1)  # all batches count the same
+            layer.momentum = index / (index + 1)  # All batches count the same.
         model(x, training=True)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

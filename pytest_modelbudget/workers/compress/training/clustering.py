@@ -1,7 +1,8 @@
-"""Holds the weights of layers at a few shared values while a model trains.
+"""Clusters the weights of layers while a model trains, so that they share a few values.
 
-The first centroids are tfmot's. Its wrapper layers are not used: they drop ``training=`` and
-Keras masks, and skip convolutions without a bias when clustering per channel.
+The weights share values as in Deep Compression (Han et al. 2016, arXiv:1510.00149), and tfmot
+computes the first centroids. The wrapper layers of tfmot are not used: they drop ``training=`` and
+Keras masks, and they skip convolutions without a bias when clustering per channel.
 """
 
 from collections.abc import Iterable
@@ -22,8 +23,8 @@ from tensorflow_model_optimization.python.core.clustering.keras.clustering_regis
 )
 
 from pytest_modelbudget.budgetfile.stages import Cluster
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Variable
 from pytest_modelbudget.workers.compress.training.preserve import Weights
-from pytest_modelbudget.workers.compress.training.selections import Layer
 
 _INITS = {
     "linear": CentroidInitialization.LINEAR,
@@ -32,12 +33,12 @@ _INITS = {
     "kmeans++": CentroidInitialization.KMEANS_PLUS_PLUS,
 }
 _MAX_ITERATIONS = 50
-# Their kernels have the output channel as the last axis.
+# The last axis of their kernels is the output channel.
 _PER_CHANNEL = (tf_keras.layers.Conv1D, tf_keras.layers.Conv2D, tf_keras.layers.Conv3D)
 
 
-def clusterable_weights(layer: Layer) -> list[Any]:
-    """Return the variables of a layer that tfmot clusters; none if it does not know the layer."""
+def clusterable_weights(layer: Layer) -> list[Variable]:
+    """Return the variables of a layer that tfmot clusters; none if tfmot does not support it."""
     if not layer.trainable_weights or not ClusteringRegistry.supports(layer):
         return []
     weights = ClusteringRegistry.make_clusterable(layer).get_clusterable_weights()
@@ -45,19 +46,24 @@ def clusterable_weights(layer: Layer) -> list[Any]:
 
 
 def units(layer: Layer, weights: Weights, per_channel: bool) -> list[Weights]:
-    """Return views of what is clustered on its own: the whole array, or each output channel."""
+    """Return views of the weights that are clustered separately.
+
+    Returns:
+        The whole array, or with ``per_channel`` each output channel of a convolution.
+    """
     if per_channel and type(layer) in _PER_CHANNEL:
         return [weights[..., channel] for channel in range(weights.shape[-1])]
     return [weights]
 
 
 class ClusterWeights(tf_keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback for training; the weights are clustered as soon as it is made.
+    """A callback that keeps weights clustered during training; its constructor clusters them.
 
     Args:
-        layers: All their weights that tfmot clusters are.
-        stage: How many clusters there are, over what, and where their centroids begin.
-        keep_zeros: Zeros stay zero, and nothing else becomes zero; they are one of the clusters.
+        layers: The layers; all of their weights that tfmot supports are clustered.
+        stage: The number of clusters, whether they are per channel, and the initial centroids.
+        keep_zeros: Whether zeros stay zero and other weights do not become zero. Zero then is
+            one of the clusters.
     """
 
     def __init__(self, layers: Iterable[Layer], stage: Cluster, keep_zeros: bool) -> None:
@@ -72,7 +78,7 @@ class ClusterWeights(tf_keras.callbacks.Callback):  # type: ignore[misc]
         self._share()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Let clusters follow the step that each of their weights took."""
+        """Move the centroids by the mean step of their weights, and share the values again."""
         for layer, kernel, clusters in self._kernels:
             views = units(layer, kernel.numpy(), self._per_channel)
             for each, view in zip(clusters, views, strict=True):
@@ -89,26 +95,29 @@ class ClusterWeights(tf_keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class _Clusters:
-    """Weights that share values. Each goes its own way unseen, and may change its cluster."""
+    """Weights that share values.
+
+    A hidden copy of each weight follows its own gradient, so that a weight can change its cluster.
+    """
 
     def __init__(self, weights: Weights, stage: Cluster, keep_zeros: bool) -> None:
         self._free = weights != 0 if keep_zeros else np.ones(weights.shape, bool)
-        self._unseen = weights[self._free]
-        self._centroids = np.unique(self._unseen)
+        self._hidden = weights[self._free]
+        self._centroids = np.unique(self._hidden)
         if len(np.unique(weights)) > stage.clusters:
             first = _first_centroids(weights, stage, keep_zeros)
-            self._centroids = _k_means(self._unseen, first)
-        self._labels = _nearest(self._unseen, self._centroids)
+            self._centroids = _k_means(self._hidden, first)
+        self._labels = _nearest(self._hidden, self._centroids)
 
     def follow(self, weights: Weights) -> None:
-        """Move the unseen weights by the step that training took from the shared values."""
+        """Move the hidden weights by the step that the shared values took."""
         steps = weights[self._free] - self._centroids[self._labels]
-        self._unseen += steps
+        self._hidden += steps
         self._centroids = np.sort(self._centroids + _means(steps, self._labels, self._centroids))
-        self._labels = _nearest(self._unseen, self._centroids)
+        self._labels = _nearest(self._hidden, self._centroids)
 
     def write(self, weights: Weights) -> None:
-        """Replace weights, in place, by the values that they share."""
+        """Overwrite weights with the values that they share."""
         weights[...] = 0
         weights[self._free] = self._centroids[self._labels]
 
@@ -121,7 +130,7 @@ def _first_centroids(weights: Weights, stage: Cluster, keep_zeros: bool) -> Weig
 
 
 def _k_means(values: Weights, centroids: Weights) -> Weights:
-    """Move sorted centroids to the means of their clusters until they rest."""
+    """Move sorted centroids to the means of their clusters until they no longer change."""
     for _ in range(_MAX_ITERATIONS):
         labels = _nearest(values, centroids)
         moved = centroids + _means(values - centroids[labels], labels, centroids)

@@ -1,4 +1,4 @@
-"""A student model that is trained on its teacher's outputs and on the task at once."""
+"""Trains a student model on the outputs of its teacher and on the task (arXiv:1503.02531)."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,29 +10,30 @@ import tf_keras
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models.keras_inputs import random_inputs
-from pytest_modelbudget.workers.compress.models.sources import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Model, Tensor
 
-Tensor = Any
-SoftLoss = Callable[[Tensor, Tensor], Tensor]  # of the teacher's and the student's output
-_SMALLEST = 1e-7  # probability of which a logarithm is taken
+SoftLoss = Callable[[Tensor, Tensor], Tensor]
+"""Called with an output of the teacher and of the student; returns a scalar."""
+
+_MIN_PROBABILITY = 1e-7  # Smaller ones are raised to it before a logarithm.
 
 
 class Distiller(tf_keras.Model):  # type: ignore[misc]
-    """The student, sharing its layers, with a loss that its teacher has a part in.
+    """A model with the layers of the student, and a loss that includes the teacher's outputs.
 
-    The loss is ``alpha`` times that of the task, and for the rest what tells the student's
-    outputs from the teacher's.
+    The loss is ``alpha`` times the loss of the task, plus ``1 - alpha`` times the difference
+    between the outputs of the student and of the teacher (Hinton et al. 2015, arXiv:1503.02531).
 
     Args:
-        teacher: It is run for inference, a batch at a time.
-        student: With the inputs and outputs of the teacher.
-        temperature: What logits are divided by.
-        alpha: From 0 to 1.
+        teacher: A model that is run for inference on each batch.
+        student: A model with the inputs and outputs of the teacher.
+        temperature: The divisor of the logits.
+        alpha: The weight of the task, from 0 to 1.
     """
 
     def __init__(self, teacher: Model, student: Model, temperature: float, alpha: float) -> None:
         super().__init__(student.input, student.output, name=student.name)
-        # Not as an attribute: Keras would count the teacher's weights as the student's own.
+        # Not an attribute: Keras would add the teacher's weights to those of the student.
         self._teach = partial(_run, teacher)
         self._temperature = temperature
         self._alpha = alpha
@@ -43,7 +44,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]
         """Compile as Keras does.
 
         Raises:
-            JobError: The loss takes probabilities and a model gives none, or the other way round.
+            JobError: If the loss expects probabilities and a model returns logits, or vice versa.
         """
         super().compile(optimizer=optimizer, loss=loss, loss_weights=loss_weights)
         inputs = random_inputs(self)
@@ -66,7 +67,7 @@ class Distiller(tf_keras.Model):  # type: ignore[misc]
         return total
 
     def get_metrics_result(self) -> dict[str, Tensor]:
-        """Return Keras's metrics, with the whole loss in place of the task's."""
+        """Return the metrics of Keras, with the whole loss instead of the loss of the task."""
         return {**super().get_metrics_result(), "loss": self._total.result()}
 
 
@@ -77,15 +78,15 @@ def _run(teacher: Model, x: Any) -> list[Tensor]:
 
 
 def _soft_loss(loss: Any, outputs: Mapping[str, Tensor], temperature: float) -> SoftLoss:
-    """Choose how one output of the student is compared with the teacher's.
+    """Choose how an output of the student is compared with that of the teacher.
 
     Args:
-        loss: Of the task; a cross-entropy tells what its outputs mean.
-        outputs: Of both models for a few samples.
-        temperature: What logits are divided by.
+        loss: The loss of the task; a cross-entropy tells whether the outputs are logits.
+        outputs: The outputs of both models for a few samples, by "teacher" and "student".
+        temperature: The divisor of the logits.
 
     Raises:
-        JobError: An output is not what ``loss`` takes.
+        JobError: If an output is not what ``loss`` expects.
     """
     name = getattr(loss, "__name__", type(loss).__name__)
     kind = name.replace("_", "").lower()
@@ -99,8 +100,9 @@ def _soft_loss(loss: Any, outputs: Mapping[str, Tensor], temperature: float) -> 
         if takes_logits is gives:
             kinds = ["probabilities", "logits"]
             raise JobError(
-                f"the loss {name} takes {kinds[takes_logits]}, but the {whose} does not give them",
-                "end both models alike, and give the training.loss that goes with it",
+                f"the loss {name} expects {kinds[takes_logits]}, "
+                f"but the {whose} does not return them",
+                "use the same last activation in both models, and set training.loss to match it",
             )
     compare = _binary_difference if is_binary else _class_difference
     return partial(compare, takes_logits, temperature)
@@ -113,9 +115,9 @@ def _squared_difference(taught: Tensor, learned: Tensor) -> Tensor:
 def _class_difference(
     are_logits: bool, temperature: float, taught: Tensor, learned: Tensor
 ) -> Tensor:
-    """Return the divergence of softened classes, times the square of the temperature.
+    """Return the Kullback-Leibler divergence of softened classes, times the squared temperature.
 
-    The gradients of softened outputs are smaller by that square (Hinton et al., section 2).
+    The gradients of softened outputs are smaller by that square (Hinton et al. 2015, section 2).
     """
     if not are_logits:
         taught, learned = _log(taught), _log(learned)
@@ -128,7 +130,7 @@ def _class_difference(
 def _binary_difference(
     are_logits: bool, temperature: float, taught: Tensor, learned: Tensor
 ) -> Tensor:
-    """Return the divergence as for classes: each value stands for one class and no class."""
+    """Return the divergence as for classes: each value is the probability of one of two classes."""
     if not are_logits:
         taught, learned = (_log(each) - _log(1 - each) for each in (taught, learned))
     pairs = [tf.stack([each, tf.zeros_like(each)], axis=-1) for each in (taught, learned)]
@@ -136,7 +138,7 @@ def _binary_difference(
 
 
 def _log(probabilities: Tensor) -> Tensor:
-    return tf.math.log(tf.maximum(probabilities, _SMALLEST))
+    return tf.math.log(tf.maximum(probabilities, _MIN_PROBABILITY))
 
 
 def _are_probabilities(output: Tensor, is_binary: bool) -> bool:
@@ -152,7 +154,7 @@ def _config(loss: Any) -> dict[str, Any]:
 
 
 def _by_output(loss: Any, names: list[str]) -> list[Any]:
-    """Sort what a model is compiled with by its outputs."""
+    """Return the losses in the order of the outputs."""
     if isinstance(loss, dict):
         return [loss.get(name) for name in names]
     return list(loss) if isinstance(loss, list | tuple) else [loss] * len(names)

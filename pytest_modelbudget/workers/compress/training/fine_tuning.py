@@ -1,9 +1,8 @@
-"""What all stages that train have in common: the model, its data, and fine-tuning it."""
+"""Trains a model on ``data.train``, always in the same way for the same job."""
 
 import math
 import traceback
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,66 +11,21 @@ import tf_keras
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
-from pytest_modelbudget.workers.compress.models.compiled import Compiled, compile_arguments
-from pytest_modelbudget.workers.compress.models.formats import is_tflite
-from pytest_modelbudget.workers.compress.models.keras_files import load_keras
-from pytest_modelbudget.workers.compress.models.sources import Model, is_keras, load_model
-from pytest_modelbudget.workers.compress.training.batch_norm import settle_batch_norm
+from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
+from pytest_modelbudget.workers.compress.training.batch_norm import update_batch_norm
+from pytest_modelbudget.workers.compress.training.feeding import check_inputs, feed
+from pytest_modelbudget.workers.compress.training.trainable import Trainable
 from pytest_modelbudget.workers.compress.training.training_set import (
-    Steps,
+    TrainingSteps,
     first_batch,
-    open_training_set,
     plan_steps,
 )
-from pytest_modelbudget.workers.userdata.datasets import Arrays, Batch, named_inputs
 
-__all__ = ["Steps", "carry_compiled", "check", "fit", "load", "plan_steps", "save"]
-
-MODEL = "model.keras"
-UNSTABLE = "lower training.learning_rate, or look for extreme values in data.train"
-
-
-def load(job: BuildJob) -> Model:
-    """Load the model that a stage starts from: its parent's, or ``job.model``.
-
-    From here on the process is deterministic: it is seeded, and TensorFlow uses only
-    deterministic kernels.
-
-    Returns:
-        A functional or Sequential tf_keras model that carries what it was compiled with.
-
-    Raises:
-        JobError: It cannot be loaded, is no such model, or cannot be moved into tf_keras.
-    """
-    tf.config.experimental.enable_op_determinism()
-    tf_keras.utils.set_random_seed(job.seed)
-    if job.parent is not None:
-        model, compiled = load_keras(job.parent / MODEL), Compiled.read(job.parent)
-    else:
-        found = _load_source(job)
-        compiled = Compiled.of(found, job.model)
-        model = to_tf_keras(found)
-    model.modelbudget_compiled = compiled
-    return model
-
-
-def save(model: Model, output: Path) -> None:
-    """Write ``model.keras``, and what the model was compiled with, to the folder ``output``."""
-    model.compile()  # drops the optimizer's variables, which would triple the file
-    model.save(output / MODEL)
-    compiled = _compiled(model)
-    if compiled is not None:
-        compiled.write(output)
-
-
-def carry_compiled(source_model: Model, new_model: Model) -> None:
-    """Let ``new_model`` be trained with what ``source_model`` was compiled with."""
-    new_model.modelbudget_compiled = _compiled(source_model)
+_UNSTABLE = "lower training.learning_rate, or look for extreme values in data.train"
 
 
 def fit(
-    model: Model,
+    start: Trainable,
     job: BuildJob,
     epochs: int,
     progress: Progress,
@@ -82,125 +36,73 @@ def fit(
     """Train a model on ``job.data.train``; the same job gives the same weights.
 
     Args:
-        model: A functional or Sequential tf_keras model, as ``load`` gives it, or one that
-            ``carry_compiled`` was called on.
-        job: Its data, training settings and seed.
-        epochs: Passes over the training set.
-        progress: Told each epoch, with its loss.
+        start: The model, whose weights change, and what it was compiled with.
+        job: The data, the training settings and the seed.
+        epochs: The passes over the training set.
+        progress: Called with each epoch and its loss.
         callbacks: Further Keras callbacks.
-        learning_rate: Instead of the one in ``job.training`` or the model's own.
+        learning_rate: Used instead of the one in ``job.training`` or the model's own.
 
     Raises:
-        JobError: There is no loss, the data does not fit, or the loss is no longer finite.
+        JobError: If there is no loss, the data does not fit, or the loss or a weight becomes NaN
+            or infinity.
     """
-    _compile(model, job, learning_rate)
+    _compile(start, job, learning_rate)
     steps = plan_steps(job, epochs)
     tf_keras.utils.set_random_seed(job.seed)
     failures: list[JobError] = []
     try:
-        model.fit(
-            _feed(model, job, steps, failures),
+        start.model.fit(
+            feed(start.model, job, steps, failures),
             epochs=epochs,
             steps_per_epoch=steps.steps_per_epoch,
             callbacks=[_Watch(steps, progress), *callbacks],
             verbose=0,
         )
-    except (ValueError, TypeError, tf.errors.OpError) as error:  # how Keras refuses y and loss
+    except (ValueError, TypeError, tf.errors.OpError) as error:  # Keras refuses y and loss so.
         traceback.print_exc()
-        hint = "see whether the loss fits data.train and the model's outputs; the log has it all"
+        hint = "check that the loss fits the labels and the model's outputs; see the log"
         raise JobError(f"training failed: {_reason(error)}", hint) from error
-    one_pass = (x for x, _ in _feed(model, job, plan_steps(job, epochs=1), failures))
-    settle_batch_norm(model, one_pass)
+    one_pass = (x for x, _ in feed(start.model, job, plan_steps(job, epochs=1), failures))
+    update_batch_norm(start.model, one_pass)
     if failures:
         raise failures[0]
 
 
-def check(model: Model, job: BuildJob) -> None:
-    """Refuse what ``fit`` would before its first step, by the first batch of the data alone.
+def check(start: Trainable, job: BuildJob) -> None:
+    """Check what ``fit`` needs, reading only the first batch of the data.
 
     Args:
-        model: As for ``fit``.
-        job: Likewise.
+        start: As for ``fit``.
+        job: As for ``fit``.
 
     Raises:
-        JobError: There is no loss, nothing to train, or the batch is not whole or does not fit.
+        JobError: If there is no loss or nothing to train, or if the batch is not whole or does
+            not fit the model.
     """
-    _compile(model, job, None)
-    _check_inputs(model, job, first_batch(job))
+    _compile(start, job, None)
+    check_inputs(start.model, job, first_batch(job))
 
 
-def _compile(model: Model, job: BuildJob, learning_rate: float | None) -> None:
-    model.compile(**compile_arguments(_compiled(model), job.training, learning_rate))
+def _compile(start: Trainable, job: BuildJob, learning_rate: float | None) -> None:
+    model = start.model
+    model.compile(**compile_arguments(start.compiled, job.training, learning_rate))
     if not model.trainable_weights:
-        hint = "set layer.trainable = True where it should train"
-        raise JobError(f"the model {model.name} cannot be trained: all its layers are frozen", hint)
-
-
-def _check_inputs(model: Model, job: BuildJob, batch: Batch) -> None:
-    try:
-        _inputs(model, batch.x)
-    except JobError as error:
-        raise JobError(f"{job.data.train}: {error.cause}", error.hint) from error
-
-
-def _feed(
-    model: Model, job: BuildJob, steps: Steps, failures: list[JobError]
-) -> Iterator[tuple[Any, Arrays | None]]:
-    """Return an iterator over the batches of all epochs, arranged as the model takes them.
-
-    Data that does not fit is refused at once. What stops it half-way is added to ``failures``:
-    TensorFlow would make an error of its own of it.
-    """
-    training_set = open_training_set(job)
-    _check_inputs(model, job, training_set.dataset.head(1))
-
-    def batches() -> Iterator[tuple[Any, Arrays | None]]:
-        try:
-            for batch in training_set.batches(steps, job.seed):
-                yield _inputs(model, batch.x), batch.y
-        except JobError as error:
-            failures.append(error)
-
-    return batches()
-
-
-def _load_source(job: BuildJob) -> Model:
-    hint = "name a Keras model, or use only stages that do not train, such as quantize"
-    if is_tflite(job.model):
-        raise JobError(f"{job.model} is a .tflite, which cannot be trained", hint)
-    model = load_model(job.model, job.seed)
-    if not is_keras(model):
-        raise JobError(
-            f"{job.model} is a SavedModel or a subclassed model: its layers cannot be changed",
-            "name a functional or Sequential Keras model",
-        )
-    return model
-
-
-def _compiled(model: Model) -> Compiled | None:
-    return getattr(model, "modelbudget_compiled", None)
-
-
-def _inputs(model: Model, x: Arrays) -> Any:
-    """Arrange arrays as the model takes them."""
-    shapes = {
-        name: tuple(size or -1 for size in tensor.shape)
-        for name, tensor in zip(model.input_names, model.inputs, strict=True)
-    }
-    return tf.nest.pack_sequence_as(model.input, list(named_inputs(x, shapes).values()))
+        hint = "set trainable = True on the layers to train"
+        raise JobError(f"the model {model.name} cannot be trained: no layer is trainable", hint)
 
 
 def _reason(error: Exception) -> str:
-    """Find the one telling line: TensorFlow puts its graph before it, and node names behind."""
+    """Return the line that names the cause: TensorFlow prints its graph before it, nodes after."""
     lines = [line.strip() for line in str(error).splitlines()]
-    telling = [line for line in lines if line and not line.startswith(("[[", "["))]
-    return telling[-1] if telling else type(error).__name__
+    causes = [line for line in lines if line and not line.startswith(("[[", "["))]
+    return causes[-1] if causes else type(error).__name__
 
 
 class _Watch(tf_keras.callbacks.Callback):  # type: ignore[misc]
-    """Tells the progress, and stops when the loss or a weight is no longer finite."""
+    """Reports the progress, and stops when the loss or a weight becomes NaN or infinity."""
 
-    def __init__(self, steps: Steps, progress: Progress) -> None:
+    def __init__(self, steps: TrainingSteps, progress: Progress) -> None:
         super().__init__()
         self._steps = steps
         self._progress = progress
@@ -215,13 +117,13 @@ class _Watch(tf_keras.callbacks.Callback):  # type: ignore[misc]
             raise JobError(
                 f"the loss became {logs['loss']} in {self._epoch}, "
                 f"step {batch + 1}/{self._steps.steps_per_epoch}",
-                UNSTABLE,
+                _UNSTABLE,
             )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 (Keras names it)
-        # A loss may stay finite when weights do not: oneDNN's relu makes 0 of NaN.
+        # The loss may stay finite when weights do not: oneDNN's relu turns NaN into 0.
         for weight in self.model.weights:
             if weight.dtype.is_floating and not np.isfinite(weight.numpy()).all():
-                cause = f"the weights {weight.name} are not finite any more after {self._epoch}"
-                raise JobError(cause, UNSTABLE)
+                cause = f"the weights {weight.name} contain NaN or infinity after {self._epoch}"
+                raise JobError(cause, _UNSTABLE)
         self._progress(f"{self._epoch}, loss {logs['loss']:.4g}")

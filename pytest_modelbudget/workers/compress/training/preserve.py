@@ -1,8 +1,8 @@
-"""Keeps the zeros and clusters that earlier stages made, while a model goes on training.
+"""Preserves the zeros and clusters of earlier stages while a model is trained further.
 
 After each step the weights are projected back: a pruned weight to zero, the weights of a cluster
-to their mean. This takes the place of tfmot's preserving quantization schemes, which lose what
-they promise: 1x1 convolutions become zero
+to their mean. tfmot's own preserving quantization schemes are not used, because they do not keep
+what earlier stages made: 1x1 convolutions become zero
 (https://github.com/tensorflow/model-optimization/issues/979), clusters vanish
 (https://github.com/tensorflow/model-optimization/issues/1056), and pruned weights drift
 (https://github.com/tensorflow/model-optimization/pull/721).
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune, Stage
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.models.keras_types import Variable
 
-Kernel = Any  # a tf.Variable
 Weights = NDArray[np.float32]
 
 
 class Preserve(tf_keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback for training; it looks at the weights as they are when it is made.
+    """A callback that preserves the zeros and clusters that weights have when it is made.
 
     Args:
-        variables: What is trained; those with less than two axes, such as biases, are free.
+        variables: The trained variables; those with less than two axes, such as biases, may change.
         before: The stages before: zeros are kept after ``prune``, clusters after ``cluster``.
     """
 
-    def __init__(self, variables: Iterable[Kernel], before: Sequence[Stage]) -> None:
+    def __init__(self, variables: Iterable[Variable], before: Sequence[Stage]) -> None:
         super().__init__()
         clusters = max((each.clusters for each in before if isinstance(each, Cluster)), default=0)
         pruned = any(isinstance(each, Prune) for each in before)
@@ -52,32 +52,33 @@ class Preserve(tf_keras.callbacks.Callback):  # type: ignore[misc]
             kernel.assign(np.where(zeros, np.float32(0), kernel.numpy()))
 
     def check(self, stage: str) -> None:
-        """Prove on the trained weights that zeros and clusters are still there.
+        """Verify that the trained weights still have the zeros and clusters.
 
         Raises:
-            JobError: They are not; it names ``stage`` and the weights.
+            JobError: If they do not; the error names ``stage`` and the weights.
         """
         for kernel, zeros in self._zeros:
             if refilled := np.count_nonzero(kernel.numpy()[zeros]):
-                cause = f"{stage}: {kernel.name} has {refilled} weights that were pruned before"
-                raise JobError(cause, "report it with the log")
+                cause = f"{stage}: {refilled} pruned weights of {kernel.name} are no longer zero"
+                raise JobError(cause, "report this as a bug, with the log")
         for kernel, labels in self._clusters:
             weights = kernel.numpy()
             if strays := np.count_nonzero(weights != _means(weights, labels)):
-                cause = f"{stage}: {kernel.name} has {strays} weights that left their cluster"
-                raise JobError(cause, "report it with the log")
+                cause = f"{stage}: {strays} weights of {kernel.name} are no longer clustered"
+                raise JobError(cause, "report this as a bug, with the log")
 
 
 def unique_values(weights: Weights) -> int:
-    """Count the different values in an array; -0 and 0 are one."""
+    """Return the number of different values in an array; -0 and 0 are equal."""
     return len(np.unique(weights))
 
 
 def _cluster_labels(weights: Weights, clusters: int) -> NDArray[np.intp] | None:
-    """Number the clusters: over the whole kernel, or else over each output channel.
+    """Number the clusters: of the whole kernel, or else of each output channel.
 
     Returns:
-        The number of each weight's cluster; None if there are more than ``clusters``.
+        The number of each weight's cluster, in the shape of the kernel; None if the kernel and a
+        channel have more than ``clusters`` values.
     """
     values, labels = np.unique(weights, return_inverse=True)
     if len(values) <= clusters:

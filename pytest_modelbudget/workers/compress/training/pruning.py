@@ -1,7 +1,8 @@
-"""Masks that hold the smallest weights at zero while a model trains.
+"""Prunes the smallest weights while a model trains.
 
-The masks and schedules are tfmot's, its wrapper layers are not used: they count every call of
-a shared layer as a step, drop Keras masks, and take no second tensor, as attention does.
+The masks and schedules are those of tfmot. Its wrapper layers are not used: they count every call
+of a shared layer as a step, they drop Keras masks, and they do not support layers with a second
+input tensor, such as attention.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,13 @@ import tf_keras
 from tensorflow_model_optimization.python.core.sparsity.keras.prune_registry import PruneRegistry
 from tensorflow_model_optimization.python.core.sparsity.keras.pruning_impl import Pruning
 
-from pytest_modelbudget.workers.compress.training.selections import Layer
-from pytest_modelbudget.workers.compress.training.sparsity_target import Target
-
-Kernel = Any  # a tf.Variable
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Variable
+from pytest_modelbudget.workers.compress.training.sparsity_target import SparsityTarget
 
 
-def prunable_weights(layer: Layer) -> list[Kernel]:
-    """Return the kernels of a layer that tfmot prunes; none where it does not know the layer."""
-    if hasattr(layer, "get_prunable_weights"):  # a PrunableLayer of the user's own
+def prunable_weights(layer: Layer) -> list[Variable]:
+    """Return the kernels of a layer that tfmot prunes; none if it does not support the layer."""
+    if hasattr(layer, "get_prunable_weights"):  # The user's own PrunableLayer.
         return list(layer.get_prunable_weights())
     if not PruneRegistry.supports(layer):
         return []
@@ -28,16 +27,16 @@ def prunable_weights(layer: Layer) -> list[Kernel]:
 
 
 class PruneByMagnitude(tf_keras.callbacks.Callback):  # type: ignore[misc]
-    """A callback for training that makes the smallest weights of each kernel zero.
+    """A callback that sets the smallest weights of each kernel to zero during training.
 
     Args:
         kernels: The variables.
-        schedule: A ``PruningSchedule`` of tfmot: when, and how many; its steps count from 1.
-            A pattern does without: it is there from the first step on.
-        target: Its block or pattern.
+        schedule: A ``PruningSchedule`` of tfmot, whose steps count from 1. It is not used for a
+            pattern, which is applied from the first step on.
+        target: The block or the pattern.
     """
 
-    def __init__(self, kernels: Sequence[Kernel], schedule: Any, target: Target) -> None:
+    def __init__(self, kernels: Sequence[Variable], schedule: Any, target: SparsityTarget) -> None:
         super().__init__()
         self._step = tf.Variable(0, dtype=tf.int64)
         masked = [
@@ -54,7 +53,7 @@ class PruneByMagnitude(tf_keras.callbacks.Callback):  # type: ignore[misc]
         self._advance()
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002 (Keras names it)
-        """Apply the masks once more, because the last step has filled zeros again."""
+        """Apply the masks once more, because the last step has changed pruned weights."""
         self._pruning.weight_mask_op()
 
     def _mask(self) -> None:

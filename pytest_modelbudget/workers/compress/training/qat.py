@@ -1,4 +1,4 @@
-"""Models with emulated quantization: made, kept in a file, and converted."""
+"""Makes, saves, loads and converts models with emulated quantization."""
 
 import warnings
 from collections.abc import Collection
@@ -19,23 +19,22 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantizers imp
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert import tf_converter
 from pytest_modelbudget.workers.compress.keras3.hosted import Hosted
+from pytest_modelbudget.workers.compress.models.formats import QUANTIZED_MODEL
 from pytest_modelbudget.workers.compress.models.keras_graph import rebuild
-from pytest_modelbudget.workers.compress.models.sources import Model, keras_layers
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
+from pytest_modelbudget.workers.compress.models.sources import keras_layers
 from pytest_modelbudget.workers.tflite.layers import find_operators
 
-# Not ``model.keras``: tfmot's wrappers count their variables twice in that format.
-# https://github.com/tensorflow/model-optimization/pull/1123
-FILE = "quantized.h5"
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
-Layer = Any
 
 
-def quantize(model: Model, taken: Collection[str]) -> Model:
-    """Wrap layers so that they compute as int8 LiteRT will.
+def quantize(model: Model, chosen: Collection[str]) -> Model:
+    """Wrap layers so that they compute as LiteRT will with int8.
 
     Args:
-        model: A functional tf_keras model without nested ones; it is used up.
-        taken: The names of the layers.
+        model: A functional tf_keras model without nested models. It must not be used afterwards,
+            because the result shares its layers.
+        chosen: The names of the layers.
 
     Returns:
         A model whose layers, inputs and outputs have the same names.
@@ -44,7 +43,7 @@ def quantize(model: Model, taken: Collection[str]) -> Model:
     annotated: dict[str, Layer] = {}
 
     def quantize_input(tensor: Any) -> Any:
-        """Give what a float layer hands to an integer layer a range; it would stay float."""
+        """Quantize the output of a float layer before an integer layer, which would stay float."""
         layer, *index = tensor._keras_history
         if _is_annotated(layer) or isinstance(layer, tf_keras.layers.InputLayer):
             return tensor
@@ -57,16 +56,16 @@ def quantize(model: Model, taken: Collection[str]) -> Model:
         return quantized[id(tensor)]
 
     def call(layer: Layer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if name not in taken:
+        if name not in chosen:
             return layer(*args, **kwargs)
         if name not in annotated:
             annotated[name] = tfmot.quantization.keras.quantize_annotate_layer(layer)
-        # The inputs and the output of a concatenation must share one range.
+        # The inputs and the output of a concatenation must have the same range.
         if not isinstance(layer, tf_keras.layers.Concatenate):
             args = tf.nest.map_structure(quantize_input, args)
         return annotated[name](*args, **kwargs)
 
-    tf_keras.backend.reset_uids()  # tfmot's own layers get names that depend on nothing else
+    tf_keras.backend.reset_uids()  # The names of tfmot's layers must not depend on earlier models.
     with tfmot.quantization.keras.quantize_scope():
         return tfmot.quantization.keras.quantize_apply(
             rebuild(model, call), quantized_layer_name_prefix=""
@@ -77,29 +76,29 @@ def save_quantized(model: Model, output: Path) -> None:
     """Write a model that ``quantize`` made to the folder ``output``."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You are saving your model as an HDF5 file")
-        model.save(output / FILE, include_optimizer=False)
+        model.save(output / QUANTIZED_MODEL, include_optimizer=False)
 
 
 def load_quantized(folder: Path) -> Model:
     """Load what ``save_quantized`` wrote, ready for ``convert_quantized``."""
     hosted = {"pytest_modelbudget>Hosted": Hosted}
     with tfmot.quantization.keras.quantize_scope(hosted):
-        return tf_keras.models.load_model(folder / FILE, compile=False)
+        return tf_keras.models.load_model(folder / QUANTIZED_MODEL, compile=False)
 
 
 def convert_quantized(model: Model) -> bytes:
     """Convert a model that ``quantize`` made to a ``.tflite`` with float inputs and outputs.
 
     Raises:
-        JobError: As ``tf_converter.convert``, or a quantized layer came out in float.
+        JobError: As ``tf_converter.convert``, or if a quantized layer is float in the result.
     """
 
     def configure(converter: Any, _inputs: Any) -> None:
-        # Without it the emulated quantization becomes operators of its own, in float.
+        # Without it, the emulated quantization is converted to float operators.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
 
     with warnings.catch_warnings():
-        # Said of every model that is quantized in training: the ranges are in the graph.
+        # The warning appears for every such model, although the ranges are in the graph.
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")
         converted = tf_converter.convert_with(model, configure)
     _check_integers(converted, model)
@@ -107,7 +106,7 @@ def convert_quantized(model: Model) -> bytes:
 
 
 def _check_integers(converted: bytes, model: Model) -> None:
-    """Refuse what the converter does without a word where it finds no integer operator."""
+    """Raise an error for a quantized layer that the converter silently left in float."""
     quantized = {layer.name for layer in model.layers if getattr(layer, "_weight_vars", ())}
     parsed = flatbuffer_utils.read_model_from_bytearray(converted)
     operators = [(each, graph) for graph in parsed.subgraphs for each in graph.operators]
@@ -120,7 +119,7 @@ def _check_integers(converted: bytes, model: Model) -> None:
             name = min(stayed)
             raise JobError(
                 f"quantize_aware: layer {name} is still float32 in the .tflite",
-                f"leave it out with layers: {{skip: [{name}]}}",
+                f"skip it with layers: {{skip: [{name}]}}",
             )
 
 

@@ -1,4 +1,4 @@
-"""Gives quantization-aware training the ranges of activations from its first step on."""
+"""Makes the ranges of activations usable from the first step of quantization-aware training."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ _DECAY = 0.999  # tfmot's own
 
 @contextmanager
 def averaged_ranges() -> Iterator[tf_keras.callbacks.Callback]:
-    """Let ranges be the average of the steps so far, until that is tfmot's moving average.
+    """Replace tfmot's moving average of ranges by the mean of the steps so far, at first.
 
-    tfmot starts from the range -6 to 6, and needs some thousand steps to forget it:
+    tfmot starts from the range -6 to 6, which influences the average for thousands of steps:
     https://github.com/tensorflow/model-optimization/issues/368
 
     Yields:

@@ -1,4 +1,4 @@
-"""When a ``prune`` stage prunes: fractions of the training turned into its real steps."""
+"""Makes pruning schedules: shares of the training become steps."""
 
 from typing import Any
 
@@ -6,29 +6,31 @@ import tensorflow_model_optimization as tfmot
 
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.training.fine_tuning import Steps
+from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps
 from pytest_modelbudget.workers.userdata.usercode import call_user
 
-UPDATES = 20  # of the masks, unless ``frequency`` says otherwise: each sorts all weights
+UPDATES = 20  # of the masks, without ``frequency``; each update sorts all weights
 
 
-def make_schedule(stage: Prune, steps: Steps) -> Any:
-    """Make the schedule of a stage for a training.
+def make_schedule(stage: Prune, steps: TrainingSteps) -> Any:
+    """Make the schedule of a stage.
+
+    The polynomial schedule is that of Zhu and Gupta 2017, arXiv:1710.01878.
 
     Args:
-        stage: Its ``schedule``, ``begin``, ``end``, ``frequency`` and sparsities. A user's own
-            schedule is called with these and with ``steps``.
-        steps: Of the training.
+        stage: The parameters. A schedule of the user's own is called with them and with ``steps``.
+        steps: The length of the training.
 
     Returns:
-        A ``tfmot.sparsity.keras.PruningSchedule``, whose steps count from 1. A polynomial one
-        gets to its final sparsity, as its length is a multiple of its frequency.
+        A ``tfmot.sparsity.keras.PruningSchedule``, whose steps count from 1. A polynomial schedule
+        reaches its final sparsity, because its length is a multiple of its frequency.
 
     Raises:
-        JobError: It would never get there, or the user's own is no schedule.
+        JobError: If the sparsity would never increase, or if the user's own callable does not
+            return a schedule.
     """
     if ":" in stage.schedule:
-        return _own(stage, steps)
+        return _of_user(stage, steps)
     begin, end = (max(1, round(share * steps.total)) for share in (stage.begin, stage.end))
     frequency = stage.frequency or max(1, (end - begin) // UPDATES)
     schedules = tfmot.sparsity.keras
@@ -36,9 +38,9 @@ def make_schedule(stage: Prune, steps: Steps) -> Any:
         return schedules.ConstantSparsity(stage.sparsity, begin, end, frequency)
     if frequency > end - begin:
         raise JobError(
-            f"frequency: {frequency} is more than the {end - begin} steps from begin to end, "
-            f"of {steps.total} in all: the sparsity would never grow",
-            "lower frequency or leave it out, or train for more epochs",
+            f"frequency: {frequency} is more than the {end - begin} steps from begin to end (of "
+            f"{steps.total} in all), so the sparsity would never increase",
+            "lower frequency or remove it, or train for more epochs",
         )
     end = begin + (end - begin) // frequency * frequency
     return schedules.PolynomialDecay(
@@ -46,7 +48,7 @@ def make_schedule(stage: Prune, steps: Steps) -> Any:
     )
 
 
-def _own(stage: Prune, steps: Steps) -> Any:
+def _of_user(stage: Prune, steps: TrainingSteps) -> Any:
     parameters = stage.model_dump(exclude={"kind", "schedule", "layers"})
     schedule = call_user(stage.schedule, {"steps": steps, **parameters})
     if not isinstance(schedule, tfmot.sparsity.keras.PruningSchedule):

@@ -1,55 +1,56 @@
-"""Chooses the layers of a model that a stage takes."""
+"""Chooses the layers of a model that a stage works on."""
 
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
 
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.layer_choice import NOT_CHOSEN, SKIPPED, Selection, summary
+from pytest_modelbudget.protocol.layer_choice import IN_SKIP, NOT_IN_ONLY, LayerChoice, summary
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.models.sources import class_name
 
-Layer = Any  # tf_keras has no type annotations that a checker could use
 
-
-def take(model: Any, layers: LayerSelection, supported: Callable[[Layer], str | None]) -> Selection:
-    """Choose the layers for a stage, before it trains.
+def choose_layers(
+    model: Model, selection: LayerSelection, why_unsupported: Callable[[Layer], str | None]
+) -> LayerChoice:
+    """Choose the layers that a stage works on, before it trains.
 
     Args:
         model: A functional or Sequential tf_keras model.
-        layers: What the stage's ``layers`` says.
-        supported: Returns why the stage cannot take a layer, or None if it can.
+        selection: The parameter ``layers`` of the stage.
+        why_unsupported: Returns why the stage does not support a layer, or None if it does.
 
     Raises:
-        JobError: A pattern matches no layer, or of the layers that a pattern of ``only`` asks for,
-            or of all if there is none, not one can be taken.
+        JobError: If a pattern matches no layer, if a pattern of ``only`` matches unsupported
+            layers alone, or if every layer would be skipped.
     """
-    found = dict(walk(model))
-    for pattern in (*layers.only, *layers.skip):
-        if not any(_matches(pattern, name, layer) for name, layer in found.items()):
-            listed = ", ".join(found)
+    layers = dict(walk(model))
+    for pattern in (*selection.only, *selection.skip):
+        if not any(_matches(pattern, name, layer) for name, layer in layers.items()):
+            listed = ", ".join(layers)
             raise JobError(f"layers: no layer matches {pattern!r}", f"the layers are {listed}")
     reasons = {
-        name: _unwanted(name, layer, layers) or supported(layer) for name, layer in found.items()
+        name: _why_not_selected(name, layer, selection) or why_unsupported(layer)
+        for name, layer in layers.items()
     }
-    selection = Selection(
-        taken=tuple(name for name, reason in reasons.items() if reason is None),
-        left={name: reason for name, reason in reasons.items() if reason is not None},
+    for pattern in selection.only:
+        found = {
+            name: why for name, why in reasons.items() if _matches(pattern, name, layers[name])
+        }
+        if all(found.values()):
+            cause = f"layers: every layer that matches {pattern!r} is unsupported: {summary(found)}"
+            raise JobError(cause, "remove it from layers: only")
+    if all(reasons.values()):
+        raise JobError(f"every layer would be skipped: {summary(reasons)}", "remove the stage")
+    return LayerChoice(
+        chosen=tuple(name for name, why in reasons.items() if why is None),
+        skipped={name: why for name, why in reasons.items() if why is not None},
     )
-    for pattern in layers.only:
-        meant = {name: why for name, why in reasons.items() if _matches(pattern, name, found[name])}
-        if not any(why is None for why in meant.values()):
-            cause = f"layers: {pattern!r} means no layer that can be taken: {summary(meant)}"
-            raise JobError(cause, "leave it out of layers: only")
-    if not selection.taken:
-        cause = f"there is no layer that can be taken: {summary(reasons)}"
-        raise JobError(cause, "leave the stage out")
-    return selection
 
 
-def walk(model: Any) -> Iterator[tuple[str, Layer]]:
+def walk(model: Model) -> Iterator[tuple[str, Layer]]:
     """Yield the layers of a model by name, those of nested models as ``outer/inner``."""
     for layer in model.layers:
         if isinstance(layer, tf_keras.layers.InputLayer):
@@ -60,22 +61,18 @@ def walk(model: Any) -> Iterator[tuple[str, Layer]]:
             yield layer.name, layer
 
 
-def _unwanted(name: str, layer: Layer, layers: LayerSelection) -> str | None:
-    if _skipped(name, layer, layers):
-        return SKIPPED
-    if layers.only and not any(_matches(pattern, name, layer) for pattern in layers.only):
-        return NOT_CHOSEN
+def _why_not_selected(name: str, layer: Layer, selection: LayerSelection) -> str | None:
+    if any(_matches(pattern, name, layer) for pattern in selection.skip):
+        return IN_SKIP
+    if selection.only and not any(_matches(pattern, name, layer) for pattern in selection.only):
+        return NOT_IN_ONLY
     return None
 
 
-def _skipped(name: str, layer: Layer, layers: LayerSelection) -> bool:
-    return any(_matches(pattern, name, layer) for pattern in layers.skip)
-
-
 def _matches(pattern: str, name: str, layer: Layer) -> bool:
-    """Tell whether a layer class, or a glob over names, means a layer.
+    """Return whether a layer class, or a glob over names, matches a layer.
 
-    A nested layer goes by its full name and by its own.
+    A layer of a nested model has two names: its own, and ``outer/inner``.
     """
     return (
         pattern == class_name(layer)

@@ -1,4 +1,4 @@
-"""What a ``prune`` stage asks of each weight: whether it can have it, and whether it has."""
+"""The sparsity that a ``prune`` stage asks for: whether a weight can have it, and has it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,17 +8,17 @@ import numpy as np
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-TOLERANCE = 0.01  # of the sparsity of a single weight tensor
+TOLERANCE = 0.01  # between the sparsity of a weight tensor and its target
 
 
 @dataclass(frozen=True)
-class Target:
-    """The zeros asked for.
+class SparsityTarget:
+    """The zeros that are asked for.
 
     Attributes:
-        sparsity: Share of zeros, of blocks if they are larger than one weight.
-        block: Rows and columns of a kernel that are zero together.
-        pattern: m and n for m zeros in n consecutive weights of one output; or None.
+        sparsity: The share of zeros, or of zero blocks, from 0 to 1.
+        block: The rows and columns of a kernel that become zero together.
+        pattern: (m, n) for m zeros in n consecutive weights of one output; or None.
     """
 
     sparsity: float
@@ -26,8 +26,8 @@ class Target:
     pattern: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, stage: Prune) -> "Target":
-        """Read the parameters of a stage."""
+    def of(cls, stage: Prune) -> "SparsityTarget":
+        """Return the target that the parameters of a stage describe."""
         if stage.pattern is not None:
             zeros, group = map(int, stage.pattern.split(":"))
             return cls(zeros / group, pattern=(zeros, group))
@@ -36,28 +36,35 @@ class Target:
 
     @property
     def unit(self) -> str:
-        """In what the zeros are counted, as messages say it behind the number."""
+        """What the zeros are counted in, as it follows the number in a message."""
         if self.pattern is not None:
             return " in the pattern {}:{}".format(*self.pattern)
         return "" if self.block == (1, 1) else f" in blocks {list(self.block)}"
 
     def why_unfit(self, shape: tuple[int, ...]) -> str | None:
-        """Tell why a weight of a shape cannot have these zeros, or return None."""
+        """Return why a weight of a Keras shape cannot have these zeros, or None if it can."""
         if self.pattern is not None:
-            return self._why_no_pattern(shape, *self.pattern)
+            return self._why_no_pattern(shape, self.pattern[1])
         if self.block != (1, 1):
             reason = self._why_no_block(shape)
             if reason:
                 return reason
         count = int(np.prod(shape)) // int(np.prod(self.block))
-        reached = 1 - max(round(count * (1 - self.sparsity)), 1) / count  # as tfmot rounds
+        reached = 1 - max(round(count * (1 - self.sparsity)), 1) / count  # Rounded as by tfmot.
         if abs(reached - self.sparsity) <= TOLERANCE:
             return None
         what = "weights" if self.block == (1, 1) else f"blocks {list(self.block)}"
-        return f"too small: its {count} {what} can be {reached:.2f} sparse, not {self.sparsity:.2f}"
+        return (
+            f"too small: with {count} {what}, the sparsity nearest to {self.sparsity:.2f} "
+            f"is {reached:.2f}"
+        )
 
     def measure(self, weight: Array) -> float:
-        """Return the share of zeros in a weight, of blocks or in a pattern if asked for so."""
+        """Return the share of zeros in a weight, counted as the target counts them.
+
+        Args:
+            weight: An array with the axes of Keras.
+        """
         if self.pattern is not None:
             zeros, group = self.pattern
             groups = _by_output(weight).reshape(-1, group)
@@ -70,22 +77,24 @@ class Target:
 
     def _why_no_block(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) != 2:
-            return f"a block needs a kernel of rank 2, not of shape {shape}"
-        # tfmot squeezes away an axis that has only one block, and fails.
+            return f"blocks need a kernel of rank 2, and its shape is {shape}"
+        # tfmot removes an axis that has only one block, and fails.
         fits = all(
             size % side == 0 and size > side for size, side in zip(shape, self.block, strict=True)
         )
-        return None if fits else f"its kernel {shape} cannot be cut into blocks {list(self.block)}"
+        if fits:
+            return None
+        return f"its kernel {shape} cannot be divided into blocks {list(self.block)}"
 
-    def _why_no_pattern(self, shape: tuple[int, ...], zeros: int, group: int) -> str | None:
+    def _why_no_pattern(self, shape: tuple[int, ...], group: int) -> str | None:
         if len(shape) not in (2, 4):
-            return f"a pattern needs a kernel of rank 2 or 4, not of shape {shape}"
-        # tfmot fills the last group up, so that it gets fewer zeros.
+            return f"a pattern needs a kernel of rank 2 or 4, and its shape is {shape}"
+        # tfmot pads the last group, so that it gets fewer zeros.
         if shape[-2] % group:
-            return f"its {shape[-2]} inputs cannot be cut into groups for {zeros}:{group}"
+            return f"its {shape[-2]} inputs cannot be divided into groups of {group}"
         return None
 
 
 def _by_output(weight: Array) -> Any:
-    """Bring the inputs of a Dense or Conv2D kernel, its last axis but one, to the end."""
+    """Move the input axis of a Dense or Conv2D kernel, the second to last, to the end."""
     return np.moveaxis(weight, -2, -1)

@@ -1,4 +1,4 @@
-"""The samples that a stage trains on: how many steps they make, and in which order they come."""
+"""The training set: its batches in a random order, and the number of steps that they make."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.userdata.datasets import Array, Arrays, Batch, Dataset, open_data
 
-BATCH_SIZE = 32  # unless ``training.batch_size`` says otherwise
-SHUFFLED_BYTES = 256 * 2**20  # as many samples as fit are shuffled among each other
+BATCH_SIZE = 32  # without ``training.batch_size``
+SHUFFLED_BYTES = 256 * 2**20  # Samples are shuffled in windows of this size.
 _SOURCE: TypeAdapter[Source] = TypeAdapter(Source)
 
 
 @dataclass(frozen=True)
-class Steps:
-    """What a training really comes to; samples that do not fill a batch are left out.
+class TrainingSteps:
+    """The length of a training. Samples that do not fill a batch are not used.
 
     Attributes:
-        samples: In the training set.
-        batch_size: Samples of each step.
-        steps_per_epoch: Whole batches in the training set.
-        epochs: Passes over the training set.
+        samples: The samples in the training set.
+        batch_size: The samples of each step.
+        steps_per_epoch: The whole batches in the training set.
+        epochs: The passes over the training set.
     """
 
     samples: int
@@ -37,40 +37,43 @@ class Steps:
 
     @property
     def total(self) -> int:
-        """Steps of the whole training."""
+        """The steps of the whole training."""
         return self.steps_per_epoch * self.epochs
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """All of ``data.train``, counted."""
+    """The samples of ``data.train``, after they were read once and counted."""
 
     dataset: Dataset
     samples: int
     sample_bytes: int
 
-    def batches(self, steps: Steps, seed: int) -> Iterator[Batch]:
-        """Yield the batches of all epochs, each epoch in another order, the same for a seed.
+    def batches(self, steps: TrainingSteps, seed: int) -> Iterator[Batch]:
+        """Yield the batches of all epochs, each epoch in another order that depends on the seed.
 
         Raises:
-            JobError: The data cannot be read, or there is less of it than at first.
+            JobError: If the data cannot be read, or has fewer samples than in the first pass.
         """
         random = np.random.default_rng(seed)
-        # A whole number of batches, so that only the last window has samples left over.
+        # A window is a whole number of batches, so that only the last one has samples left over.
         in_window = max(1, SHUFFLED_BYTES // self.sample_bytes // steps.batch_size)
         window = min(in_window * steps.batch_size, steps.samples)
         for _ in range(steps.epochs):
-            taken = 0
+            count = 0
             for batch in islice(self._shuffled(window, steps, random), steps.steps_per_epoch):
-                taken += 1
+                count += 1
                 yield batch
-            if taken < steps.steps_per_epoch:
+            if count < steps.steps_per_epoch:
                 raise JobError(
-                    f"data.train has {steps.samples} samples in the first pass, fewer in a later",
-                    "give the same samples in every pass",
+                    f"data.train has {steps.samples} samples in the first pass, "
+                    "but fewer in a later one",
+                    "return the same samples in every pass",
                 )
 
-    def _shuffled(self, window: int, steps: Steps, random: np.random.Generator) -> Iterator[Batch]:
+    def _shuffled(
+        self, window: int, steps: TrainingSteps, random: np.random.Generator
+    ) -> Iterator[Batch]:
         for samples in self.dataset.batches(window):
             order = random.permutation(len(samples))
             for start in range(0, len(samples) - steps.batch_size + 1, steps.batch_size):
@@ -78,49 +81,53 @@ class TrainingSet:
 
 
 def open_training_set(job: BuildJob) -> TrainingSet:
-    """Open ``job.data.train``, and read it once to count it.
+    """Open ``job.data.train``, and read it once to count the samples.
 
     Raises:
-        JobError: It is unusable, or has no labels.
+        JobError: If the data cannot be used, or has no labels.
     """
-    assert job.data.train is not None, "the reader refuses a stage that trains without data.train"
-    return _opened(_SOURCE.dump_json(job.data.train))
+    return _opened(_source_json(job))
 
 
-def plan_steps(job: BuildJob, epochs: int) -> Steps:
-    """Return the steps that a training of ``epochs`` will take.
+def plan_steps(job: BuildJob, epochs: int) -> TrainingSteps:
+    """Return the length of a training of ``epochs``.
 
     Raises:
-        JobError: The training set is unusable, or smaller than one batch.
+        JobError: If the training set cannot be used, or is smaller than one batch.
     """
     samples = open_training_set(job).samples
     batch_size = _batch_size(job, samples)
-    return Steps(samples, batch_size, samples // batch_size, epochs)
+    return TrainingSteps(samples, batch_size, samples // batch_size, epochs)
 
 
 def first_batch(job: BuildJob) -> Batch:
-    """Return the first batch of ``job.data.train``, and read no further.
+    """Return the first batch of ``job.data.train``, without reading more.
 
     Raises:
-        JobError: The training set is unusable so far, has no labels, or is smaller than one batch.
+        JobError: If the batch cannot be used, has no labels, or is not whole.
     """
-    assert job.data.train is not None, "the reader refuses a stage that trains without data.train"
-    batch = _head(_SOURCE.dump_json(job.data.train), job.training.batch_size or BATCH_SIZE)
+    batch = _head(_source_json(job), job.training.batch_size or BATCH_SIZE)
     _batch_size(job, len(batch))
     return batch
+
+
+def _source_json(job: BuildJob) -> bytes:
+    """Return ``job.data.train`` as JSON, by which the samples are cached."""
+    assert job.data.train is not None, "a stage that trains without data.train is an error earlier"
+    return _SOURCE.dump_json(job.data.train)
 
 
 def _batch_size(job: BuildJob, samples: int) -> int:
     size = job.training.batch_size or BATCH_SIZE
     if samples < size:
         raise JobError(
-            f"{job.data.train} has {samples} samples, less than one batch of {size}",
-            f"give more samples, or training.batch_size: {samples}",
+            f"{job.data.train} has {samples} samples, fewer than one batch of {size}",
+            f"add samples, or set training.batch_size: {samples}",
         )
     return size
 
 
-# Each stage of a preflight asks for it: the user's code runs only once for all.
+# Cached because each stage of a preflight check reads it: the user's code runs only once.
 @lru_cache(maxsize=1)
 def _head(source_json: bytes, size: int) -> Batch:
     source = _SOURCE.validate_json(source_json)
@@ -129,7 +136,7 @@ def _head(source_json: bytes, size: int) -> Batch:
     return batch
 
 
-# A stage asks for its steps before it trains: the user's code runs only once for both.
+# Cached because a stage reads its steps before it trains: the user's code runs only once.
 @lru_cache(maxsize=1)
 def _opened(source_json: bytes) -> TrainingSet:
     source = _SOURCE.validate_json(source_json)
@@ -144,7 +151,7 @@ def _opened(source_json: bytes) -> TrainingSet:
 
 def _require_labels(source: Source, batch: Batch) -> None:
     if batch.y is None:
-        raise JobError(f"{source} gives no labels to train on", "return (x, y)")
+        raise JobError(f"{source} has no labels to train with", "return (x, y)")
 
 
 def _pick(samples: Batch, rows: NDArray[np.intp]) -> Batch:

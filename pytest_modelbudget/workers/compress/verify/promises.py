@@ -16,7 +16,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.frozen import Sequence as FrozenSequence
 from pytest_modelbudget.protocol.jobs import BuildJob
-from pytest_modelbudget.workers.compress.training.sparsity_target import TOLERANCE, Target
+from pytest_modelbudget.workers.compress.training.sparsity_target import TOLERANCE, SparsityTarget
 from pytest_modelbudget.workers.tflite.weights import most_unique
 from pytest_modelbudget.workers.userdata.datasets import Array
 
@@ -57,7 +57,7 @@ class Kernel:
 class Zeros(Frozen):
     """At least as many zeros as ``target`` asks for."""
 
-    target: Target
+    target: SparsityTarget
 
     def why_broken(self, kernel: Kernel, shape: Shape) -> tuple[str, str] | None:
         """Say what a kernel has and what was promised; None if it keeps the promise."""

@@ -9,8 +9,9 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Training
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.models.compiled import Compiled, compile_arguments
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.models.compiled import Compiled
+from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
+from pytest_modelbudget.workers.compress.training.trainable import begin
 from tests.workers.compress.trainees import accuracy, call, job
 
 pytestmark = [
@@ -56,7 +57,7 @@ def test_losses_and_optimizers_of_files_are_found(
 
 def test_the_budget_file_goes_before_the_model_and_the_stage_before_both() -> None:
     wanted = job(Prune(), call("cnn"), optimizer="sgd", learning_rate=0.5, loss="mse")
-    compiled = fine_tuning.load(wanted).modelbudget_compiled
+    compiled = begin(wanted).compiled
 
     for rate, expected in [(None, 0.5), (0.25, 0.25)]:
         made = compile_arguments(compiled, wanted.training, rate)
@@ -85,8 +86,13 @@ def test_a_loss_of_the_users_own_that_was_not_registered() -> None:
         loss=json.loads('{"class_name": "function", "config": "my_loss", "registered_name": null}'),
     )
 
-    with pytest.raises(JobError, match="the loss that the model was compiled with cannot be made"):
+    with pytest.raises(JobError) as raised:
         compile_arguments(config, Training(), None)
+    assert str(raised.value) == (
+        f"tf_keras cannot make the loss that the model was compiled with: {config.loss}; set "
+        "training.loss: package.module:callable, or name the module that registers the loss under "
+        "imports"
+    )
     loss = "tests.workers.compress.trainees:accuracy"
     made = compile_arguments(config, Training(loss=loss), None)
     assert made["loss"] is accuracy

@@ -107,7 +107,7 @@ def test_weights_without_a_model(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["kernel"] = [1.0, 2.0]
 
-    message = "m.h5 holds no model, only weights or other data"
+    message = "m.h5 contains weights or other data, but no model"
     hint = "save the whole model with model.save(), not its weights alone"
     assert fails(tmp_path / "m.h5") == f"{message}; {hint}"
 
@@ -126,7 +126,7 @@ def test_a_saved_model_without_a_serving_signature(tmp_path: Path) -> None:
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "folder"))
 
-    message = "folder has no signature serving_default; it has none"
+    message = "folder has no signature serving_default, only these: none"
     hint = "save it with tf.saved_model.save(model, path, signatures=function)"
     assert fails(tmp_path / "folder") == f"{message}; {hint}"
 

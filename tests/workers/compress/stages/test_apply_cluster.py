@@ -8,8 +8,8 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Cluster, LayerSelection, Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.stages import apply_cluster, apply_prune
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.stages import run_stage
+from pytest_modelbudget.workers.compress.training.trainable import begin, load
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import CLASSES, accuracy, call, job
 
@@ -37,8 +37,8 @@ def make(output: Path, model: Any = None, pruned: Path | None = None, **stage: A
     output.mkdir(exist_ok=True)
     before = (Prune(),) if pruned else ()
     wanted = job(Cluster(**stage), model or call("cnn"), parent=pruned, before=before)
-    apply_cluster.run(wanted, output, no_progress)
-    return fine_tuning.load(wanted.model_copy(update={"parent": output}))
+    run_stage(wanted, output, no_progress)
+    return load(output).model
 
 
 def unique_values(model: Any) -> dict[str, int]:
@@ -49,9 +49,9 @@ def unique_values(model: Any) -> dict[str, int]:
     }
 
 
-def left(folder: Path) -> dict[str, str]:
-    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["left"]
-    return {name: why for name, why in reasons.items() if why != "it has no weights"}
+def skipped(folder: Path) -> dict[str, str]:
+    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["skipped"]
+    return {name: why for name, why in reasons.items() if why != "no weights"}
 
 
 def test_every_kernel_gets_its_clusters_and_the_model_still_works(tmp_path: Path) -> None:
@@ -64,16 +64,16 @@ def test_every_kernel_gets_its_clusters_and_the_model_still_works(tmp_path: Path
         "class/kernel": 8,
     }
     assert accuracy(model) > 0.95
-    assert left(tmp_path) == {
-        "norm": "tfmot clusters no BatchNormalization",
-        "depthwise": "tfmot clusters no DepthwiseConv2D",
+    assert skipped(tmp_path) == {
+        "norm": "clustering does not support BatchNormalization",
+        "depthwise": "clustering does not support DepthwiseConv2D",
     }
 
 
 @pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
 def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Path) -> None:
     source = call("cnn", rate=1e-6)
-    before = fine_tuning.load(job(Cluster(), source)).get_layer("dense").kernel.numpy()
+    before = begin(job(Cluster(), source)).model.get_layer("dense").kernel.numpy()
 
     model = make(tmp_path, source, init=init, layers=LayerSelection(only=("dense",)))
 
@@ -96,11 +96,11 @@ def test_per_channel_clusters_also_a_convolution_without_a_bias(tmp_path: Path) 
     assert unique_values(model)["class/kernel"] == 4
 
 
-def test_pruned_weights_stay_zero_also_in_a_layer_that_is_left(tmp_path: Path) -> None:
+def test_pruned_weights_stay_zero_also_in_a_skipped_layer(tmp_path: Path) -> None:
     pruned, clustered = tmp_path / "pruned", tmp_path / "clustered"
     pruned.mkdir()
-    apply_prune.run(job(Prune(), call("cnn")), pruned, no_progress)
-    before = fine_tuning.load(job(Prune(), call("cnn"), parent=pruned))
+    run_stage(job(Prune(), call("cnn")), pruned, no_progress)
+    before = load(pruned).model
 
     after = make(
         clustered, pruned=pruned, clusters=8, epochs=2, layers=LayerSelection(skip=("class",))
@@ -111,7 +111,7 @@ def test_pruned_weights_stay_zero_also_in_a_layer_that_is_left(tmp_path: Path) -
         np.testing.assert_array_equal(old == 0, new == 0)
         assert (old != new).any()
     assert unique_values(after)["dense/kernel"] == 8  # zero is one of them
-    assert left(clustered)["class"] == "in layers: skip"
+    assert skipped(clustered)["class"] == "in layers: skip"
 
 
 def test_dropout_and_batch_normalization_go_on_training(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_recurrent_and_attention_layers_are_clustered(tmp_path: Path) -> None:
     attention = job(Cluster(clusters=4), call("attention"))
     for name, wanted in (("lstm", lstm), ("attention", attention)):
         (tmp_path / name).mkdir()
-        apply_cluster.run(wanted, tmp_path / name, no_progress)
-        model = fine_tuning.load(wanted.model_copy(update={"parent": tmp_path / name}))
+        run_stage(wanted, tmp_path / name, no_progress)
+        model = load(tmp_path / name).model
 
         kernels = {key: count for key, count in unique_values(model).items() if "bias" not in key}
         assert set(kernels.values()) == {4}, kernels
@@ -141,17 +141,18 @@ def test_recurrent_and_attention_layers_are_clustered(tmp_path: Path) -> None:
 
 def test_more_clusters_than_weights(tmp_path: Path) -> None:
     make(tmp_path, clusters=200)
-    assert left(tmp_path)["class"] == "it has 128 weights, no more than the 200 clusters"
+    assert skipped(tmp_path)["class"] == "too small: 128 weights for 200 clusters"
 
     with pytest.raises(JobError) as raised:
         make(tmp_path, clusters=200, layers=LayerSelection(only=("class", "dense")))
     assert str(raised.value) == (
-        "layers: 'class' means no layer that can be taken: it has 128 weights, no more than "
-        "the 200 clusters (class); leave it out of layers: only"
+        "layers: every layer that matches 'class' is unsupported: too small: 128 weights for 200 "
+        "clusters (class); remove it from layers: only"
     )
 
     with pytest.raises(JobError) as raised:
         make(tmp_path, clusters=40, per_channel=True, layers=LayerSelection(only=("conv",)))
-    assert "it has 36 weights in an output channel, no more than the 40 clusters" in str(
-        raised.value
+    assert str(raised.value) == (
+        "layers: every layer that matches 'conv' is unsupported: too small: 36 weights in an "
+        "output channel for 40 clusters (conv); remove it from layers: only"
     )

@@ -10,7 +10,7 @@ from example_project import data
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.stages import apply_distill
+from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training.distilling import Distiller
 from tests.workers.compress import graphs, students
 from tests.workers.compress.building import job, no_progress
@@ -39,7 +39,7 @@ def run(
         student = f"tests.workers.compress.students:{student}"
     made = job(teacher, Distill(student=student, **stage), None, samples)
     made = made.model_copy(update={"training": training or Training()})
-    apply_distill.run(made, output, no_progress)
+    run_stage(made, output, no_progress)
     return tf_keras.models.load_model(output / "model.keras", compile=False)
 
 
@@ -132,13 +132,14 @@ def test_the_loss_is_that_of_hinton(ends: str) -> None:
         (
             "two_inputs",
             "the inputs of the student tests.workers.compress.students:two_inputs are left, right, "
-            "but those of its teacher are image; give the student the same ones, "
-            "in the same order",
+            "but those of its teacher are image; give the student the inputs of its "
+            "teacher, in the same order",
         ),
         (
             "linear",
-            "the loss sparse_categorical_crossentropy takes probabilities, but the student does "
-            "not give them; end both models alike, and give the training.loss that goes with it",
+            "the loss sparse_categorical_crossentropy expects probabilities, but the student does "
+            "not return them; use the same last activation in both models, and set training.loss "
+            "to match it",
         ),
         (
             "frozen",

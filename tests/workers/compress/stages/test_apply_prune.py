@@ -7,8 +7,9 @@ import pytest
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection, Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.stages import run_stage
+from pytest_modelbudget.workers.compress.training.trainable import load
+from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import accuracy, call, job
 
@@ -19,20 +20,12 @@ pytestmark = [
 ]
 
 
-def run(wanted: BuildJob, output: Path) -> None:
-    from pytest_modelbudget.workers.compress.stages import (
-        apply_prune,  # not at the top: tfmot warns
-    )
-
-    apply_prune.run(wanted, output, no_progress)
-
-
 def make(output: Path, model: str = "cnn", train: str = "images", **stage: Any) -> Any:
     """Prune a model, and load what was written."""
     output.mkdir(exist_ok=True)
     wanted = job(Prune(**stage), call(model), train=call(train))
-    run(wanted, output)
-    return fine_tuning.load(wanted.model_copy(update={"parent": output}))
+    run_stage(wanted, output, no_progress)
+    return load(output).model
 
 
 def sparsities(model: Any) -> dict[str, float]:
@@ -44,9 +37,9 @@ def sparsities(model: Any) -> dict[str, float]:
     }
 
 
-def left(folder: Path) -> dict[str, str]:
-    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["left"]
-    return {name: why for name, why in reasons.items() if why != "it has no weights"}
+def skipped(folder: Path) -> dict[str, str]:
+    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["skipped"]
+    return {name: why for name, why in reasons.items() if why != "no weights"}
 
 
 def test_every_kernel_gets_its_sparsity_and_the_model_still_works(tmp_path: Path) -> None:
@@ -59,9 +52,9 @@ def test_every_kernel_gets_its_sparsity_and_the_model_still_works(tmp_path: Path
         "class/kernel": 0.75,
     }
     assert accuracy(model) > 0.95
-    assert left(tmp_path) == {
-        "norm": "tfmot prunes no BatchNormalization",
-        "depthwise": "tfmot prunes no DepthwiseConv2D",
+    assert skipped(tmp_path) == {
+        "norm": "pruning does not support BatchNormalization",
+        "depthwise": "pruning does not support DepthwiseConv2D",
     }
 
 
@@ -90,10 +83,10 @@ def test_every_schedule_gets_there(stage: dict[str, Any], tmp_path: Path) -> Non
     assert sparsities(model) == {"dense/kernel": 0.8, "class/kernel": 0.0}
 
 
-def late(*, steps: fine_tuning.Steps, sparsity: float, **_: Any) -> Any:
+def late(*, steps: TrainingSteps, sparsity: float, **_: Any) -> Any:
     import tensorflow_model_optimization as tfmot
 
-    assert steps == fine_tuning.Steps(samples=200, batch_size=32, steps_per_epoch=6, epochs=2)
+    assert steps == TrainingSteps(samples=200, batch_size=32, steps_per_epoch=6, epochs=2)
     return tfmot.sparsity.keras.ConstantSparsity(sparsity, begin_step=12, frequency=1)
 
 
@@ -111,7 +104,7 @@ def test_the_sparsity_grows_between_begin_and_end() -> None:
     from pytest_modelbudget.workers.compress.training.schedules import make_schedule
 
     stage = Prune(sparsity=0.8, initial_sparsity=0.2, begin=0.25, end=0.75)
-    schedule = make_schedule(stage, fine_tuning.Steps(3200, 32, 100, epochs=2))
+    schedule = make_schedule(stage, TrainingSteps(3200, 32, 100, epochs=2))
 
     updates = {step: schedule(step) for step in range(1, 201) if schedule(step)[0]}
     assert list(updates) == list(range(50, 151, 5))
@@ -125,11 +118,11 @@ def test_blocks(tmp_path: Path) -> None:
     kernel = model.get_layer("dense").kernel.numpy()
     blocks = kernel.reshape(kernel.shape[0] // 4, 4, kernel.shape[1] // 2, 2)
     assert (blocks == 0).all(axis=(1, 3)).mean() == 1 - 102 / 1024
-    assert left(tmp_path) == {
-        "conv": "a block needs a kernel of rank 2, not of shape (3, 3, 4, 16)",
-        "norm": "tfmot prunes no BatchNormalization",
-        "depthwise": "tfmot prunes no DepthwiseConv2D",
-        "class": "too small: its 16 blocks [4, 2] can be 0.88 sparse, not 0.90",
+    assert skipped(tmp_path) == {
+        "conv": "blocks need a kernel of rank 2, and its shape is (3, 3, 4, 16)",
+        "norm": "pruning does not support BatchNormalization",
+        "depthwise": "pruning does not support DepthwiseConv2D",
+        "class": "too small: with 16 blocks [4, 2], the sparsity nearest to 0.90 is 0.88",
     }
 
 
@@ -140,9 +133,9 @@ def test_patterns(tmp_path: Path) -> None:
     for kernel in (nested, model.get_layer("logits").kernel.numpy()):
         groups = np.moveaxis(kernel, -2, -1).reshape(-1, 4)
         np.testing.assert_array_equal((groups == 0).sum(axis=1), 2)
-    assert left(tmp_path) == {
-        "mix": "its 5 inputs cannot be cut into groups for 2:4",
-        "shared": "its 5 inputs cannot be cut into groups for 2:4",
+    assert skipped(tmp_path) == {
+        "mix": "its 5 inputs cannot be divided into groups of 4",
+        "shared": "its 5 inputs cannot be divided into groups of 4",
     }
 
 
@@ -156,7 +149,9 @@ def test_shared_and_nested_layers(tmp_path: Path) -> None:
         "conv/kernel": 0.5,
         "logits/kernel": 0.5,
     }
-    assert left(tmp_path) == {"mix": "too small: its 25 weights can be 0.52 sparse, not 0.50"}
+    assert skipped(tmp_path) == {
+        "mix": "too small: with 25 weights, the sparsity nearest to 0.50 is 0.52"
+    }
 
 
 def test_recurrent_layers_and_masks(tmp_path: Path) -> None:
@@ -165,7 +160,7 @@ def test_recurrent_layers_and_masks(tmp_path: Path) -> None:
     found = sparsities(model)
     assert found["embedding/embeddings"] == 0.5
     assert [found[name] for name in found if name.startswith("lstm/")] == [0.5, 0.5]
-    assert left(tmp_path) == {"both": "tfmot prunes no Bidirectional"}
+    assert skipped(tmp_path) == {"both": "pruning does not support Bidirectional"}
 
 
 def test_attention(tmp_path: Path) -> None:
@@ -182,10 +177,9 @@ def test_zeros_of_an_earlier_prune_stay(tmp_path: Path) -> None:
     second = job(Prune(sparsity=0.5), call("cnn"), parent=tmp_path / "1", before=(first,))
     (tmp_path / "2").mkdir()
 
-    run(second, tmp_path / "2")
+    run_stage(second, tmp_path / "2", no_progress)
 
-    model = fine_tuning.load(second.model_copy(update={"parent": tmp_path / "2"}))
-    assert sparsities(model) == {"dense/kernel": 0.9, "class/kernel": 0.5}
+    assert sparsities(load(tmp_path / "2").model) == {"dense/kernel": 0.9, "class/kernel": 0.5}
 
 
 @pytest.mark.parametrize(
@@ -193,13 +187,13 @@ def test_zeros_of_an_earlier_prune_stay(tmp_path: Path) -> None:
     [
         (
             {"frequency": 100, "epochs": 2},
-            "frequency: 100 is more than the 8 steps from begin to end, of 12 in all: the "
-            "sparsity would never grow; lower frequency or leave it out, or train for more epochs",
+            "frequency: 100 is more than the 8 steps from begin to end (of 12 in all), so the "
+            "sparsity would never increase; lower frequency or remove it, or train for more epochs",
         ),
         (
             {"schedule": "tests.workers.compress.stages.test_apply_prune:never"},
-            "prune: layer conv has sparsity 0.00, not the 0.80 asked for; see whether its "
-            "schedule gets there, or leave the layer out with layers: skip",
+            "prune: layer conv has sparsity 0.00 instead of 0.80; check that the schedule reaches "
+            "the sparsity, or add the layer to layers: skip",
         ),
         (
             {"schedule": "tests.workers.compress.stages.test_apply_prune:nothing"},
@@ -208,10 +202,10 @@ def test_zeros_of_an_earlier_prune_stay(tmp_path: Path) -> None:
         ),
         (
             {"block": (3, 3)},
-            "there is no layer that can be taken: a block needs a kernel of rank 2, not of shape "
-            "(3, 3, 4, 16) (conv); tfmot prunes no BatchNormalization (norm); tfmot prunes no "
-            "DepthwiseConv2D (depthwise); it has no weights (flat, dropout); and 2 more; leave the "
-            "stage out",
+            "every layer would be skipped: blocks need a kernel of rank 2, and its shape is "
+            "(3, 3, 4, 16) (conv); pruning does not support BatchNormalization (norm); pruning "
+            "does not support DepthwiseConv2D (depthwise); no weights (flat, dropout); and 2 more; "
+            "remove the stage",
         ),
     ],
 )
@@ -222,9 +216,9 @@ def test_what_cannot_be_pruned(stage: dict[str, Any], message: str, tmp_path: Pa
     assert str(raised.value) == message
 
 
-def test_frozen_layers_are_left(tmp_path: Path) -> None:
+def test_frozen_layers_are_skipped(tmp_path: Path) -> None:
     wanted = job(Prune(epochs=1), call("cnn", frozen=["dense"]))
-    run(wanted, tmp_path)
+    run_stage(wanted, tmp_path, no_progress)
 
-    why = left(tmp_path)["dense"]
-    assert why == "it is frozen, and could not make up for what it loses"
+    why = skipped(tmp_path)["dense"]
+    assert why == "not trainable, so it cannot be fine-tuned after pruning"

@@ -14,7 +14,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.channels.rank import choose, find_groups, why_whole
 from pytest_modelbudget.workers.compress.channels.rebuild import prove, rebuild
 from pytest_modelbudget.workers.compress.channels.walk import follow
-from pytest_modelbudget.workers.compress.stages import apply_prune_channels
+from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.workers.compress import graphs
 from tests.workers.compress.building import job, no_progress
 
@@ -140,7 +140,7 @@ def run(output: Path, model: Source, **stage: Any) -> Any:
     output.mkdir()
     samples = Data(train=CallSource(call="example_project.data:train"))
     made = job(model, PruneChannels(**stage), None, samples)
-    apply_prune_channels.run(made, output, no_progress)
+    run_stage(made, output, no_progress)
     return tf_keras.models.load_model(output / "model.keras", compile=False)
 
 
@@ -149,8 +149,8 @@ def accuracy(model: Any) -> float:
     return float(np.mean(np.argmax(model.predict(x, verbose=0), axis=-1) == y))
 
 
-def left(output: Path) -> Any:
-    return json.loads((output / "layers.json").read_text())["left"]
+def skipped(output: Path) -> Any:
+    return json.loads((output / "layers.json").read_text())["skipped"]
 
 
 def test_a_trained_model_is_cut_and_fine_tuned(digits: FileSource, tmp_path: Path) -> None:
@@ -162,22 +162,22 @@ def test_a_trained_model_is_cut_and_fine_tuned(digits: FileSource, tmp_path: Pat
     assert accuracy(model) > 0.93
     for weight, same in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, same)
-    assert json.loads((tmp_path / "1" / "layers.json").read_text())["taken"] == [
+    assert json.loads((tmp_path / "1" / "layers.json").read_text())["chosen"] == [
         "conv_0",
         "conv_1",
         "dense",
     ]
-    assert left(tmp_path / "1")["digit"] == "it makes an output of the model"
+    assert skipped(tmp_path / "1")["digit"] == "it makes an output of the model"
 
 
-def test_layers_that_are_skipped_stay_whole(digits: FileSource, tmp_path: Path) -> None:
+def test_skipped_layers_keep_their_channels(digits: FileSource, tmp_path: Path) -> None:
     layers = LayerSelection(skip=("conv_*",))
 
     model = run(tmp_path / "out", digits, fraction=0.5, epochs=1, layers=layers)
 
     assert [model.get_layer(name).filters for name in ("conv_0", "conv_1")] == [16, 16]
     assert model.get_layer("dense").units == 16
-    assert left(tmp_path / "out")["conv_0"] == "in layers: skip"
+    assert skipped(tmp_path / "out")["conv_0"] == "in layers: skip"
 
 
 def fails(output: Path, model: Source, **stage: Any) -> str:
@@ -189,30 +189,30 @@ def fails(output: Path, model: Source, **stage: Any) -> str:
 def test_a_layer_asked_for_that_cannot_be_cut(digits: FileSource, tmp_path: Path) -> None:
     only = LayerSelection(only=("conv_0", "digit"))
     assert fails(tmp_path / "1", digits, layers=only) == (
-        "layers: 'digit' means no layer that can be taken: "
-        "it makes an output of the model (digit); leave it out of layers: only"
+        "layers: every layer that matches 'digit' is unsupported: "
+        "it makes an output of the model (digit); remove it from layers: only"
     )
     dense = LayerSelection(only=("dense",))
     assert fails(tmp_path / "2", digits, criterion="batch_norm", layers=dense) == (
-        "layers: 'dense' means no layer that can be taken: "
+        "layers: every layer that matches 'dense' is unsupported: "
         "it has no batch normalization with a scale behind it (dense); "
-        "leave it out of layers: only"
+        "remove it from layers: only"
     )
     convolutions = LayerSelection(only=("conv_*",))
     assert fails(tmp_path / "3", digits, fraction=0.05, layers=convolutions) == (
-        "layers: 'conv_*' means no layer that can be taken: "
-        "fraction 0.05 of 16 channels is less than one (conv_0, conv_1); "
-        "leave it out of layers: only"
+        "layers: every layer that matches 'conv_*' is unsupported: "
+        "fraction 0.05 of 16 channels is less than one channel (conv_0, conv_1); "
+        "remove it from layers: only"
     )
 
 
-def test_a_layer_tied_to_one_that_stays(tmp_path: Path) -> None:
+def test_a_layer_tied_to_a_skipped_one(tmp_path: Path) -> None:
     source = CallSource(call="tests.workers.compress.graphs:residual_digits")
 
     assert fails(tmp_path / "1", source, layers=LayerSelection(only=("stem",))) == (
-        "layers: 'stem' means no layer that can be taken: "
-        "its channels can only go together with those of conv, which stay (stem); "
-        "leave it out of layers: only"
+        "layers: every layer that matches 'stem' is unsupported: "
+        "its channels are tied to those of skipped layers: conv (stem); "
+        "remove it from layers: only"
     )
 
 

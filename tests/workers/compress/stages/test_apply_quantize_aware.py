@@ -16,11 +16,7 @@ from pytest_modelbudget.budgetfile.stages import (
 )
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.stages import (
-    apply_cluster,
-    apply_prune,
-    apply_quantize_aware,
-)
+from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training import qat
 from pytest_modelbudget.workers.tflite import tflite_file
 from tests.workers.compress import trainees
@@ -29,11 +25,6 @@ from tests.workers.compress.trainees import CLASSES, job
 
 pytestmark = pytest.mark.tensorflow
 layers = tf_keras.layers
-RUN = {
-    "prune": apply_prune.run,
-    "cluster": apply_cluster.run,
-    "quantize_aware": apply_quantize_aware.run,
-}
 PRUNE, CLUSTER = Prune(sparsity=0.75, epochs=5), Cluster(clusters=8, epochs=2)
 PER_CHANNEL = Cluster(clusters=8, per_channel=True, epochs=2)
 DTYPES = {
@@ -115,7 +106,7 @@ def run(folder: Path, model: Source, *stages: Stage, **options: Any) -> Path:
         output = folder / str(index)
         output.mkdir(parents=True)
         wanted = job(stage, model, parent=parent, before=stages[:index], **options)
-        RUN[stage.kind](wanted, output, no_progress)
+        run_stage(wanted, output, no_progress)
         parent = output
     assert parent
     return parent
@@ -151,8 +142,8 @@ def accuracy(model: bytes, samples: Any) -> float:
     return float((probabilities.argmax(axis=1) == y).mean())
 
 
-def left(folder: Path) -> dict[str, str]:
-    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["left"]
+def skipped(folder: Path) -> dict[str, str]:
+    reasons: dict[str, str] = json.loads((folder / "layers.json").read_text())["skipped"]
     return reasons
 
 
@@ -183,11 +174,11 @@ def test_what_stages_before_it_did_is_in_the_tflite(
 def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path) -> None:
     folder = run(tmp_path, own("residual"), PRUNE, CLUSTER, QuantizeAware())
 
-    assert left(folder) == {
-        "first_norm": "batch normalization not behind a Conv2D",
-        "lone_norm": "batch normalization not behind a Conv2D",
-        "dilated": "a dilated convolution stays float in LiteRT",
-        "swish": "tfmot cannot quantize the activation swish in it",
+    assert skipped(folder) == {
+        "first_norm": "batch normalization that does not follow a Conv2D",
+        "lone_norm": "batch normalization that does not follow a Conv2D",
+        "dilated": "a dilated convolution, which stays float in LiteRT",
+        "swish": "quantization-aware training does not support its activation swish",
     }
     model = convert(folder)
     assert dtypes(model) == {
@@ -210,18 +201,22 @@ def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path
         (
             "two_sides",
             "pairs",
-            {"shared": "a Dense layer on more than one axis stays float in LiteRT"},
+            {"shared": "a Dense layer on more than two axes, which stays float in LiteRT"},
         ),
         (
             "lstm",
             "tokens",
             {
-                "embedding": "tfmot cannot quantize Embedding",
-                "both": "tfmot cannot quantize Bidirectional",
-                "lstm": "tfmot cannot quantize LSTM",
+                "embedding": "quantization-aware training does not support Embedding",
+                "both": "quantization-aware training does not support Bidirectional",
+                "lstm": "quantization-aware training does not support LSTM",
             },
         ),
-        ("attention", "images", {"attention": "tfmot cannot quantize MultiHeadAttention"}),
+        (
+            "attention",
+            "images",
+            {"attention": "quantization-aware training does not support MultiHeadAttention"},
+        ),
     ],
 )
 def test_any_architecture_goes_through_the_whole_chain(
@@ -232,7 +227,7 @@ def test_any_architecture_goes_through_the_whole_chain(
 
     folder = run(tmp_path, source, *stages, train=data)
 
-    assert left(folder) == reasons
+    assert skipped(folder) == reasons
     assert "int8" in dtypes(convert(folder)).values()
 
 
@@ -241,17 +236,19 @@ def test_a_nested_model_that_only_infers_keeps_its_statistics(tmp_path: Path) ->
 
     norm = qat.load_quantized(folder).get_layer("base/norm").layer
     assert (norm.moving_mean.numpy() == 0).all()
-    assert left(folder) == {"base/dropout": "it does nothing in this model"}
+    assert skipped(folder) == {
+        "base/dropout": "without effect, because its model is called with training=False"
+    }
     assert dtypes(convert(folder)) == {"base/conv": "int8", "class": "int8"}
 
 
-def test_a_layer_is_left_with_the_convolution_before_it(tmp_path: Path) -> None:
+def test_batch_normalization_is_skipped_with_the_convolution_before_it(tmp_path: Path) -> None:
     selection = LayerSelection(skip=("conv2d", "class"))
 
     folder = run(tmp_path, own("residual"), QuantizeAware(layers=selection))
 
-    assert left(folder)["conv2d"] == "in layers: skip"
-    assert left(folder)["fused_norm"] == "the convolution before it, conv2d, is left"
+    assert skipped(folder)["conv2d"] == "in layers: skip"
+    assert skipped(folder)["fused_norm"] == "the convolution before it, conv2d, is skipped"
     assert dtypes(convert(folder))["class"] == "float32"
 
 
@@ -260,8 +257,8 @@ def test_a_layer_asked_for_by_name_cannot_be_quantized(tmp_path: Path) -> None:
         run(tmp_path, own("residual"), QuantizeAware(layers=LayerSelection(only=("lone_norm",))))
 
     assert str(raised.value) == (
-        "layers: 'lone_norm' means no layer that can be taken: batch normalization not behind "
-        "a Conv2D (lone_norm); leave it out of layers: only"
+        "layers: every layer that matches 'lone_norm' is unsupported: batch normalization that "
+        "does not follow a Conv2D (lone_norm); remove it from layers: only"
     )
 
 

@@ -32,7 +32,7 @@ LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
         ),
         (
             {"scheme": "int16x8", "io": "uint8"},
-            "LiteRT has no kernel from io: uint8 to the int16 activations of int16x8; "
+            "LiteRT cannot convert io: uint8 to the int16 activations of int16x8; "
             "use io: int8 or float32",
         ),
         ({"layers": {"skip": ["con"]}}, f"no layer matches 'con'; {LAYERS}"),
@@ -46,7 +46,7 @@ LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
         ),
         (
             {"scheme": "int4", "backend": "converter"},
-            "backend: converter has no int4 with io: float32; use backend: litert",
+            "backend: converter does not support int4 with io: float32; use backend: litert",
         ),
         (
             {"layers": {"skip": ["*"]}},
@@ -165,4 +165,7 @@ def test_the_converter_needs_more_than_a_tflite(cnn: Path, tmp_path: Path) -> No
     with pytest.raises(JobError) as raised:
         make(tmp_path, path, Quantize(backend="converter"), None, call("images"))
 
-    assert str(raised.value) == f"backend: converter cannot read {path}; use backend: litert"
+    assert (
+        str(raised.value)
+        == f"backend: converter cannot read the .tflite {path}; use backend: litert"
+    )

@@ -6,8 +6,8 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import UserStage
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.stages import apply_user_stage
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.stages import run_stage
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, load
 from tests.workers.compress import trainees
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import call, job
@@ -39,26 +39,27 @@ def crash(model: Any) -> Any:
     raise RuntimeError(f"no {model.name} today")
 
 
-def make(output: Path, name: str, **args: Any) -> Any:
+def make(output: Path, name: str, **args: Any) -> Trainable:
     wanted = job(
         UserStage(call=f"tests.workers.compress.stages.test_apply_user_stage:{name}", args=args),
         call("cnn"),
     )
-    apply_user_stage.run(wanted, output, no_progress)
-    return fine_tuning.load(job(wanted.stage, call("cnn"), parent=output))
+    run_stage(wanted, output, no_progress)
+    return load(output)
 
 
 def test_it_gets_the_model_and_its_arguments(tmp_path: Path) -> None:
-    model = make(tmp_path, "scale", factor=0)
+    made = make(tmp_path, "scale", factor=0)
 
-    assert not model.get_layer("class").kernel.numpy().any()
+    assert not made.model.get_layer("class").kernel.numpy().any()
 
 
 def test_a_new_model_can_be_trained_as_the_one_before(tmp_path: Path) -> None:
-    model = make(tmp_path, "grow")
+    made = make(tmp_path, "grow")
 
-    assert model.layers[-1].name == "soft"
-    assert model.modelbudget_compiled.loss == "sparse_categorical_crossentropy"
+    assert made.model.layers[-1].name == "soft"
+    assert made.compiled
+    assert made.compiled.loss == "sparse_categorical_crossentropy"
 
 
 LINE = crash.__code__.co_firstlineno + 1
@@ -73,7 +74,7 @@ LINE = crash.__code__.co_firstlineno + 1
             "other_inputs returned a model with the inputs tokens (None, 6), not image "
             "(None, 8, 8, 4); keep the names and shapes of the inputs",
         ),
-        ("crash", f"crash raised RuntimeError: no cnn today (test_user_stage.py:{LINE})"),
+        ("crash", f"crash raised RuntimeError: no cnn today (test_apply_user_stage.py:{LINE})"),
     ],
 )
 def test_a_stage_that_goes_wrong(name: str, message: str, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_model_that_cannot_be_changed(tmp_path: Path) -> None:
     )
 
     with pytest.raises(JobError) as raised:
-        apply_user_stage.run(wanted, tmp_path, no_progress)
+        run_stage(wanted, tmp_path, no_progress)
 
     assert str(raised.value) == (
         f"{tmp_path / 'saved'} is a SavedModel or a subclassed model: its layers cannot be "

@@ -10,7 +10,10 @@ from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
-from pytest_modelbudget.workers.compress.training import fine_tuning
+from pytest_modelbudget.workers.compress.training import training_set
+from pytest_modelbudget.workers.compress.training.fine_tuning import fit
+from pytest_modelbudget.workers.compress.training.trainable import begin, load, save
+from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps, plan_steps
 from tests.workers.compress import trainees
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import accuracy, call, job
@@ -23,9 +26,9 @@ pytestmark = [
 
 
 def train(wanted: BuildJob, epochs: int = 1, **options: Any) -> Any:
-    model = fine_tuning.load(wanted)
-    fine_tuning.fit(model, wanted, epochs, no_progress, **options)
-    return model
+    start = begin(wanted)
+    fit(start, wanted, epochs, no_progress, **options)
+    return start.model
 
 
 def weights(model: Any) -> bytes:
@@ -34,15 +37,15 @@ def weights(model: Any) -> bytes:
 
 def test_training_learns_and_tells_its_progress() -> None:
     wanted = job(Prune(), call("cnn"))
-    model = fine_tuning.load(wanted)
+    start = begin(wanted)
     told = []
 
     def tell(activity: str) -> None:
         told.append(activity)
 
-    fine_tuning.fit(model, wanted, 3, tell)
+    fit(start, wanted, 3, tell)
 
-    assert accuracy(model) > 0.95
+    assert accuracy(start.model) > 0.95
     assert told[0::2] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     assert told[5].startswith("epoch 3/3, loss ")
 
@@ -55,17 +58,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
 
 
 def test_steps_are_whole_batches() -> None:
-    steps = fine_tuning.plan_steps(job(Prune(), call("cnn"), batch_size=48), epochs=3)
+    steps = plan_steps(job(Prune(), call("cnn"), batch_size=48), epochs=3)
 
-    assert steps == fine_tuning.Steps(samples=200, batch_size=48, steps_per_epoch=4, epochs=3)
+    assert steps == TrainingSteps(samples=200, batch_size=48, steps_per_epoch=4, epochs=3)
     assert steps.total == 12
 
 
 def test_an_epoch_shows_each_sample_once_in_a_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_modelbudget.workers.compress.training import training_set
-
     wanted = job(Prune(), call("images", count=192))
-    steps = fine_tuning.plan_steps(wanted, epochs=2)
+    steps = plan_steps(wanted, epochs=2)
     opened = training_set.open_training_set(wanted)
     # Room for two batches at a time, as a large data set has room for only some.
     monkeypatch.setattr(training_set, "SHUFFLED_BYTES", opened.sample_bytes * 70)
@@ -83,17 +84,18 @@ def test_an_epoch_shows_each_sample_once_in_a_new_order(monkeypatch: pytest.Monk
 
 def test_what_a_model_was_compiled_with_survives_its_file(tmp_path: Path) -> None:
     wanted = job(Prune(), call("cnn", rate=0.125))
-    model = train(wanted)
-    fine_tuning.save(model, tmp_path)
+    start = begin(wanted)
+    fit(start, wanted, 1, no_progress)
+    save(start, tmp_path)
 
-    again = fine_tuning.load(job(Prune(), call("cnn"), parent=tmp_path))
+    again = load(tmp_path)
 
-    assert weights(again) == weights(model)
-    assert again.modelbudget_compiled == model.modelbudget_compiled
-    fine_tuning.fit(again, wanted, 1, no_progress)
-    assert again.optimizer.learning_rate.numpy() == 0.125
+    assert weights(again.model) == weights(start.model)
+    assert again.compiled == start.compiled
+    fit(again, wanted, 1, no_progress)
+    assert again.model.optimizer.learning_rate.numpy() == 0.125
     # Adam has two more variables for each weight; none of them is in the file.
-    assert (tmp_path / "model.keras").stat().st_size < 2 * len(weights(model)) + 30_000
+    assert (tmp_path / "model.keras").stat().st_size < 2 * len(weights(start.model)) + 30_000
 
 
 def test_a_keras_3_file_trains(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ def test_several_inputs_are_given_by_name() -> None:
     assert np.isfinite(train(wanted).history.history["loss"]).all()
 
 
-TOO_FEW = "tests.workers.compress.trainees:images has 20 samples, less than one batch of 32"
+TOO_FEW = "tests.workers.compress.trainees:images has 20 samples, fewer than one batch of 32"
 FITS_NOT = (
     "tests.workers.compress.trainees:tokens: input image takes samples of shape (8, 8, 4), "
     "but x has"
@@ -126,27 +128,27 @@ FITS_NOT = (
     [
         (
             {"model": call("cnn", compiled=False)},
-            "there is no loss to train on: the model was not compiled with one; compile the "
-            "model, or give training.loss, such as sparse_categorical_crossentropy",
+            "training needs a loss, and the model was not compiled with one; compile the model, "
+            "or set training.loss, such as sparse_categorical_crossentropy",
         ),
         (
             {"model": CallSource(call="tests.workers.compress.zoo:cnn")},
-            "there is no loss to train on: the model was not compiled with one; compile the "
-            "model, or give training.loss, such as sparse_categorical_crossentropy",
+            "training needs a loss, and the model was not compiled with one; compile the model, "
+            "or set training.loss, such as sparse_categorical_crossentropy",
         ),
         (
             {"loss": "sparse_crossentropy"},
             "training.loss: tf_keras has no loss sparse_crossentropy; write a name that "
-            "tf_keras.losses.get() knows, or package.module:callable",
+            "tf_keras.losses.get() accepts, or package.module:callable",
         ),
         (
             {"optimizer": "adamm"},
             "training.optimizer: tf_keras has no optimizer adamm; write a name that "
-            "tf_keras.optimizers.get() knows, such as adam or sgd",
+            "tf_keras.optimizers.get() accepts, such as adam or sgd",
         ),
         (
             {"train": call("images", count=20)},
-            f"{TOO_FEW}; give more samples, or training.batch_size: 20",
+            f"{TOO_FEW}; add samples, or set training.batch_size: 20",
         ),
         (
             {"train": call("tokens")},
@@ -154,21 +156,21 @@ FITS_NOT = (
         ),
         (
             {"train": call("unlabelled")},
-            "tests.workers.compress.trainees:unlabelled gives no labels to train on; return (x, y)",
+            "tests.workers.compress.trainees:unlabelled has no labels to train with; return (x, y)",
         ),
         (
             {"model": call("cnn", frozen=["conv", "norm", "depthwise", "dense", "class"])},
-            "the model cnn cannot be trained: all its layers are frozen; set layer.trainable = "
-            "True where it should train",
+            "the model cnn cannot be trained: no layer is trainable; set trainable = True on the "
+            "layers to train",
         ),
         (
             {"loss": "categorical_crossentropy"},
-            "training failed: ValueError: Shapes (None, 1) and (None, 4) are incompatible; see "
-            "whether the loss fits data.train and the model's outputs; the log has it all",
+            "training failed: ValueError: Shapes (None, 1) and (None, 4) are incompatible; "
+            "check that the loss fits the labels and the model's outputs; see the log",
         ),
     ],
 )
-def test_what_cannot_be_trained_is_said_at_once(options: dict[str, Any], message: str) -> None:
+def test_what_cannot_be_trained_is_an_error_at_once(options: dict[str, Any], message: str) -> None:
     with pytest.raises(JobError) as raised:
         train(job(Prune(), **({"model": call("cnn")} | options)))
 
@@ -203,11 +205,11 @@ def test_weights_that_are_no_longer_finite_stop_the_training() -> None:
         train(wanted, epochs=2)
 
     assert raised.value.cause == (
-        "the weights conv/kernel:0 are not finite any more after epoch 1/2"
+        "the weights conv/kernel:0 contain NaN or infinity after epoch 1/2"
     )
 
 
-def test_data_that_gets_less_stops_the_training() -> None:
+def test_data_with_fewer_samples_in_a_later_pass_stops_the_training() -> None:
     trainees.READ.clear()
     wanted = job(Prune(), call("cnn"), train=call("shrinking"))
 
@@ -215,6 +217,6 @@ def test_data_that_gets_less_stops_the_training() -> None:
         train(wanted, epochs=2)
 
     assert str(raised.value) == (
-        "data.train has 256 samples in the first pass, fewer in a later; "
-        "give the same samples in every pass"
+        "data.train has 256 samples in the first pass, but fewer in a later one; "
+        "return the same samples in every pass"
     )

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.training.selections import take
+from pytest_modelbudget.workers.compress.training.selections import choose_layers
 from tests.workers.compress import trainees
 
 pytestmark = pytest.mark.tensorflow
@@ -16,20 +16,20 @@ def kernels(layer: Any) -> str | None:
     return None if hasattr(layer, "kernel") else "no kernel"
 
 
-def test_layers_that_cannot_be_taken_are_left_with_the_reason(tmp_path: Path) -> None:
-    selection = take(trainees.cnn(), LayerSelection(), kernels)
+def test_unsupported_layers_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    choice = choose_layers(trainees.cnn(), LayerSelection(), kernels)
 
-    assert selection.taken == ("conv", "dense", "class")
-    assert selection.left == dict.fromkeys(("norm", "depthwise", "flat", "dropout"), "no kernel")
-    selection.write(tmp_path)
+    assert choice.chosen == ("conv", "dense", "class")
+    assert choice.skipped == dict.fromkeys(("norm", "depthwise", "flat", "dropout"), "no kernel")
+    choice.write(tmp_path)
     assert json.loads((tmp_path / "layers.json").read_text()) == {
-        "taken": ["conv", "dense", "class"],
-        "left": selection.left,
+        "chosen": ["conv", "dense", "class"],
+        "skipped": choice.skipped,
     }
 
 
 @pytest.mark.parametrize(
-    ("layers", "taken"),
+    ("layers", "chosen"),
     [
         ({"only": ("Dense",)}, ("dense", "class")),
         ({"only": ("d*",)}, ("dense",)),
@@ -37,16 +37,16 @@ def test_layers_that_cannot_be_taken_are_left_with_the_reason(tmp_path: Path) ->
         ({"skip": ("Dense",)}, ("conv",)),
     ],
 )
-def test_layers_are_chosen_by_glob_or_class(layers: Any, taken: tuple[str, ...]) -> None:
-    assert take(trainees.cnn(), LayerSelection(**layers), kernels).taken == taken
+def test_layers_are_chosen_by_glob_or_class(layers: Any, chosen: tuple[str, ...]) -> None:
+    assert choose_layers(trainees.cnn(), LayerSelection(**layers), kernels).chosen == chosen
 
 
 def test_nested_layers_are_named_with_their_model() -> None:
     model = trainees.two_sides()
 
-    assert "part/conv" in take(model, LayerSelection(), kernels).taken
+    assert "part/conv" in choose_layers(model, LayerSelection(), kernels).chosen
     for pattern in ("part/*", "conv", "Conv2D"):
-        assert "part/conv" in take(model, LayerSelection(only=(pattern,)), kernels).taken
+        assert "part/conv" in choose_layers(model, LayerSelection(only=(pattern,)), kernels).chosen
 
 
 @pytest.mark.parametrize(
@@ -59,18 +59,18 @@ def test_nested_layers_are_named_with_their_model() -> None:
         ),
         (
             {"only": ("dense", "depthwise")},
-            "layers: 'depthwise' means no layer that can be taken: no kernel (depthwise); leave "
-            "it out of layers: only",
+            "layers: every layer that matches 'depthwise' is unsupported: no kernel (depthwise); "
+            "remove it from layers: only",
         ),
         (
             {"skip": ("conv", "Dense")},
-            "there is no layer that can be taken: in layers: skip (conv, dense, class); "
-            "no kernel (norm, depthwise, flat and 1 more); leave the stage out",
+            "every layer would be skipped: in layers: skip (conv, dense, class); "
+            "no kernel (norm, depthwise, flat and 1 more); remove the stage",
         ),
     ],
 )
-def test_a_choice_that_is_none(layers: Any, message: str) -> None:
+def test_a_choice_without_layers(layers: Any, message: str) -> None:
     with pytest.raises(JobError) as raised:
-        take(trainees.cnn(), LayerSelection(**layers), kernels)
+        choose_layers(trainees.cnn(), LayerSelection(**layers), kernels)
 
     assert str(raised.value) == message

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Convert, Distill, Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.training.sparsity_target import Target
+from pytest_modelbudget.workers.compress.training.sparsity_target import SparsityTarget
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.promises import (
     FewValues,
@@ -26,7 +26,7 @@ from tests.workers.compress.trainees import call, job
 from tests.workers.flatbuffers import add, emptied, tensor
 
 HINT = "report it with the log, or leave the layer out of {} with layers: skip"
-PRUNED = Zeros(target=Target(0.8))
+PRUNED = Zeros(target=SparsityTarget(0.8))
 CLUSTERED = FewValues(clusters=4, per_channel=False)
 
 
@@ -68,11 +68,11 @@ def test_a_dense_model_that_is_shipped_as_sparse() -> None:
 @pytest.mark.parametrize(
     ("target", "found"),
     [
-        (Target(0.8, block=(1, 5)), "sparsity 0.50 in blocks [1, 5]"),
-        (Target(0.4, pattern=(2, 5)), "sparsity 0.32 in the pattern 2:5"),
+        (SparsityTarget(0.8, block=(1, 5)), "sparsity 0.50 in blocks [1, 5]"),
+        (SparsityTarget(0.4, pattern=(2, 5)), "sparsity 0.32 in the pattern 2:5"),
     ],
 )
-def test_zeros_in_the_wrong_places(target: Target, found: str) -> None:
+def test_zeros_in_the_wrong_places(target: SparsityTarget, found: str) -> None:
     values = zeros(0).reshape(10, 2, 5)
     values[:, 1] = 0
     values[:, 0, 1:4] = 0
