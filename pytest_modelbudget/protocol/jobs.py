@@ -183,7 +183,7 @@ class Task(Frozen):
 
 
 class Built(Frozen):
-    """How an artifact came to be: its file and sizes, and the seconds that its last stage took.
+    """How an artifact was built: its file, its sizes, and the seconds that its whole chain took.
 
     ``layer_choices`` are the layers that its stages chose, each with the stage's ``kind``.
     """

@@ -29,14 +29,15 @@ def build_artifact(job: BuildJob, output: Path, progress: Progress) -> Built:
     started = time.perf_counter()
     build(job, output, progress)
     seconds = time.perf_counter() - started
+    parent = Built.model_validate_json((job.parent / RESULT).read_bytes()) if job.parent else None
     file = next(name for name in _MODELS if (output / name).exists())
     model = (output / file).read_bytes()
     return Built(
         file=file,
         size_bytes=len(model),
         gzip_bytes=len(gzip.compress(model, compresslevel=9, mtime=0)),
-        seconds=seconds,
-        layer_choices=_layer_choices(job, output),
+        seconds=seconds + (parent.seconds if parent else 0.0),
+        layer_choices=_layer_choices(job, parent, output),
     )
 
 
@@ -55,9 +56,10 @@ def build(job: BuildJob, output: Path, progress: Progress) -> None:
         prove(job, output)
 
 
-def _layer_choices(job: BuildJob, output: Path) -> tuple[tuple[str, LayerChoice], ...]:
+def _layer_choices(
+    job: BuildJob, parent: Built | None, output: Path
+) -> tuple[tuple[str, LayerChoice], ...]:
     """Add the choice of this stage to those before it, whose artifacts may be deleted earlier."""
-    parent = Built.model_validate_json((job.parent / RESULT).read_bytes()) if job.parent else None
     before = parent.layer_choices if parent else ()
     own = LayerChoice.read(output)
     return (*before, (job.stage.kind, own)) if own else before
