@@ -1,9 +1,12 @@
-"""The hooks and options of the pytest plugin; everything else loads with the first budget file."""
+"""The hooks and options of the pytest plugin.
+
+Everything else is imported with the first budget file.
+"""
 
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,21 +15,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_modelbudget.gate.nodes import BudgetFile
-    from pytest_modelbudget.gate.session import Session
-
-SESSION: pytest.StashKey[Session] = pytest.StashKey()
+    from pytest_modelbudget.report.row import Row
 
 
 class Recorder:
-    """Keeps the reports of limits, also those that come from xdist workers."""
+    """Collects the rows of all limits from their reports, those of xdist workers included."""
 
     def __init__(self) -> None:
-        self.reports: list[pytest.TestReport] = []
+        self._rows: list[dict[str, Any]] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the report if it is a limit's."""
-        if "modelbudget" in report.keywords:
-            self.reports.append(report)
+        """Keep the row of a limit; ``LimitItem.complete`` added it."""
+        if row := getattr(report, "modelbudget_row", None):
+            self._rows.append(row)
+
+    def rows(self) -> list[Row]:
+        """Return the rows in the order in which they arrived."""
+        if not self._rows:  # a session without budget files does not import the package
+            return []
+        from pytest_modelbudget.report.row import Row
+
+        return [Row(**row) for row in self._rows]
 
 
 RECORDER = pytest.StashKey[Recorder]()
@@ -58,7 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the recorder where the results of all workers arrive."""
+    """Register the marker, and the recorder in the process that reports."""
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
     if not hasattr(config, "workerinput"):
         recorder = config.stash[RECORDER] = Recorder()
@@ -76,40 +85,39 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin to build what the selected items need, while other tests run."""
+    """Start to build what the selected items need, while other tests run."""
     if session.config.option.collectonly or session.testsfailed:
         return
     if any("modelbudget" in item.keywords for item in session.items):
-        from pytest_modelbudget.gate.nodes import begin
+        from pytest_modelbudget.gate.nodes import start_builds
 
-        begin(session)
+        start_builds(session)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let a failed limit point at its line in the budget file."""
+    """Add the row of a limit to its report."""
     report = yield
-    if report.failed and "modelbudget" in item.keywords:
-        from pytest_modelbudget.gate.nodes import LimitItem, locate
+    if "modelbudget" in item.keywords:
+        from pytest_modelbudget.gate.nodes import LimitItem
 
         if isinstance(item, LimitItem):
-            locate(item, report)
+            item.complete(report)
     return report
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Copy the artifacts that passed to where they were asked for."""
+    """Copy the artifacts that passed to the directory of ``--budget-artifacts``."""
     config = session.config
     recorder = config.stash.get(RECORDER, None)
     directory = config.option.budget_artifacts or config.getini("modelbudget_artifacts")
-    if recorder and recorder.reports and directory:
-        from pytest_modelbudget.gate.nodes import rows_of
+    if recorder and directory and (rows := recorder.rows()):
         from pytest_modelbudget.report.artifacts import ship
 
-        ship(config.invocation_params.dir / directory, rows_of(recorder.reports))
+        ship(config.invocation_params.dir / directory, rows)
 
 
 def pytest_terminal_summary(
@@ -117,17 +125,9 @@ def pytest_terminal_summary(
 ) -> None:
     """Show one table of all limits."""
     recorder = config.stash.get(RECORDER, None)
-    if recorder and recorder.reports:
-        from pytest_modelbudget.gate.nodes import rows_of
+    if recorder and (rows := recorder.rows()):
         from pytest_modelbudget.report.terminal import table
 
         terminalreporter.section("model budgets")
-        for line in table(rows_of(recorder.reports)):
+        for line in table(rows):
             terminalreporter.write_line(line.text, red=line.alarm)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop the worker processes, whatever ended the session."""
-    session = config.stash.get(SESSION, None)
-    if session:
-        session.close()

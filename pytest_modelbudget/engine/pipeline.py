@@ -134,7 +134,7 @@ class Pipeline:
         try:
             return self._planner.plan(budget)
         except (ModelBudgetError, OSError) as error:
-            raise BuildError(str(error)) from error
+            raise BuildError(f"{budget.span}: the build cannot be planned: {error}") from error
 
 
 def _needs(limit: Limit, plan: Plan) -> frozenset[Need]:

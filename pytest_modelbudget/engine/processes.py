@@ -41,6 +41,7 @@ class ForkServers:
         """
         if kind not in self._starting:
             self._starting[kind] = asyncio.create_task(ForkServer.start(kind))
+        status.progress = "starting a worker process"
         # Shielded, because a cancelled task must not leave a half-started process behind.
         server = await asyncio.shield(self._starting[kind])
         folder = store.task_folder("".join(c if c.isalnum() else "-" for c in status.title))

@@ -2,20 +2,20 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.errors import BudgetFileError
-from pytest_modelbudget.gate.session import Session
+from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.limits import measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
-from pytest_modelbudget.plugin import SESSION
 from pytest_modelbudget.report.row import Row
 
 
@@ -57,41 +57,75 @@ class LimitItem(pytest.Item):
         self.budget = budget
         self.limit = limit
         self.add_marker("modelbudget")
-        self.row = Row(
-            budget=self.nodeid.partition("::")[0],
-            variant=budget.variant or "",
-            name=limit.name,
-            place=str(limit.span),
-        )
-        self.user_properties.extend(self.row.properties())
+        self._row = self._new_row()
 
     def setup(self) -> None:
         """Wait for what the limit needs to be built; a failed build is an ERROR of this item."""
-        error = session_of(self.config).build(self.budget, self.limit)
+        self._row = self._new_row()  # a plugin may run an item twice
+        session = session_of(self.config)
+        error = session.build(self.budget, self.limit)
         if error is not None:
-            # Not from an `except`: pytest would print the whole chain of causes.
-            pytest.fail(str(error), pytrace=False)
+            # Not within `except`, because pytest would print the chain of causes.
+            pytest.fail(session.explain(error, self.nodeid), pytrace=False)
 
     def runtest(self) -> None:
-        """Measure and judge; the row goes to the reports, whatever comes of it."""
-        row = self.row
+        """Measure and judge the limit."""
+        session = session_of(self.config)
         try:
-            findings = session_of(self.config).find(self.budget, self.limit)
-            row = row.of_artifact(findings.artifact)
+            findings = session.find(self.budget, self.limit)
+            self._row = self._row.of_artifact(findings.artifact)
             verdict = judge(self.limit, measure(self.limit, findings))
-            row = row.judged(verdict, findings.test_data)
-            if row.name == "max_bytes" and row.outcome == "exceeded":
-                row = row.explained(session_of(self.config).explain_size(self.budget))
+            self._row = self._row.judged(verdict, findings.test_data)
+            if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
+                self._row = self._row.explained(session.explain_size(self.budget))
         except UnmeasuredError as error:
-            row = row.unmeasured(str(error))
-        self.user_properties[:] = row.properties()
-        if row.outcome != "within":
-            pytest.fail(row.explain(), pytrace=False)
+            self._row = self._row.unmeasured(str(error))
+        if self._row.outcome != "within":
+            pytest.fail(self._row.explain(), pytrace=False)
 
     def reportinfo(self) -> tuple["os.PathLike[str] | str", int | None, str]:
         """Point at the limit's own line in the budget file."""
         names = [self.budget.variant, self.limit.name]
         return self.path, self.limit.span.line - 1, "::".join(name for name in names if name)
+
+    def complete(self, report: pytest.TestReport) -> None:
+        """Add the row to ``report``, and let a failure point at the budget file.
+
+        JUnit shows the properties. They are added to the report and not to the item, whose
+        ``user_properties`` belong to the user and to other plugins.
+        """
+        properties = self._row.properties()
+        report.user_properties.extend(properties)
+        if report.when == "call" or (report.when == "setup" and report.failed):
+            # xdist sends all attributes of a report.
+            report.modelbudget_row = dict(properties)  # type: ignore[attr-defined]
+        if report.failed:
+            self._locate(report)
+
+    def _locate(self, report: pytest.TestReport) -> None:
+        """Name the budget file as the place of a failure, with its first line as the summary.
+
+        Editors, ``--tb=line`` and annotations in CI read this; it would name ``nodes.py``.
+        """
+        shown: Any = report.longrepr
+        crash, chain = getattr(shown, "reprcrash", None), getattr(shown, "chain", None)
+        if crash is None or chain is None:
+            return
+        message = crash.message.partition("\n")[0].removeprefix("Failed: ")
+        line = self.limit.span.line
+        located = dataclasses.replace(crash, path=str(self.path), lineno=line, message=message)
+        shown.reprcrash = located
+        # xdist sends only the chain and takes the place of the failure from its last element.
+        *causes, (traceback, _, description) = chain
+        shown.chain = [*causes, (traceback, located, description)]
+
+    def _new_row(self) -> Row:
+        return Row(
+            budget=self.nodeid.partition("::")[0],
+            variant=self.budget.variant or "",
+            name=self.limit.name,
+            place=str(self.limit.span),
+        )
 
 
 def _items(parent: pytest.Collector, budget: Budget) -> Iterator[LimitItem]:
@@ -99,46 +133,14 @@ def _items(parent: pytest.Collector, budget: Budget) -> Iterator[LimitItem]:
         yield LimitItem.from_parent(parent, name=limit.name, budget=budget, limit=limit)
 
 
-def session_of(config: pytest.Config) -> Session:
-    """Return the session's pipeline, made when it is first needed."""
-    if SESSION not in config.stash:
-        config.stash[SESSION] = Session(config)
-    return config.stash[SESSION]
+def start_builds(session: pytest.Session) -> None:
+    """Start to build what the selected limits need.
 
-
-def begin(session: pytest.Session) -> None:
-    """Begin to build what the selected limits need.
-
-    Not under xdist, where each worker has collected everything but runs only a share.
+    Not under xdist, where each worker process has collected all items but runs only some.
     """
     if hasattr(session.config, "workerinput"):
         return
     selected = [item for item in session.items if isinstance(item, LimitItem)]
     for _, group in groupby(selected, key=lambda item: id(item.budget)):
         items = list(group)
-        session_of(session.config).begin(items[0].budget, [item.limit for item in items])
-
-
-def locate(item: LimitItem, report: pytest.TestReport) -> None:
-    """Let a failure point at the budget file, with its first line as the summary.
-
-    Editors, ``--tb=line`` and annotations in CI read this, and it would name ``nodes.py``.
-    """
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is not None:
-        message = crash.message.partition("\n")[0].removeprefix("Failed: ")
-        line = item.limit.span.line
-        located = dataclasses.replace(crash, path=str(item.path), lineno=line, message=message)
-        report.longrepr.reprcrash = located  # type: ignore[union-attr]
-
-
-def rows_of(reports: Iterable[pytest.TestReport]) -> list[Row]:
-    """Return the rows in the reports, an error's too, in the order they came."""
-    rows = []
-    for report in reports:
-        known = dict(report.user_properties)
-        if "place" in known and (
-            report.when == "call" or (report.when == "setup" and report.failed)
-        ):
-            rows.append(Row(**known))  # type: ignore[arg-type]
-    return rows
+        session_of(session.config).start(items[0].budget, [item.limit for item in items])

@@ -1,40 +1,41 @@
-"""What a terminal shows while somebody waits for a build or a measurement."""
+"""The status line: what runs while a test waits for a build or a measurement."""
 
 import time
-from collections.abc import Iterable
 from contextlib import nullcontext
 from types import TracebackType
 
 import pytest
 
+from pytest_modelbudget.engine.pipeline import Pipeline
 from pytest_modelbudget.engine.task_status import TaskStatus
 
-SPOKEN_EVERY_S = 30.0
+LINE_EVERY_S = 30.0  # without a terminal
 SAVE, RESTORE, CLEAR = "\x1b7", "\x1b8", "\x1b[K"
+DOWN, UP = "\x1bD", "\x1bM"  # keep the column; DOWN scrolls at the bottom of the screen
+NO_WRAP, WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
-class Waiting:
-    """Shows the running tasks: in place on a terminal, else as a line now and then.
+class StatusLine:
+    """Shows the running tasks: below the cursor of a terminal, else as a line every 30 s.
 
     Args:
         config: pytest's configuration.
-        running: The running tasks; changed by the pipeline, read here.
+        pipeline: Its running tasks are shown.
     """
 
-    def __init__(self, config: pytest.Config, running: Iterable[TaskStatus]) -> None:
-        self._running = running
-        # An xdist worker has a reporter too, and its output would corrupt the channel.
-        silent = hasattr(config, "workerinput")
+    def __init__(self, config: pytest.Config, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
         plugins = config.pluginmanager
-        self._reporter = None if silent else plugins.get_plugin("terminalreporter")
+        # An xdist worker has a reporter too, and its output would corrupt the channel.
+        is_worker = hasattr(config, "workerinput")
+        self._reporter = None if is_worker else plugins.get_plugin("terminalreporter")
         capture = plugins.get_plugin("capturemanager")
         self._uncaptured = capture.global_and_fixture_disabled if capture else nullcontext
-        self._writer = config.get_terminal_writer()
-        self._shown = False
-        self._spoken_s = time.monotonic()
+        self._is_drawn = False
+        self._last_line_s = time.monotonic()
 
     def __enter__(self) -> None:
-        self._spoken_s = time.monotonic()
+        self._last_line_s = time.monotonic()
 
     def __exit__(
         self,
@@ -42,32 +43,49 @@ class Waiting:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._shown:
-            self._in_place("")
-            self._shown = False
+        if self._is_drawn:
+            self._draw("")
 
     def show(self) -> None:
-        """Say what is going on now, if it is time to."""
-        text = "; ".join(_describe(status) for status in tuple(self._running))
-        if self._reporter is None or not text:
+        """Show the running tasks, if it is time to."""
+        if self._reporter is None:
             return
-        if self._writer.hasmarkup:
-            self._in_place(text)
-            self._shown = True
-        elif time.monotonic() - self._spoken_s >= SPOKEN_EVERY_S:
-            self._spoken_s = time.monotonic()
+        planned = self._pipeline.planned_builds
+        text = "; ".join(describe(status, planned) for status in tuple(self._pipeline.running))
+        # With --color=yes a log file has markup too, and no cursor.
+        if self._reporter.isatty and self._reporter.hasmarkup:
+            if text or self._is_drawn:
+                self._draw(text)
+        elif text and time.monotonic() - self._last_line_s >= LINE_EVERY_S:
+            self._last_line_s = time.monotonic()
             with self._uncaptured():
                 self._reporter.write_line(f"modelbudget: {text}")
 
-    def _in_place(self, text: str) -> None:
-        """Write behind the cursor and leave it where it was, so that pytest's line goes on."""
-        room = max(0, self._writer.fullwidth - self._writer.width_of_current_line - 2)
+    def _draw(self, text: str) -> None:
+        """Replace the line below the cursor; pytest goes on to write at the cursor."""
+        assert self._reporter is not None, "checked in `show`"
+        writer = self._reporter.config.get_terminal_writer()
+        line = text if len(text) <= writer.fullwidth else f"{text[: writer.fullwidth - 3]}..."
+        self._is_drawn = bool(text)
         with self._uncaptured():
-            self._writer.write_raw(f"{SAVE}{CLEAR} {text[:room]}{RESTORE}", flush=True)
+            writer.write_raw(
+                f"{DOWN}{UP}{SAVE}{DOWN}\r{CLEAR}{NO_WRAP}{line}{WRAP}{RESTORE}", flush=True
+            )
 
 
-def _describe(status: TaskStatus) -> str:
-    parts = [status.title, status.progress]
-    if status.started_s:
-        parts.append(f"{status.elapsed_s():.0f} s")
+def describe(status: TaskStatus, planned_builds: int) -> str:
+    """Return one line on a running task.
+
+    For example ``build 3/12: int8 prune, epoch 2/5, loss 0.31, 12 s, about 18 s of training left``.
+    """
+    number = f"build {status.build}/{planned_builds}: " if status.build else ""
+    parts = [f"{number}{status.title}", status.progress]
+    if status.started_s is not None:
+        parts.append(_duration(status.elapsed_s()))
+    if (left_s := status.training_left_s()) is not None:
+        parts.append(f"about {_duration(left_s)} of training left")
     return ", ".join(part for part in parts if part)
+
+
+def _duration(duration_s: float) -> str:
+    return f"{duration_s:.0f} s" if duration_s < 120 else f"{duration_s / 60:.0f} min"

@@ -1,29 +1,32 @@
-"""One pytest session's pipeline: made from its options, waited for with patience and a word."""
+"""Makes the pipeline from pytest's options, and shows progress while a test waits for it."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
+from threading import Thread
+from typing import Any, TypeVar
 
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.engine.builder import BuildError
 from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
-from pytest_modelbudget.gate.background import Background
-from pytest_modelbudget.gate.progress import Waiting
+from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, Project
 
 T = TypeVar("T")
-LOOK_S = 0.25
+POLL_S = 0.25
 
 
 class Session:
-    """The pipeline of one session, on its background loop.
+    """The pipeline of one session, on an event loop in a thread of its own.
+
+    The pipeline so continues while pytest runs other tests.
 
     Args:
         config: pytest's configuration, for the options and the terminal.
@@ -31,44 +34,79 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         options = _options(config)
-        self._background = Background()
-        self._pipeline = self._background.submit(_open(options)).result()
-        self._waiting = Waiting(config, self._pipeline.running)
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)
+        self._thread.start()
+        self._pipeline = self._submit(_open(options)).result()
+        self._status_line = StatusLine(config, self._pipeline)
+        self._told: dict[str, str] = {}
 
-    def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
-        """Begin all that ``limits`` need, and return at once."""
-        self._background.submit(self._pipeline.begin(budget, limits))
+    def start(self, budget: Budget, limits: Iterable[Limit]) -> None:
+        """Start to build and evaluate what ``limits`` need, and return at once."""
+        self._submit(self._pipeline.begin(budget, limits))
 
     def build(self, budget: Budget, limit: Limit) -> BuildError | None:
-        """Wait until all that ``limit`` needs is built, and return why it could not be."""
+        """Wait until everything that ``limit`` needs is built; return why it could not be built."""
         try:
-            self._wait(self._background.submit(self._pipeline.build(budget, limit)))
+            self._wait(self._submit(self._pipeline.build(budget, limit)))
         except BuildError as error:
             return error
         return None
 
+    def explain(self, error: BuildError, nodeid: str) -> str:
+        """Return the text of ``error`` for the item ``nodeid``.
+
+        The first item that needed what failed shows everything, the others refer to it. Under
+        xdist each worker process shows everything once: it does not know what the others showed.
+        """
+        first = self._told.setdefault(error.failed, nodeid)
+        if first == nodeid:
+            return str(error)
+        cause = str(error).partition("\n")[0]
+        return f"not built: see the error of {first}\n{cause}"
+
     def find(self, budget: Budget, limit: Limit) -> Findings:
-        """Wait until all that ``limit`` needs is measured; raises ``UnmeasuredError``."""
-        return self._wait(self._background.submit(self._pipeline.find(budget, limit)))
+        """Wait until everything that ``limit`` needs is measured, and return it.
+
+        Raises:
+            UnmeasuredError: if a measurement failed.
+        """
+        return self._wait(self._submit(self._pipeline.find(budget, limit)))
 
     def explain_size(self, budget: Budget) -> FileSize | None:
-        """Wait for what tells why a file is as large as it is; None if nothing does."""
-        return self._wait(self._background.submit(self._pipeline.explain_size(budget)))
+        """Wait for what explains the size of the variant's file; None if nothing does."""
+        return self._wait(self._submit(self._pipeline.explain_size(budget)))
 
     def close(self) -> None:
-        """Stop all work and all worker processes."""
-        self._background.submit(self._pipeline.close()).result()
-        self._background.close()
+        """Stop all tasks, all worker processes and the event loop."""
+        self._submit(self._pipeline.close()).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _wait(self, future: "Future[T]") -> T:
-        with self._waiting:
+        with self._status_line:
             while True:
                 try:
-                    return future.result(timeout=LOOK_S)
+                    return future.result(timeout=POLL_S)
                 except TimeoutError:
-                    if future.done():  # the work itself raised it
+                    if future.done():  # the coroutine itself raised it
                         return future.result()
-                    self._waiting.show()
+                    self._status_line.show()
+
+
+SESSION = pytest.StashKey[Session]()
+
+
+def session_of(config: pytest.Config) -> Session:
+    """Return the one session of ``config``; it is made when it is first needed."""
+    if SESSION not in config.stash:
+        session = config.stash[SESSION] = Session(config)
+        config.add_cleanup(session.close)
+    return config.stash[SESSION]
 
 
 async def _open(options: PipelineOptions) -> Pipeline:
@@ -76,7 +114,7 @@ async def _open(options: PipelineOptions) -> Pipeline:
 
 
 def _options(config: pytest.Config) -> PipelineOptions:
-    """Resolve the options, each against its ini twin."""
+    """Resolve the options; a command-line option takes precedence over the ini file."""
     cache = config.option.budget_cache
     cache_dir = (
         Path.cwd() / cache if cache else config.rootpath / config.getini("modelbudget_cache")

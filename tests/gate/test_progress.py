@@ -6,7 +6,11 @@ import sys
 
 import pytest
 
+from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.gate.progress import describe
+from pytest_modelbudget.protocol.jobs import Event
 from tests.conftest import Project
+from tests.engine.test_task_status import Clock, report
 
 SLOW = """
     import time
@@ -15,8 +19,10 @@ SLOW = """
         time.sleep(1.5)
         return blobs.calibration()
 """
-SAVE, RESTORE, CLEAR = "\x1b7", "\x1b8", "\x1b[K"
-IN_PLACE = re.compile(re.escape(SAVE + CLEAR) + "(.*?)" + re.escape(RESTORE))
+# Below the cursor, on the whole line, without wrapping; the cursor returns to its place.
+DRAWN = re.compile(
+    re.escape("\x1bD\x1bM\x1b7\x1bD\r\x1b[K\x1b[?7l") + "(.*?)" + re.escape("\x1b[?7h\x1b8")
+)
 
 
 @pytest.fixture
@@ -35,10 +41,10 @@ def slow(blobs: Project) -> Project:
     return blobs
 
 
-def at_a_terminal(project: Project, *args: str) -> str:
-    """Return all that pytest writes to a terminal."""
+def at_a_terminal(project: Project, columns: int, *args: str) -> str:
+    """Return all that pytest writes to a terminal of this width."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     with subprocess.Popen(
         command, cwd=project.root, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
@@ -54,35 +60,75 @@ def read(terminal: int) -> str:
         return ""
 
 
-@pytest.mark.parametrize("args", [(), ("-v", "-s")])
-def test_a_terminal_shows_variant_and_stage_and_keeps_no_trace(
-    slow: Project, args: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("columns", "args", "expected"),
+    [
+        (40, (), "build 2/2: int8 quantize, quantizing ..."),
+        (160, ("-v", "-s"), "build 2/2: int8 quantize, quantizing to int8, 1 s"),
+    ],
+)
+def test_a_terminal_shows_build_and_stage_on_a_whole_line_and_keeps_no_trace(
+    slow: Project, columns: int, args: tuple[str, ...], expected: str
 ) -> None:
-    output = at_a_terminal(slow, *args)
+    output = at_a_terminal(slow, columns, *args)
     assert "1 passed" in output
-    shown = IN_PLACE.findall(output)
-    assert any(re.fullmatch(r" int8 quantize, .*\b1 s", text) for text in shown), shown
+    drawn = DRAWN.findall(output)
+    assert expected in drawn
+    assert max(map(len, drawn)) <= columns
     for line in output.split("\r\n"):
-        assert [text.strip() for text in IN_PLACE.findall(line)][-1:] in ([], [""])
-    assert "int8 quantize" not in IN_PLACE.sub("", output)
+        assert DRAWN.findall(line)[-1:] in ([], [""])
+    assert "int8 quantize" not in DRAWN.sub("", output)
 
 
-def test_without_a_terminal_nothing_is_said_for_half_a_minute(slow: Project) -> None:
+def test_an_xdist_worker_draws_nothing(slow: Project) -> None:
+    output = at_a_terminal(slow, 160, "-n1")
+    assert "1 passed" in output
+    assert "int8 quantize" not in output
+    assert "\x1b7" not in output
+
+
+def test_a_log_file_with_colors_has_no_cursor_to_draw_at(slow: Project) -> None:
+    result = slow.pytest("--color=yes")
+    result.has("1 passed")
+    assert "int8 quantize" not in result.output
+    assert "\x1b7" not in result.output
+
+
+def test_without_a_terminal_no_line_comes_before_half_a_minute(slow: Project) -> None:
     result = slow.pytest()
     result.has("1 passed")
     assert "int8 quantize" not in result.output
     assert "\x1b" not in result.output
 
 
-def test_without_a_terminal_there_is_a_line_now_and_then(slow: Project) -> None:
+def test_without_a_terminal_there_is_a_line_every_half_minute(slow: Project) -> None:
     sooner = [
         "import pytest, sys",
         "from pytest_modelbudget.gate import progress",
-        "progress.SPOKEN_EVERY_S = 0.5",
+        "progress.LINE_EVERY_S = 0.5",
         "sys.exit(pytest.main(['-p', 'no:cacheprovider']))",
     ]
     result = slow.run("-c", "\n".join(sooner))
     result.has("1 passed")
-    said = re.findall(r"^modelbudget: (.*)$", result.output, re.MULTILINE)
-    assert any(re.fullmatch(r"int8 quantize, .*\b1 s", line) for line in said), said
+    lines = re.findall(r"^modelbudget: (.*)$", result.output, re.MULTILINE)
+    assert any(re.fullmatch(r"build 2/2: int8 quantize, .*\b1 s", line) for line in lines), lines
     assert "\x1b" not in result.output
+
+
+def test_a_line_names_the_build_its_epoch_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("pytest_modelbudget.engine.task_status.time", clock)
+    status = TaskStatus("int8 prune", build=3)
+    assert describe(status, 12) == "build 3/12: int8 prune"
+    status.update(Event(task="", happened="started"))
+    for epoch, seconds in ((1, 70), (2, 60)):
+        report(status, f"epoch {epoch}/5")
+        clock.now_s += seconds
+    report(status, "epoch 2/5, loss 0.31")
+    line = "build 3/12: int8 prune, epoch 2/5, loss 0.31, 2 min, about 4 min of training left"
+    assert describe(status, 12) == line
+    report(status, "writing the model")
+    assert describe(status, 12) == "build 3/12: int8 prune, writing the model, 2 min"
+    assert describe(TaskStatus("int8 evaluate"), 12) == "int8 evaluate"
