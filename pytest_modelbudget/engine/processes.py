@@ -2,12 +2,14 @@
 
 import asyncio
 import shlex
+import signal
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import IO, Literal
 
+from pytest_modelbudget.engine.log_excerpt import excerpt
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.protocol.jobs import Event, Failure, Task
@@ -16,8 +18,7 @@ from pytest_modelbudget.protocol.store import Store
 WorkerKind = Literal["litert", "quantizer", "tensorflow"]
 # A worker process writes to its log where it hangs; it is killed if it did not end by then.
 GRACE_S = 5.0
-LOG_LINES = 12
-STUCK = "raise `timeout`, or see in the log where it hangs"
+TOO_SLOW = "raise `timeout` if it needs more time"
 
 
 class WorkerError(ModelBudgetError):
@@ -138,16 +139,17 @@ def _stdin(process: Process) -> asyncio.StreamWriter:
 def _explain(folder: Path, exitcode: int | None, timeout_s: float, status: TaskStatus) -> str:
     """Return why the task in ``folder`` failed, an excerpt of its log, and how to repeat it."""
     log = folder / "log.txt"
-    tail = log.read_text(errors="replace").splitlines()[-LOG_LINES:] if log.exists() else []
+    shown = excerpt(log.read_text(errors="replace")) if log.exists() else []
     if failure := status.failure:
         cause = f"{failure.cause}\n{failure.hint}" if failure.hint else failure.cause
-        tail = [] if failure.expected else tail
+        shown = [] if failure.expected else shown
     elif status.elapsed_s() >= timeout_s:
-        cause = f"still running after its timeout of {timeout_s:g} s\n{STUCK}"
+        cause = f"still running after its timeout of {timeout_s:g} s\n{TOO_SLOW}"
     elif exitcode is not None and exitcode < 0:
-        cause = f"its process was killed by signal {-exitcode}"
+        reason = signal.strsignal(-exitcode)
+        cause = f"the worker process was killed by signal {-exitcode} ({reason})"
     else:
-        cause = f"its process exited with code {exitcode}"
+        cause = f"the worker process exited with code {exitcode}"
     command = shlex.join([sys.executable, "-m", "pytest_modelbudget.workers.run", str(folder)])
-    lines = [cause, *(f"    {line}" for line in tail), f"log: {log}", f"repeat: {command}"]
+    lines = [cause, *(f"    {line}" for line in shown), f"log: {log}", f"repeat: {command}"]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Real workers of the kind that starts fast; the misbehaving code is a user's ``data.test``."""
 
 import asyncio
+import re
 import signal
 import sys
 import textwrap
@@ -81,8 +82,8 @@ def test_what_the_user_did_wrong_is_said_without_a_log(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("end", "cause"),
     [
-        ("os._exit(3)", "its process exited with code 3"),
-        ("os.kill(os.getpid(), 9)", "its process was killed by signal 9"),
+        ("os._exit(3)", "the worker process exited with code 3"),
+        ("os.kill(os.getpid(), 9)", "the worker process was killed by signal 9 (Killed)"),
     ],
 )
 def test_how_a_process_ended_is_said_with_the_end_of_its_log(
@@ -94,13 +95,37 @@ def test_how_a_process_ended_is_said_with_the_end_of_its_log(
     assert error == f"{cause}\n{tail}{bench.trailer('ends')}"
 
 
-def test_a_timeout_says_where_the_task_hung(bench: Bench) -> None:
-    error = bench.do(lambda: bench.error("hangs", HANGS.format(name="hangs"), timeout_s=1.0))
-    assert error.startswith(
+DEEP = """
+    import threading, time
+    def test():
+        threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+        fall(40)
+    def fall(depth):
+        if depth == 0:
+            time.sleep(1000)
+        fall(depth - 1)
+"""
+
+
+def test_a_timeout_shows_the_innermost_frames_where_the_task_hung(bench: Bench) -> None:
+    error = bench.do(lambda: bench.error("hangs", DEEP, timeout_s=1.0))
+    head = (
         "still running after its timeout of 1 s\n"
-        "raise `timeout`, or see in the log where it hangs\n"
+        "raise `timeout` if it needs more time\n"
+        "    it hung here, innermost call first:\n"
     )
+    assert error.startswith(head)
     assert error.endswith(bench.trailer("hangs"))
+    user = f'    File "{bench.root}/hangs.py", line'
+    *frames, caller = error.removeprefix(head).removesuffix(bench.trailer("hangs")).splitlines()
+    assert frames == [
+        f"{user} 8 in fall",
+        *[f"{user} 9 in fall"] * 7,
+        "    ...",
+        f"{user} 9 in fall",
+        f"{user} 5 in test",
+    ]
+    assert re.fullmatch(r'    File ".*/workers/userdata/\w+\.py", line \d+ in \w+', caller)
 
 
 def test_a_task_that_no_timeout_reaches_is_killed(
