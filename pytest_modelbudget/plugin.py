@@ -44,25 +44,27 @@ RECORDER = pytest.StashKey[Recorder]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options, each with its ini twin."""
     group = parser.getgroup("modelbudget", "model budgets")
-    group.addoption("--budget-jobs", type=int, metavar="N", help="builds at a time")
-    group.addoption("--budget-cache", metavar="DIR", help="where artifacts are kept")
-    group.addoption("--budget-rebuild", action="store_true", help="ignore what is cached")
+    group.addoption("--budget-jobs", type=int, metavar="N", help="how many builds run at a time")
+    group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
+    group.addoption("--budget-rebuild", action="store_true", help="ignore cached results")
     group.addoption(
-        "--budget-artifacts", metavar="DIR", help="copy every artifact that passed to DIR"
+        "--budget-artifacts", metavar="DIR", help="copy each artifact whose limits all pass to DIR"
     )
-    group.addoption("--budget-adb", metavar="ADB", help="the program adb")
-    group.addoption("--budget-adb-serial", metavar="SERIAL", help="which of several devices")
+    group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
+    group.addoption("--budget-adb-serial", metavar="SERIAL", help="the serial number of the device")
     group.addoption(
         "--budget-adb-benchmark", metavar="PATH", help="benchmark_model, built for the device"
     )
     files = ["*.budget.yaml", "*.budget.yml"]
     parser.addini("modelbudget_files", "globs of budget files", type="args", default=files)
-    parser.addini("modelbudget_jobs", "builds at a time (default: half the cores)")
-    parser.addini("modelbudget_cache", "where artifacts are kept", default=".modelbudget")
-    parser.addini("modelbudget_rebuild", "ignore what is cached", type="bool", default=False)
-    parser.addini("modelbudget_artifacts", "copy every artifact that passed to this directory")
-    parser.addini("modelbudget_adb", "the program adb", default="adb")
-    parser.addini("modelbudget_adb_serial", "which of several devices")
+    parser.addini("modelbudget_jobs", "how many builds run at a time (default: half the cores)")
+    parser.addini("modelbudget_cache", "the cache directory, below rootdir", default=".modelbudget")
+    parser.addini("modelbudget_rebuild", "ignore cached results", type="bool", default=False)
+    parser.addini(
+        "modelbudget_artifacts", "copy each artifact whose limits all pass to this directory"
+    )
+    parser.addini("modelbudget_adb", "the path of the program adb", default="adb")
+    parser.addini("modelbudget_adb_serial", "the serial number of the device")
     parser.addini("modelbudget_adb_benchmark", "benchmark_model, built for the device")
 
 

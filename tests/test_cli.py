@@ -9,11 +9,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from pytest_modelbudget.budgetfile.presets import PRESETS, render
+from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.presets import PRESETS
 from tests.conftest import BLOBS, Project, Result
 
 MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
 WRONG = "version: 1\nmodel: blobs.tflite\nrecipe: int9\nbudget: {max_byte: 5}\n"
+ANY_MODEL = "version: 1\nmodel: m:m\ndata: {train: m:d}\nbudget: {max_bytes: 1}\n"
 PROBLEMS = (
     "wrong.budget.yaml:3:9: recipe: ",
     "wrong.budget.yaml:4:10: budget: unknown key 'max_byte'; did you mean 'max_bytes'?\n",
@@ -65,14 +67,25 @@ def test_check_of_a_path_that_is_not_there_fails(project: Project) -> None:
 def test_check_that_finds_nothing_fails(project: Project) -> None:
     (project.root / "empty").mkdir()
     result = modelbudget(project, "check", "empty")
-    assert result == Result(1, "no budget file in empty\n")
+    assert result == Result(1, "no budget file found in empty\n")
 
 
 def test_recipes_are_what_the_presets_expand_to(project: Project) -> None:
     result = modelbudget(project, "recipes")
     assert result.exitcode == 0
-    for name in PRESETS:
-        result.has(render(name))
+    head, *blocks = result.output.split("\n\n")
+    assert head == (
+        "# Each preset by its name, then the stages and parameters that it stands for.\n"
+        "# Write either form of `recipe:` in a budget file."
+    )
+    forms = [block.split("\n# stands for\n") for block in blocks]
+    assert [name for name, _ in forms] == [f"recipe: {name}" for name in PRESETS]
+    for name, stages in forms:
+        for number, written in enumerate((name, stages)):
+            project.write(f"{number}.budget.yaml", f"{ANY_MODEL}{written}\n")
+        one, other = (load(project.root / f"{number}.budget.yaml")[0] for number in (0, 1))
+        stages_of = [[each.stage for each in budget.recipe] for budget in (one, other)]
+        assert stages_of[0] == stages_of[1]
 
 
 def test_the_schema_takes_what_check_takes_and_no_more(project: Project) -> None:
@@ -125,19 +138,19 @@ def test_cache_verify_names_what_is_damaged(cached: Project) -> None:
     model.write_bytes(model.read_bytes()[:-1])
     assert modelbudget(cached, "cache", "verify") == Result(
         1,
-        f"{entry(cached).name}: damaged; it will be rebuilt when it is needed\n"
+        f"{entry(cached).name}: damaged; it is rebuilt when it is needed\n"
         ".modelbudget: 1 entry, 1 damaged\n",
     )
 
 
-def test_cache_prune_removes_what_nobody_used_for_so_long(cached: Project) -> None:
+def test_cache_prune_deletes_entries_that_were_not_used_for_some_days(cached: Project) -> None:
     used_s = time.time() - 40 * 24 * 3600
     os.utime(entry(cached), (used_s, used_s))
     assert modelbudget(cached, "cache", "prune", "--days", "50") == Result(
-        0, ".modelbudget: removed 0 entries unused for 50 days\n"
+        0, ".modelbudget: deleted 0 entries that were not used for 50 days\n"
     )
     assert modelbudget(cached, "cache", "prune") == Result(
-        0, ".modelbudget: removed 1 entry unused for 30 days\n"
+        0, ".modelbudget: deleted 1 entry that was not used for 30 days\n"
     )
     assert modelbudget(cached, "cache", "info").output.startswith(".modelbudget: 0 entries, ")
 
@@ -149,3 +162,29 @@ def test_a_wrong_call_is_exit_code_2_with_the_usage(
     result = modelbudget(project, *words)
     assert result.exitcode == 2
     result.has("usage: modelbudget", "error: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            (),
+            [
+                "check validate budget files without running anything",
+                "recipes print the presets and the stages that they stand for",
+                "schema print the JSON Schema of budget files, for editors",
+                "cache show, verify or prune the cache directory",
+            ],
+        ),
+        (
+            ("cache", "prune"),
+            ["delete entries that were not used for this many days (default: 30)"],
+        ),
+    ],
+)
+def test_help_says_what_each_command_does(
+    project: Project, words: tuple[str, ...], lines: list[str]
+) -> None:
+    result = project.run(MODELBUDGET, *words, "--help")
+    assert result.exitcode == 0
+    result.has(*lines)

@@ -31,7 +31,7 @@ class Artifact:
         sha256: Of the file.
         size_bytes: Of the file.
         gzip_bytes: Of the file, deflated at level 9.
-        seconds: What its last stage took when it was built.
+        seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
         layers_skipped: A line for each stage that skipped layers.
     """

@@ -41,7 +41,7 @@ class Row:
         test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``.
         built: ``built`` in this session, or ``cached``.
-        seconds: What the artifact's last stage took, whenever that was.
+        seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
     """
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from pytest_modelbudget.protocol.store import file_digest
 from tests.conftest import Project, outcomes
 
 ALL = [
@@ -187,6 +188,20 @@ def test_a_damaged_artifact_is_rebuilt(blobs: Project) -> None:
     result = blobs.pytest("-k", "int8 and max_bytes")
     assert result.exitcode == 0
     result.has("blobs.budget.yaml int8 (built, ")
+
+
+def test_the_seconds_of_a_variant_cover_its_whole_chain(blobs: Project) -> None:
+    blobs.pytest("-k", "float32 and max_bytes")
+    [manifest] = (blobs.root / ".modelbudget" / "entries").glob("*/*/entry.json")
+    result = manifest.with_name("result.json")
+    result.write_text(json.dumps(json.loads(result.read_text()) | {"seconds": 1000}))
+    entry = json.loads(manifest.read_text())
+    entry["sha256"][result.name] = file_digest(result)
+    manifest.write_text(json.dumps(entry))
+    output = blobs.pytest("-k", "int8 and max_bytes").output
+    shown = re.search(r"blobs.budget.yaml int8 \(built, ([\d.]+) s\)", output)
+    assert shown is not None
+    assert 1000 < float(shown[1]) < 1500
 
 
 def test_what_passed_is_shipped(blobs: Project) -> None:
