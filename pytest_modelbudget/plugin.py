@@ -58,7 +58,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     files = ["*.budget.yaml", "*.budget.yml"]
     parser.addini("modelbudget_files", "globs of budget files", type="args", default=files)
     parser.addini("modelbudget_jobs", "how many builds run at a time (default: half the cores)")
-    parser.addini("modelbudget_cache", "the cache directory, relative to rootdir", default=".modelbudget")
+    parser.addini(
+        "modelbudget_cache", "the cache directory, relative to rootdir", default=".modelbudget"
+    )
     parser.addini("modelbudget_rebuild", "ignore cached results", type="bool", default=False)
     parser.addini(
         "modelbudget_artifacts", "copy each artifact whose limits all pass to this directory"

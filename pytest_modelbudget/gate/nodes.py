@@ -94,6 +94,8 @@ class LimitItem(pytest.Item):
         JUnit shows the properties. They are added to the report and not to the item, whose
         ``user_properties`` belong to the user and to other plugins.
         """
+        if report.failed and self._row.outcome == "within":
+            self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()
         report.user_properties.extend(properties)
         if report.when == "call" or (report.when == "setup" and report.failed):

@@ -26,7 +26,7 @@ POLL_S = 0.25
 class Session:
     """The pipeline of one session, on an event loop in a thread of its own.
 
-    The pipeline so continues while pytest runs other tests.
+    Builds continue there while pytest runs other tests.
 
     Args:
         config: pytest's configuration, for the options and the terminal.
@@ -93,7 +93,7 @@ class Session:
                 try:
                     return future.result(timeout=POLL_S)
                 except TimeoutError:
-                    if future.done():  # the coroutine itself raised it
+                    if future.done():  # the coroutine raised the TimeoutError itself
                         return future.result()
                     self._status_line.show()
 
