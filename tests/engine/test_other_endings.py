@@ -112,8 +112,8 @@ def test_a_dense_model_is_not_shipped_as_sparse(gated: tuple[Project, Result]) -
     _, result = gated
     result.has(
         "ERROR at setup of never_pruned::min_sparsity",
-        "digits.budget.yaml:35:14: recipe[0] > convert: no tensor is sparse enough for sparse "
-        "encoding: 0% zeros at most",
+        "digits.budget.yaml:35:14: recipe[0] > convert: too few zeros for sparse encoding: "
+        "the sparsest kernel has 0% zeros",
         "prune first",
     )
 

@@ -141,7 +141,7 @@ SKIPPED = {
         "does not support MultiHeadAttention (attention); and 1 more"
     ),
     "smaller": (
-        "skipped by prune_channels: its filters or units cannot be followed through the model "
+        "skipped by prune_channels: its filters or units cannot be traced through the model "
         "(part/inner); LSTM has no filters or units that can be removed (lstm); "
         "MultiHeadAttention has no filters or units that can be removed (attention); "
         "BatchNormalization has no filters or units that can be removed (alone); and 1 more"

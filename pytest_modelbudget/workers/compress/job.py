@@ -9,7 +9,7 @@ from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL, QUANTIZED_MODEL
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.verify import promises
-from pytest_modelbudget.workers.compress.verify.proof import prove
+from pytest_modelbudget.workers.compress.verify.artifact import verify_artifact
 from pytest_modelbudget.workers.tflite import tflite_file
 
 _MODELS = (tflite_file.MODEL, KERAS_MODEL, QUANTIZED_MODEL)
@@ -53,7 +53,7 @@ def build(job: BuildJob, output: Path, progress: Progress) -> None:
     promises.carry(job, output)
     if (output / tflite_file.MODEL).exists():
         progress("verifying the .tflite")
-        prove(job, output)
+        verify_artifact(job, output)
 
 
 def _layer_choices(

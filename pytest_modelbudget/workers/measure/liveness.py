@@ -1,14 +1,14 @@
-"""How much of a graph's activations is alive at once: a lower bound for any plan of its memory."""
+"""The most bytes of activations that are live at once: a lower bound for any memory plan."""
 
 from collections.abc import Mapping, Sequence
 
 from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT
 
-from pytest_modelbudget.workers.tflite.weights import operator_name
+from pytest_modelbudget.workers.tflite.tflite_file import operator_name
 
-# LiteRT lets an output lie where an input lies (``inplace_operator`` in ``tflite/kernels``):
-# always where the data stay as they are, else where nobody needs that input any more.
-_HAND_ON = {"BITCAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"}
+# LiteRT places an output in the memory of an input (``inplace_operator`` in ``tflite/kernels``):
+# always if the data are unchanged, else if no later operator reads that input.
+_PASS_ON = {"BITCAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"}
 _OVERWRITE = {"ADD", "DIV", "DYNAMIC_UPDATE_SLICE", "MUL", "SOFTMAX", "SUB"}
 Lifetimes = dict[int, tuple[int, int]]
 
@@ -16,11 +16,11 @@ Lifetimes = dict[int, tuple[int, int]]
 def live_at_once(model: ModelT, sizes: Mapping[int, int]) -> int:
     """Return the most bytes of activations that the primary subgraph needs at once.
 
-    Inputs and outputs are never overwritten, everything else is after its last use.
+    Its inputs and outputs are never overwritten, other tensors are after their last use.
 
     Args:
-        model: The operators run in their order.
-        sizes: The bytes of each tensor that counts, by its index.
+        model: The flatbuffer; its operators run in order.
+        sizes: The bytes of each tensor that needs memory, by its index.
     """
     graph = model.subgraphs[0]
     names = [operator_name(model, operator) for operator in graph.operators]
@@ -44,21 +44,21 @@ def _live(position: int, lifetimes: Lifetimes, sizes: Mapping[int, int]) -> int:
 
 
 def _origins(graph: SubGraphT, names: Sequence[str]) -> dict[int, int]:
-    """Return for each tensor the one whose data it has."""
+    """Return for each tensor the tensor whose memory it shares, or itself."""
     origins = {index: index for index in range(len(graph.tensors))}
     for name, operator in zip(names, graph.operators, strict=True):
-        if name in _HAND_ON:
+        if name in _PASS_ON:
             origins[operator.outputs[0]] = origins[operator.inputs[0]]
     return origins
 
 
 def _lifetimes(graph: SubGraphT, origins: Mapping[int, int]) -> Lifetimes:
-    """Return the positions of the first and the last operator that needs each origin."""
+    """Return the positions of the first and the last operator that needs each tensor."""
     end = len(graph.operators)
     lifetimes: Lifetimes = {int(index): (0, end) for index in graph.inputs}
     for position, operator in enumerate(graph.operators):
         for index in (*operator.inputs, *operator.outputs):
-            if index >= 0:  # -1 is an optional input that is not there
+            if index >= 0:  # -1 is an optional input that is left out
                 born, dies = lifetimes.get(origins[index], (position, position))
                 lifetimes[origins[index]] = born, max(dies, position)
     for index in graph.outputs:

@@ -1,22 +1,20 @@
-"""The memory of one inference in LiteRT: the arena that it plans, read from where tensors lie.
+"""Measures the arena that LiteRT plans for one inference, from the addresses of its tensors.
 
-LiteRT tells nobody how large its arena is, but where each tensor lies. Its planner
-(``tflite/arena_planner.cc``) puts inputs at the very beginning, every tensor on a multiple of 64
-bytes, and begins each at the end of another: no gap inside is as wide as 64 bytes, and the next
-block of the heap is further away (``simple_memory_arena.cc`` pads the arena by 63). So the arena
-reaches from the first input to the first wider gap. All of that is private to LiteRT, hence the
-guard: the result must lie between what the graph itself says is alive at once and the sum of
-all tensors, or there is none.
+LiteRT has no function that returns the size of its arena, but one for the address of each tensor.
+Its planner (``tflite/arena_planner.cc``) puts the inputs first, every tensor at a multiple of 64
+bytes, and each at the end of another: no gap in the arena is as wide as 64 bytes. The next block of
+the heap is further away (``simple_memory_arena.cc`` pads the arena by 63 bytes). So the arena
+reaches from the first input to the first wider gap.
+
+All of that is private to LiteRT and may change. Therefore the result counts only if it lies between
+the bytes that are live at once, computed from the graph, and the sum of all tensors.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from ai_edge_litert.interpreter import Interpreter as LiteRT
 from ai_edge_litert.interpreter import OpResolverType
-from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.errors import JobError
@@ -24,7 +22,9 @@ from pytest_modelbudget.judge.results import Arena
 from pytest_modelbudget.protocol.jobs import MemoryJob
 from pytest_modelbudget.workers.measure.liveness import live_at_once
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.weights import operator_name
+from pytest_modelbudget.workers.tflite.random_inputs import constant_sample
+from pytest_modelbudget.workers.tflite.runs import invoke
+from pytest_modelbudget.workers.tflite.tflite_file import is_constant, operator_name, parse
 
 _ALIGNMENT = 64  # kDefaultTensorAlignment
 _ANY = -1
@@ -33,7 +33,13 @@ _RUN_SUBGRAPHS = {"CALL", "CALL_ONCE", "IF", "STABLEHLO_COMPOSITE", "WHILE"}
 
 @dataclass(frozen=True)
 class Block:
-    """Where a tensor that is no constant lies: its index, first byte and number of bytes."""
+    """The memory of a tensor that is not constant.
+
+    Attributes:
+        tensor: Its index.
+        start: The address of its first byte.
+        size: In bytes.
+    """
 
     tensor: int
     start: int
@@ -41,29 +47,30 @@ class Block:
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """The address after its last byte."""
         return self.start + self.size
 
 
 def plan_arena(job: MemoryJob) -> Arena:
-    """Run the model once on its built-in kernels, and see where its tensors lie.
+    """Run a model with LiteRT's built-in kernels, and read the addresses of its tensors.
 
-    Once is needed: LiteRT plans what follows a computed shape only when it gets there.
+    It has to run: LiteRT plans the tensors after a computed shape only when it has computed it.
 
     Raises:
-        JobError: The model cannot be run, its memory depends on a size that it leaves open or
-            on the values it gets, or LiteRT's plan is not where it is expected.
+        JobError: if the model cannot be run, if its memory depends on an open size or on the
+            values of its inputs, or if LiteRT plans in a way that is not known here.
     """
     litert = _prepared(job)
-    model = flatbuffer_utils.read_model(job.model)
+    model = parse(job.model.read_bytes())
     _check_one_graph(model)
     _run(litert, 0)
     blocks = _blocks(litert, model)
     _run(litert, 1)
     if _sizes(_blocks(litert, model)) != _sizes(blocks):
         raise JobError(
-            "the model needs other sizes for other values, so that no one figure is its memory",
-            "leave out operators whose output has a size of its own, such as WHERE",
+            "the memory of the model depends on the values of its inputs: tensors have other sizes "
+            "for zeros than for ones",
+            "leave out operators whose output size depends on values, such as WHERE",
         )
     arena, beside = _split(blocks, litert)
     planned_bytes = max(block.end for block in arena) - arena[0].start
@@ -72,47 +79,37 @@ def plan_arena(job: MemoryJob) -> Arena:
     most_bytes = sum(_aligned(block.size) for block in blocks)
     if not live_bytes <= planned_bytes + beside_bytes <= most_bytes:
         raise JobError(
-            f"LiteRT's memory reads as {planned_bytes + beside_bytes:,} B, and the graph needs "
+            f"LiteRT's memory seems to be {planned_bytes + beside_bytes:,} B, but the graph needs "
             f"{live_bytes:,} to {most_bytes:,} B",
-            "this LiteRT plans in another way than pytest-modelbudget knows: please report it",
+            "this version of LiteRT plans memory in an unknown way: please report it",
         )
     return Arena(planned_bytes=planned_bytes, beside_bytes=beside_bytes, live_bytes=live_bytes)
 
 
 def _prepared(job: MemoryJob) -> Any:
-    checked = Interpreter(job.model, threads=1)
-    for tensor in checked.inputs.values():
+    # XNNPACK would hide the tensors between its operators, and has an arena of its own.
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(job.model, threads=1, kernels=kernels)
+    for tensor in interpreter.inputs.values():
         if tensor.dtype.kind not in "fiub":
             raise JobError(
-                f"input {tensor.name} takes no numbers but {tensor.dtype.name}, whose size is "
-                "not known before it comes",
+                f"input {tensor.name} takes {tensor.dtype.name}, not numbers: its size depends on "
+                "the data",
                 "leave the text out of the model, or max_memory out of the budget",
             )
         if _ANY in tensor.shape[1:]:
             raise JobError(
-                f"input {tensor.name} leaves a size open, on which the memory depends: "
-                f"{tensor.shape}",
-                "convert the model with that size fixed; only the batch may be open",
+                f"input {tensor.name} has the open shape {tensor.shape}, and the memory depends on "
+                "the open size",
+                "convert the model with every size fixed but the batch",
             )
-    checked.allocate(job.batch_size)  # says what is wrong with a batch size
-    litert = LiteRT(
-        str(job.model),
-        num_threads=1,
-        # XNNPACK would hide the tensors inside of it, and has an arena of its own.
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    for tensor in checked.inputs.values():
-        litert.resize_tensor_input(tensor.index, [job.batch_size, *tensor.shape[1:]])
-    return litert
+    interpreter.allocate(job.batch_size)
+    return interpreter.litert
 
 
 def _run(litert: Any, value: int) -> None:
     try:
-        litert.allocate_tensors()
-        for tensor in litert.get_input_details():
-            filled = np.full(tensor["shape"], value, tensor["dtype"])
-            litert.set_tensor(tensor["index"], filled)
-        litert.invoke()
+        invoke(litert, constant_sample(litert, value), [])
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise JobError(f"LiteRT's built-in kernels cannot run the model: {reason}") from error
@@ -122,35 +119,31 @@ def _check_one_graph(model: ModelT) -> None:
     names = {operator_name(model, operator) for operator in model.subgraphs[0].operators}
     if found := sorted(names & _RUN_SUBGRAPHS):
         raise JobError(
-            f"the model runs other graphs ({', '.join(found)}), whose arenas LiteRT does not show",
-            "leave out loops and branches, or convert with them unrolled",
+            f"the model has operators that run other subgraphs ({', '.join(found)}), and LiteRT "
+            "does not tell the addresses of their tensors",
+            "leave out loops and branches, or convert the model with its loops unrolled",
         )
 
 
 def _blocks(litert: Any, model: ModelT) -> list[Block]:
-    """Return what has memory, kernels' scratch included, by where it lies."""
+    """Return the memory of all tensors, those of the kernels included, by address."""
     tensors = model.subgraphs[0].tensors
     blocks = []
     for details in litert.get_tensor_details():
         index = details["index"]
-        if index < len(tensors) and _is_constant(model, tensors[index]):
+        if index < len(tensors) and is_constant(model, tensors[index]):
             continue
         try:
             array = litert.tensor(index)()
-        except ValueError:  # it has no memory: nobody uses it
+        except ValueError:  # no operator uses it, so it has no memory
             continue
         if array.nbytes:
             blocks.append(Block(index, array.__array_interface__["data"][0], array.nbytes))
     return sorted(blocks, key=lambda block: (block.start, block.end))
 
 
-def _is_constant(model: ModelT, tensor: Any) -> bool:
-    data = model.buffers[tensor.buffer].data
-    return data is not None and len(data) > 0
-
-
 def _split(blocks: list[Block], litert: Any) -> tuple[list[Block], list[Block]]:
-    """Return the blocks of the arena, and those elsewhere."""
+    """Return the blocks in the arena, and the others."""
     inputs = {details["index"] for details in litert.get_input_details()}
     start = min(block.start for block in blocks if block.tensor in inputs)
     arena: list[Block] = []

@@ -1,4 +1,4 @@
-"""Runs a ``.tflite`` on batches of real values, whatever types it takes and gives."""
+"""Runs a ``.tflite`` on batches of real values, also if its inputs and outputs are quantized."""
 
 import textwrap
 import time
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter as LiteRT
+from ai_edge_litert.interpreter import OpResolverType
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.tflite.runs import open_model
+from pytest_modelbudget.workers.tflite.signature import Signature
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _ANY = -1
@@ -18,33 +20,39 @@ _IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 
 
 class Interpreter:
-    """One ``.tflite`` in LiteRT, with its default delegate.
+    """One ``.tflite`` in LiteRT.
 
     Attributes:
-        inputs: By their names in the signature, or tensor names if there is none.
+        litert: LiteRT's own interpreter.
+        inputs: By their names in the signature, or by tensor names if there is none.
         outputs: Likewise.
-        invoke_s: Seconds spent in invocations so far.
+        invoke_s: The seconds that invocations took so far.
     """
 
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
+    litert: Any
+    inputs: dict[str, TensorDetails]
+    outputs: dict[str, TensorDetails]
     invoke_s: float
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(
+        self, path: Path, threads: int, kernels: OpResolverType = OpResolverType.BUILTIN
+    ) -> None:
         """Load a model.
 
         Args:
             path: The ``.tflite``.
             threads: How many threads one invocation may use.
+            kernels: The default includes XNNPACK, LiteRT's default delegate.
 
         Raises:
-            JobError: The file is missing, damaged or of another format.
+            JobError: if the file is missing, damaged or of another format, or if an input has no
+                axis for samples.
         """
-        self._path = path
-        self._threads = threads
+        self._path, self._threads, self._kernels = path, threads, kernels
         self._batch = 0
-        self._litert = load(path, threads)
-        self.inputs, self.outputs = _signature(self._litert)
+        self.litert = open_file(path, threads, kernels)
+        signature = Signature.of(self.litert)
+        self.inputs, self.outputs = signature.inputs, signature.outputs
         self.invoke_s = 0.0
         if not self.inputs or not all(tensor.shape for tensor in self.inputs.values()):
             hint = "make the sample the first axis of every input"
@@ -52,9 +60,9 @@ class Interpreter:
 
     @property
     def delegate(self) -> str:
-        """``XNNPACK``, or ``built-in kernels`` where it takes none of the operators."""
-        # Private, but the only way to see whether LiteRT applied its default delegate.
-        names = {operator["op_name"] for operator in self._litert._get_ops_details()}
+        """``XNNPACK``, or ``built-in kernels`` if XNNPACK supports none of the operators."""
+        # LiteRT has no public function that tells whether it applied its default delegate.
+        names = {operator["op_name"] for operator in self.litert._get_ops_details()}
         return "XNNPACK" if "DELEGATE" in names else "built-in kernels"
 
     def allocate(self, batch: int, samples: Mapping[str, tuple[int, ...]] | None = None) -> None:
@@ -62,11 +70,11 @@ class Interpreter:
 
         Args:
             batch: How many samples one invocation takes.
-            samples: Shape of one sample for each input; without it, the model's own, with 1
-                for what the model leaves open.
+            samples: The shape of one sample for each input. If it is None, that of the model, with
+                1 for open sizes.
 
         Raises:
-            JobError: The model has another, fixed batch size, or LiteRT cannot run it.
+            JobError: if the model has another, fixed batch size, or LiteRT cannot prepare it.
         """
         try:
             for tensor in self.inputs.values():
@@ -75,8 +83,8 @@ class Interpreter:
                     raise JobError(cause, "convert it with an open batch size")
                 sample = samples[tensor.name] if samples else tensor.shape[1:]
                 sizes = [batch, *(1 if size == _ANY else size for size in sample)]
-                self._litert.resize_tensor_input(tensor.index, sizes)
-            self._litert.allocate_tensors()
+                self.litert.resize_tensor_input(tensor.index, sizes)
+            self.litert.allocate_tensors()
         except (RuntimeError, ValueError) as error:
             raise _refusal(f"cannot prepare the model for batches of {batch}", error) from error
         self._batch = batch
@@ -84,37 +92,39 @@ class Interpreter:
 
     def twin(self) -> "Interpreter":
         """Return another interpreter of the same model, prepared for the same batches."""
-        twin = Interpreter(self._path, self._threads)
+        twin = Interpreter(self._path, self._threads, self._kernels)
         twin.allocate(self._batch, self._samples)
         return twin
 
     def fill(self, stored: Mapping[str, Array]) -> None:
-        """Set the inputs of the next invocation, as they are stored."""
+        """Set the inputs of the next invocation, by name, to values as they are stored."""
         for name, value in stored.items():
-            self._litert.set_tensor(self.inputs[name].index, value)
+            self.litert.set_tensor(self.inputs[name].index, value)
 
     def invoke(self) -> None:
-        """Run once on what ``fill`` set.
+        """Run once on the inputs that ``fill`` set.
 
         Raises:
-            JobError: LiteRT cannot run the model on it.
+            JobError: if LiteRT cannot run the model on them.
         """
-        try:  # costs nothing in what is timed, unlike a context manager
-            self._litert.invoke()
+        try:  # unlike a context manager, it adds nothing to the time that is measured
+            self.litert.invoke()
         except (RuntimeError, ValueError) as error:
             raise _refusal("cannot run the model", error) from error
 
     def run(self, values: Mapping[str, Array]) -> dict[str, Array]:
-        """Run any number of samples; the first call settles how many one invocation takes.
+        """Run any number of samples. The first call sets the batch size of every invocation.
 
         Args:
-            values: Real numbers for every input, samples first; quantized as the model asks.
+            values: Real numbers for each input, of shape ``(samples, ...)``; they are quantized
+                where the input is.
 
         Returns:
-            Every output by name, samples first; quantized ones as float32.
+            Each output by name, of shape ``(samples, ...)``; float32 where it is quantized.
 
         Raises:
-            JobError: An input takes whole numbers and gets others, or LiteRT cannot run it.
+            JobError: if an input takes integers and gets other numbers, or LiteRT cannot run the
+                model.
         """
         stored = {name: self.inputs[name].to_stored(value) for name, value in values.items()}
         if self._batch:
@@ -127,8 +137,8 @@ class Interpreter:
         try:
             self.allocate(_length(stored), samples)
             return self._run(stored)
-        except JobError:  # a reshape inside may hold one sample only, whatever the input says
-            self._litert = load(self._path, self._threads)
+        except JobError:  # a reshape may fix the batch size at 1 although the input leaves it open
+            self.litert = open_file(self._path, self._threads, self._kernels)
             self.allocate(1, samples)
             return self._run(stored)
 
@@ -143,16 +153,16 @@ class Interpreter:
         return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
     def _run_batch(self, stored: Mapping[str, Array]) -> dict[str, Array]:
-        # An LSTM of LiteRT goes on from the state that the samples before have left.
+        # An LSTM of LiteRT would continue from the state after the samples before.
         # https://github.com/tensorflow/tensorflow/issues/47813
-        self._litert.reset_all_variables()
+        self.litert.reset_all_variables()
         self.fill(stored)
         started = time.perf_counter()
         self.invoke()
         self.invoke_s += time.perf_counter() - started
         results = {}
         for name, tensor in self.outputs.items():
-            result = self._litert.get_tensor(tensor.index)
+            result = self.litert.get_tensor(tensor.index)
             if result.shape[:1] != (self._batch,):
                 cause = f"output {name} has shape {result.shape} for {self._batch} samples"
                 raise JobError(cause, "make the sample the first axis of every output")
@@ -160,11 +170,13 @@ class Interpreter:
         return results
 
 
-def load(path: Path, threads: int) -> Any:
+def open_file(
+    path: Path, threads: int = 1, kernels: OpResolverType = OpResolverType.BUILTIN
+) -> Any:
     """Return LiteRT's own interpreter of the ``.tflite`` at ``path``.
 
     Raises:
-        JobError: The file is missing, damaged or of another format.
+        JobError: if the file is missing, damaged or of another format.
     """
     try:
         with path.open("rb") as file:
@@ -174,30 +186,10 @@ def load(path: Path, threads: int) -> Any:
     if start[4:] != _IDENTIFIER:
         raise JobError(f"{path} is not a .tflite: it starts with {start!r}", "convert the model")
     try:
-        return LiteRT(model_path=str(path), num_threads=threads)
+        return open_model(path, kernels, threads)
     except (RuntimeError, ValueError) as error:
         cause = f"{path} is a damaged .tflite: {_one_line(error)}"
         raise JobError(cause, "copy or convert it again") from error
-
-
-def _signature(litert: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Read names from the signature: the order of the tensors themselves is not reliable.
-
-    Of several signatures, the one that ``invoke`` runs is that of the primary subgraph.
-    """
-    inputs = {details["name"]: details for details in litert.get_input_details()}
-    outputs = {details["name"]: details for details in litert.get_output_details()}
-    for key in litert.get_signature_list():
-        runner = litert.get_signature_runner(key)
-        named = runner.get_input_details()
-        if {details["name"] for details in named.values()} == inputs.keys():
-            inputs, outputs = named, runner.get_output_details()
-            break
-    return _tensors(inputs), _tensors(outputs)
-
-
-def _tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
-    return {name: Tensor.from_details(name, each) for name, each in details.items()}
 
 
 def _length(stored: Mapping[str, Array]) -> int:

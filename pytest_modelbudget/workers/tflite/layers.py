@@ -1,46 +1,56 @@
-"""Finds the Keras layers again in a converted model, by the names of its tensors.
+"""The Keras layers of the operators in a converted model, by the names of its tensors.
 
-The converter names a tensor ``model/layer/Operation``, several joined by ``;`` where it fused
-operators.
+The converter names a tensor ``model/layer/Operation``; where it fused operators, it joins their
+names with ``;``.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.workers.tflite.tflite_file import (
+    is_constant,
+    operator_name,
+    operators,
+    tensor_name,
+)
 
 _FILE = "keras_layers.json"
 
 
 class KerasLayers(Frozen):
-    """The layers of the Keras model that a ``.tflite`` was made of: the class of each name."""
+    """The layers of the Keras model that a ``.tflite`` was converted from.
+
+    Attributes:
+        keras_3: Whether it is a model of Keras 3, not of tf_keras.
+        classes: The class of each layer, by the layer's name.
+    """
 
     keras_3: bool
     classes: dict[str, str]
 
     def write(self, folder: Path) -> None:
-        """Keep it beside the ``.tflite`` in ``folder``."""
+        """Write the layers to a file in ``folder``, beside the ``.tflite``."""
         (folder / _FILE).write_text(self.model_dump_json())
 
     @classmethod
     def read(cls, folder: Path) -> "KerasLayers | None":
-        """Return what ``write`` kept in ``folder``; None if its model was no Keras model."""
+        """Return the layers that ``write`` wrote to ``folder``; None if there is no such file."""
         path = folder / _FILE
         return cls.model_validate_json(path.read_bytes()) if path.exists() else None
 
     def find(self, scope: str) -> str | None:
-        """Return the layer that a name scope of TensorFlow's graph is of, or None.
+        """Return the layer of a name scope in TensorFlow's graph, or None.
 
-        A layer's second call has a numbered scope. Keras 3 opens two scopes for each call,
-        so that all are numbered, and ``dense_1`` is always of the layer ``dense``.
+        The scope of a layer's second call is numbered. Keras 3 opens two scopes for each call,
+        so every scope is numbered: ``dense_1`` always belongs to the layer ``dense``.
         """
         unnumbered = re.sub(r"_\d+$", "", scope)
         candidates = (unnumbered,) if self.keras_3 else (scope, unnumbered)
@@ -48,21 +58,21 @@ class KerasLayers(Frozen):
 
     @cached_property
     def scopes(self) -> frozenset[str]:
-        """All single names: quantization-aware training calls a nested layer ``outer/inner``."""
+        """All parts of names: quantization-aware training names a nested layer ``outer/inner``."""
         return frozenset(part for name in self.classes for part in name.split("/"))
 
 
 @dataclass(frozen=True)
 class LayerOperator:
-    """An operator of a graph.
+    """An operator of a ``.tflite`` and the layers that it computes.
 
     Attributes:
-        name: Its kind, such as ``CONV_2D``.
+        name: Such as ``CONV_2D``.
         outputs: The names of its output tensors.
-        layers: The names of the layers that it computes: several if they were fused.
-        classes: Their classes, as far as they are known.
-        paths: The layers that its own tensors are named after, ``outer/inner`` in nested models;
-            those that only its inputs tell do not count.
+        layers: The names of its layers: several if the converter fused them.
+        classes: The classes of ``layers``, where they are known.
+        paths: The layers that its outputs and constants are named after, ``outer/inner`` in nested
+            models. Layers that only its other inputs are named after are left out.
     """
 
     name: str
@@ -72,74 +82,64 @@ class LayerOperator:
     paths: tuple[str, ...]
 
     def matches(self, pattern: str) -> bool:
-        """Tell whether a layer class or a glob over layer names means this operator."""
+        """Tell whether ``pattern`` is the class of a layer, or a glob that matches its name."""
         return pattern in self.classes or any(fnmatchcase(name, pattern) for name in self.layers)
 
 
-def find_operators(model: bytes, known: KerasLayers | None) -> list[LayerOperator]:
-    """List the operators of a ``.tflite`` in order, with the layers they come from.
+def find_operators(model: ModelT, known: KerasLayers | None) -> list[LayerOperator]:
+    """Return the operators of all subgraphs in order, with the layers that they compute.
 
     Args:
         model: The flatbuffer.
-        known: The layers of the Keras model; without it every name scope counts as a layer.
+        known: The layers of the Keras model; if None, every name scope counts as a layer.
     """
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
     classes = known.classes if known else {}
     find = known.find if known else str
-    operators = []
-    for graph in parsed.subgraphs:
-        for operator in graph.operators:
-            readings = (_layers(name, find) for name in _telling(operator, graph, parsed.buffers))
-            layers = next(filter(None, readings), ())
-            operators.append(
-                LayerOperator(
-                    flatbuffer_utils.opcode_to_name(parsed, operator.opcodeIndex),
-                    tuple(graph.tensors[index].name.decode() for index in operator.outputs),
-                    layers,
-                    tuple(classes[name] for name in layers if name in classes),
-                    next(
-                        filter(
-                            None,
-                            (_paths(name, find) for name in _own(operator, graph, parsed.buffers)),
-                        ),
-                        (),
-                    ),
-                )
+    found = []
+    for operator, graph in operators(model):
+        outputs = tuple(tensor_name(graph.tensors[index]) for index in operator.outputs)
+        constants, variables = _input_names(model, graph, operator)
+        own = (*outputs, *constants)
+        # An output of the graph is not named after a layer; its weights or inputs are.
+        layers = _first(_layers(name, find) for name in (*own, *variables))
+        found.append(
+            LayerOperator(
+                operator_name(model, operator),
+                outputs,
+                layers,
+                tuple(classes[name] for name in layers if name in classes),
+                _first(_paths(name, find) for name in own),
             )
-    return operators
-
-
-def select(operators: Iterable[LayerOperator], pattern: str) -> list[LayerOperator]:
-    """Return the operators that a layer class or name glob means.
-
-    Raises:
-        JobError: There are none.
-    """
-    found = [operator for operator in operators if operator.matches(pattern)]
-    if not found:
-        layers = dict.fromkeys(layer for operator in operators for layer in operator.layers)
-        listed = ", ".join(layers) or "without names"
-        raise JobError(f"no layer matches {pattern!r}", f"the layers are {listed}")
+        )
     return found
 
 
-def _telling(operator: Any, graph: Any, buffers: Sequence[Any]) -> Iterator[str]:
-    """Yield the tensor names that tell an operator's layer, the best first.
+def select(found: Iterable[LayerOperator], pattern: str) -> list[LayerOperator]:
+    """Return the operators of the layers that match a layer class or a glob over names.
 
-    The outputs of the graph have no layer's name; then the weights tell it, or else the inputs.
+    Raises:
+        JobError: if no layer matches.
     """
-    yield from (graph.tensors[index].name.decode() for index in operator.outputs)
-    inputs = [graph.tensors[index] for index in operator.inputs if index >= 0]
-    inputs.sort(key=lambda tensor: buffers[tensor.buffer].data is None)
-    yield from (tensor.name.decode() for tensor in inputs)
+    selected = [operator for operator in found if operator.matches(pattern)]
+    if not selected:
+        layers = dict.fromkeys(layer for operator in found for layer in operator.layers)
+        listed = ", ".join(layers) or "not named"
+        raise JobError(f"no layer matches {pattern!r}", f"the layers are {listed}")
+    return selected
 
 
-def _own(operator: Any, graph: Any, buffers: Sequence[Any]) -> Iterator[str]:
-    """Yield the names of the outputs and constants of an operator."""
-    yield from (graph.tensors[index].name.decode() for index in operator.outputs)
-    for index in operator.inputs:
-        if index >= 0 and buffers[graph.tensors[index].buffer].data is not None:
-            yield graph.tensors[index].name.decode()
+def _input_names(
+    model: ModelT, graph: SubGraphT, operator: OperatorT
+) -> tuple[list[str], list[str]]:
+    """Return the names of the constant inputs of an operator, and of the others."""
+    names: tuple[list[str], list[str]] = ([], [])
+    for tensor in (graph.tensors[index] for index in operator.inputs if index >= 0):
+        names[not is_constant(model, tensor)].append(tensor_name(tensor))
+    return names
+
+
+def _first(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return next(filter(None, names), ())
 
 
 def _paths(tensor_name: str, find: Callable[[str], str | None]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a ``.tflite``, and real values to and from how it stores them."""
+"""Inputs and outputs of a ``.tflite``: real values to and from the values that it stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,44 +10,61 @@ from numpy.typing import DTypeLike
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.userdata.datasets import Array
 
+Values = dict[int, Array]
+"""Tensors as they are stored, by their index."""
+
 
 @dataclass(frozen=True)
-class Tensor:
-    """An input or output; ``shape`` has the batch axis, and -1 for any size.
+class TensorDetails:
+    """An input or output of a model.
 
-    ``scale`` is 0 unless it is quantized: then a stored integer ``q`` stands for
-    ``(q - zero_point) * scale``.
+    Attributes:
+        name: In the signature, or of the tensor if there is no signature.
+        shape: With the batch axis; -1 for any size.
+        dtype: Of the stored values.
+        scale: 0 if it is not quantized. Else a stored integer ``q`` stands for
+            ``(q - zero_point) * scale``.
+        zero_point: The stored integer that stands for 0.
+        index: Of the tensor in the primary subgraph; -1 for an input of a model that is not
+            converted yet.
     """
 
     name: str
-    index: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
-    scale: float
-    zero_point: int
+    scale: float = 0.0
+    zero_point: int = 0
+    index: int = -1
 
     @classmethod
-    def from_details(cls, name: str, details: Mapping[str, Any]) -> "Tensor":
-        """Read what LiteRT tells about a tensor that has ``name`` in the signature."""
+    def of(cls, name: str, details: Mapping[str, Any]) -> "TensorDetails":
+        """Read the details that LiteRT's interpreter returns of a tensor."""
         scale, zero_point = details["quantization"]
         shape = tuple(map(int, details["shape_signature"]))
         dtype: DTypeLike = details["dtype"]
-        return cls(name, details["index"], shape, np.dtype(dtype), scale, zero_point)
+        return cls(name, shape, np.dtype(dtype), scale, zero_point, details["index"])
 
     def to_stored(self, values: Array) -> Array:
-        """Quantize or cast real values to what this input takes.
+        """Quantize or cast real values to the type of this input.
+
+        Args:
+            values: Numbers of any dtype and shape.
+
+        Returns:
+            An array of ``dtype`` and of the same shape.
 
         Raises:
-            JobError: It takes text, or whole numbers or flags and ``values`` has others.
+            JobError: if this input takes text, or takes integers or booleans and ``values``
+                contains other numbers.
         """
         if self.dtype.kind not in "biufc":
             hint = "convert the model without its text preprocessing"
-            raise JobError(f"input {self.name} takes text, and data are numbers", hint)
+            raise JobError(f"input {self.name} takes text, but the data are numbers", hint)
         if self.scale:
             return self._quantized(values)
         if values.dtype == self.dtype:
             return values
-        with np.errstate(invalid="ignore"):  # what does not fit is found below
+        with np.errstate(invalid="ignore"):  # values that do not fit are found below
             stored = values.astype(self.dtype)
         if self.dtype.kind != "f" and not np.array_equal(stored, values):
             wrong = values[stored != values][0]
@@ -59,7 +76,7 @@ class Tensor:
         return stored
 
     def to_real(self, stored: Array) -> Array:
-        """Turn quantized values of this output into float32; others are what they are."""
+        """Return the float32 values of a quantized output; any other output unchanged."""
         if not self.scale:
             return stored
         # int16 minus a zero point fits float32 exactly, as do the narrower types.

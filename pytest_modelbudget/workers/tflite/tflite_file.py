@@ -1,96 +1,85 @@
-"""Reads, runs and looks into ``.tflite`` models with LiteRT alone."""
+"""A ``.tflite`` as a flatbuffer: read it, change it, write it, without running it."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT, TensorT
 
 MODEL = "model.tflite"
-_TYPES = {code: name for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()}
+_TYPES: Mapping[int, str] = {
+    code: name.lower() for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()
+}
 
 
-@dataclass(frozen=True)
-class Port:
-    """An input or output of a signature: ``shape`` with the batch axis, -1 is any size."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+def parse(model: bytes) -> ModelT:
+    """Return a ``.tflite`` as an object; LiteRT must have loaded it before, to verify it."""
+    return flatbuffer_utils.read_model_from_bytearray(model)
 
 
-@dataclass(frozen=True)
-class Signature:
-    """The first signature of a model, its inputs and outputs by name."""
-
-    name: str
-    inputs: dict[str, Port]
-    outputs: dict[str, Port]
-
-
-def signature(model: bytes) -> Signature:
-    """Return the names, shapes and dtypes of what goes into and comes out of a model."""
-    interpreter = Interpreter(model_content=model, num_threads=1)
-    name = next(iter(interpreter.get_signature_list()))
-    runner = interpreter.get_signature_runner(name)
-    return Signature(
-        name,
-        {name: _port(details) for name, details in runner.get_input_details().items()},
-        {name: _port(details) for name, details in runner.get_output_details().items()},
-    )
+def pack(model: ModelT) -> bytes:
+    """Return the ``.tflite`` of an object that ``parse`` returned."""
+    for buffer in model.buffers:
+        if buffer.data is not None:
+            # Anything but an array is written byte by byte. The LiteRT quantizer stores weights
+            # behind the flatbuffer, at an offset that packing does not keep.
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+            buffer.offset = buffer.size = 0
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def with_signature(model: bytes) -> bytes:
-    """Give a model that has no signature one, with the names of its tensors."""
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    if parsed.signatureDefs:
-        return model
-    graph = parsed.subgraphs[0]
-    definition = flatbuffer_utils.schema_fb.SignatureDefT()
-    definition.signatureKey = "serving_default"
-    definition.inputs = [_tensor_map(index, graph) for index in graph.inputs]
-    definition.outputs = [_tensor_map(index, graph) for index in graph.outputs]
-    parsed.signatureDefs = [definition]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+def operators(model: ModelT) -> Iterator[tuple[OperatorT, SubGraphT]]:
+    """Yield the operators of all subgraphs in order, each with its subgraph."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            yield operator, graph
 
 
-def _tensor_map(index: int, graph: Any) -> Any:
-    mapped = flatbuffer_utils.schema_fb.TensorMapT()
-    mapped.tensorIndex = index
-    mapped.name = graph.tensors[index].name
-    return mapped
+def operator_name(model: ModelT, operator: OperatorT) -> str:
+    """Return a name such as ``CONV_2D``, ``CUSTOM:mine`` or ``FlexErf``."""
+    name = str(flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex))
+    if name != "CUSTOM":
+        return name
+    custom: str = model.operatorCodes[operator.opcodeIndex].customCode.decode()
+    return custom if custom.startswith("Flex") else f"CUSTOM:{custom}"
 
 
-def is_quantized(model: bytes) -> bool:
+def tensor_name(tensor: TensorT) -> str:
+    """Return the name of a tensor; empty if names were stripped from the file."""
+    return (tensor.name or b"").decode()
+
+
+def tensor_type(tensor: TensorT) -> str:
+    """Return the type of a tensor's elements, such as ``float32`` or ``int4``."""
+    return _TYPES[tensor.type]
+
+
+def is_constant(model: ModelT, tensor: TensorT) -> bool:
+    """Tell whether the values of a tensor are in the file."""
+    data = model.buffers[tensor.buffer].data
+    return data is not None and len(data) > 0
+
+
+def is_quantized(model: ModelT) -> bool:
     """Tell whether any tensor has a scale."""
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    tensors = (tensor for graph in parsed.subgraphs for tensor in graph.tensors)
+    tensors = (tensor for graph in model.subgraphs for tensor in graph.tensors)
     return any(each.quantization and each.quantization.scale is not None for each in tensors)
 
 
-def is_sparse(model: bytes) -> bool:
-    """Tell whether any tensor is in sparse encoding."""
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    return any(each.sparsity for graph in parsed.subgraphs for each in graph.tensors)
+def is_sparse(model: ModelT) -> bool:
+    """Tell whether any tensor is stored in sparse encoding."""
+    return any(tensor.sparsity for graph in model.subgraphs for tensor in graph.tensors)
 
 
-def computes_in(model: bytes, tensor_type: str) -> bool:
-    """Tell whether a model computes in ``tensor_type`` (such as ``INT8``) or has such weights.
+def computes_in(model: ModelT, wanted: str) -> bool:
+    """Tell whether a model has weights of the type ``wanted``, or operators that read it.
 
-    Types that only pass through QUANTIZE and DEQUANTIZE, at the model's border, do not count.
+    QUANTIZE and DEQUANTIZE do not count: they convert inputs and outputs of float models, too.
     """
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    for graph in parsed.subgraphs:
-        for operator in graph.operators:
-            name = flatbuffer_utils.opcode_to_name(parsed, operator.opcodeIndex)
-            for tensor in (graph.tensors[index] for index in operator.inputs if index >= 0):
-                is_weight = parsed.buffers[tensor.buffer].data is not None
-                computes = is_weight or name not in ("QUANTIZE", "DEQUANTIZE")
-                if computes and _TYPES[tensor.type] == tensor_type:
-                    return True
+    for operator, graph in operators(model):
+        converts = operator_name(model, operator) in ("QUANTIZE", "DEQUANTIZE")
+        for tensor in (graph.tensors[index] for index in operator.inputs if index >= 0):
+            is_read = is_constant(model, tensor) or not converts
+            if is_read and tensor_type(tensor) == wanted:
+                return True
     return False
-
-
-def _port(details: dict[str, Any]) -> Port:
-    shape = tuple(int(size) for size in details["shape_signature"])
-    return Port(shape or tuple(details["shape"]), np.dtype(details["dtype"]))

@@ -1,4 +1,4 @@
-"""The weight tensors of a ``.tflite``, unpacked, as numpy arrays."""
+"""The weight tensors of a ``.tflite`` as dense numpy arrays."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
-from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT, TensorT
+from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT, TensorT
 
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.tflite.tflite_file import (
+    is_constant,
+    operator_name,
+    tensor_name,
+    tensor_type,
+)
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-TYPES: Mapping[int, str] = {
-    code: name.lower() for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()
-}
 _LSTM = (*range(1, 9), 16)
 WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
     "CONV_2D": (1,),
@@ -32,7 +35,7 @@ WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _LSTM,
     "BIDIRECTIONAL_SEQUENCE_LSTM": (*_LSTM, *range(18, 26), 33),
 }
-"""Which inputs of an operator are kernels, by its name."""
+"""The places of kernels among the inputs of an operator, by its name."""
 
 _NOT_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
 _READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
@@ -45,12 +48,13 @@ class Weight:
 
     Attributes:
         name: Of the tensor.
-        dtype: As in the file, such as ``int4``.
-        values: As stored, dense; quantized ones are not scaled.
-        is_zero: Where the real value is 0; has the shape of ``values``.
-        channel_axis: Along which there are several scales; None if there is at most one.
-        reader: The place, among all operators of the file, of the first that reads it.
-        slot: Which of that operator's inputs it is.
+        dtype: In the file, such as ``int4``.
+        values: As stored, but dense; quantized values are not scaled.
+        is_zero: Where the real value is 0; of the shape of ``values``.
+        channel_axis: The axis along which each channel has its own scale; None if there is at
+            most one scale.
+        reader: The position, among all operators of the file, of the first operator that reads it.
+        slot: Its position among the inputs of that operator.
     """
 
     name: str
@@ -63,27 +67,18 @@ class Weight:
 
 
 def most_unique(values: Array, channel_axis: int | None) -> int:
-    """Count the different values of a tensor, or of the channel that has most of them."""
+    """Count the unique values of a tensor, or of its channel that has the most."""
     channels = [values] if channel_axis is None else np.moveaxis(values, channel_axis, 0)
     return max(len(np.unique(channel)) for channel in channels)
 
 
-def operator_name(model: ModelT, operator: OperatorT) -> str:
-    """Return a name such as ``CONV_2D``, ``CUSTOM:mine`` or ``FlexErf``."""
-    name = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
-    if name != "CUSTOM":
-        return str(name)
-    custom = model.operatorCodes[operator.opcodeIndex].customCode.decode()
-    return custom if custom.startswith("Flex") else f"CUSTOM:{custom}"
-
-
 def read_weights(model: ModelT) -> Iterator[Weight]:
-    """Yield the constant kernels and tables of rank 2 or more; never a bias.
+    """Yield the constant kernels and tables of rank 2 or more, never a bias.
 
     A tensor that several operators, subgraphs or signatures share is yielded once.
 
     Raises:
-        JobError: A tensor has a type that cannot be read here.
+        JobError: if a weight has a type that cannot be read.
     """
     seen: set[int] = set()
     places = count()
@@ -93,18 +88,17 @@ def read_weights(model: ModelT) -> Iterator[Weight]:
             for slot in WEIGHT_INPUTS.get(operator_name(model, operator), ()):
                 index = operator.inputs[slot] if slot < len(operator.inputs) else -1
                 tensor = graph.tensors[stored_as.get(index, index)]
-                is_constant = index >= 0 and model.buffers[tensor.buffer].data is not None
-                if not is_constant or tensor.buffer in seen or len(tensor.shape or ()) < 2:
+                if index < 0 or not is_constant(model, tensor) or len(tensor.shape or ()) < 2:
                     continue
-                if TYPES[tensor.type] not in _NOT_WEIGHTS:
+                if tensor.buffer not in seen and tensor_type(tensor) not in _NOT_WEIGHTS:
                     seen.add(tensor.buffer)
                     yield _read(tensor, model.buffers[tensor.buffer].data, place, slot)
 
 
 def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
-    """Map what an operator reads to the constant in the file behind it.
+    """Map the tensors that operators read to the constants that they are unpacked from.
 
-    The converter puts DENSIFY before a sparse weight, and DEQUANTIZE before one of float16.
+    A sparse weight is unpacked by DENSIFY, a float16 weight by DEQUANTIZE.
     """
     origin: dict[int, int] = {}
     for operator in graph.operators:
@@ -115,8 +109,8 @@ def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
 
 
 def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
-    name = (tensor.name or b"unnamed").decode()  # stripped models have no names
-    dtype = TYPES[tensor.type]
+    name = tensor_name(tensor) or "unnamed"
+    dtype = tensor_type(tensor)
     values = _unpack(data, name, dtype)
     if tensor.sparsity is None:
         dense = values[: np.prod(tensor.shape)].reshape(tensor.shape)
@@ -127,12 +121,12 @@ def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
 
 
 def _unpack(data: Array, name: str, dtype: str) -> Array:
-    """Turn bytes into elements; of less than 8 bits, as many as there is room for."""
+    """Return the elements in ``data``; of types under 8 bits, as many as fit into its bytes."""
     stored = np.frombuffer(data, np.uint8)
     if dtype in _READABLE:
         return stored.view(np.dtype(dtype).newbyteorder("<"))
     if dtype not in _BITS:
-        cause = f"weight {name} is of type {dtype}, which cannot be read in this version"
+        cause = f"weight {name} has the type {dtype}, which pytest-modelbudget cannot read"
         raise JobError(cause, "convert the model with another type of weights")
     bits, sign = _BITS[dtype], 1 << (_BITS[dtype] - 1)
     codes = (stored[:, np.newaxis] >> np.arange(0, 8, bits, dtype=np.uint8)).ravel()
@@ -140,27 +134,27 @@ def _unpack(data: Array, name: str, dtype: str) -> Array:
 
 
 def _densify(values: Array, sparsity: Any, shape: list[int]) -> Array:
-    """Put the stored elements where they belong, level by level of the sparse encoding.
+    """Return the dense tensor of elements in sparse encoding, which ``schema.fbs`` describes.
 
-    ``schema.fbs`` describes it: a level is an axis, or a block within one, and either lists
-    all its places or, for each place of the level above, the indices that are stored.
+    A level is an axis, or a block within an axis. It has either all positions, or a list of the
+    positions that are stored, one list for each position of the level above.
     """
     offsets = np.zeros(1, np.int64)
     for level, step in zip(sparsity.dimMetadata, _steps(sparsity, shape), strict=True):
         if level.format == flatbuffer_utils.schema_fb.DimensionType.DENSE:
             repeats = np.full(len(offsets), level.denseSize)
-            places = np.tile(np.arange(level.denseSize), len(offsets))
+            positions = np.tile(np.arange(level.denseSize), len(offsets))
         else:
             repeats = np.diff(np.asarray(level.arraySegments.values, np.int64))
-            places = np.asarray(level.arrayIndices.values, np.int64)
-        offsets = np.repeat(offsets, repeats) + places * step
+            positions = np.asarray(level.arrayIndices.values, np.int64)
+        offsets = np.repeat(offsets, repeats) + positions * step
     dense = np.zeros(np.prod(shape), values.dtype)
     dense[offsets] = values[: len(offsets)]
     return dense.reshape(shape)
 
 
 def _steps(sparsity: Any, shape: list[int]) -> Iterator[int]:
-    """Yield by how many elements of the dense tensor one place of each level moves on."""
+    """Yield for each level how many elements of the dense tensor lie between two positions."""
     blocks = list(sparsity.blockMap) if sparsity.blockMap is not None else []
     strides = [int(np.prod(shape[axis + 1 :])) for axis in range(len(shape))]
     sizes = dict(zip(sparsity.traversalOrder, sparsity.dimMetadata, strict=True))
@@ -173,12 +167,12 @@ def _steps(sparsity: Any, shape: list[int]) -> Iterator[int]:
 
 
 def _quantization(tensor: TensorT) -> tuple[Array, int | None]:
-    """Return the stored zero, which broadcasts over the tensor, and the axis of the scales."""
+    """Return the stored value of 0, broadcastable over the tensor, and the axis of the scales."""
     parameters = tensor.quantization
     if parameters is None:
         return np.zeros((), np.int64), None
     blockwise = flatbuffer_utils.BlockwiseQuantizationT
-    if isinstance(parameters.details, blockwise):  # it has no zero points yet
+    if isinstance(parameters.details, blockwise):  # it has no zero points
         return np.zeros((), np.int64), parameters.quantizedDimension
     zero = np.asarray([0] if parameters.zeroPoint is None else parameters.zeroPoint)
     if parameters.scale is None or len(parameters.scale) == 1:

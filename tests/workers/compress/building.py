@@ -12,6 +12,8 @@ from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
 from pytest_modelbudget.protocol.jobs import BuildJob, Project
 from pytest_modelbudget.workers.compress.job import build
+from pytest_modelbudget.workers.tflite.runs import open_model
+from pytest_modelbudget.workers.tflite.signature import Signature
 
 RESOLVERS = (
     OpResolverType.BUILTIN,
@@ -54,6 +56,10 @@ def make(
     data = Data(calibration=calibration)
     build(job(source, stage or Convert(), parent, data), output, no_progress)
     return (output / "model.tflite").read_bytes()
+
+
+def signature(model: bytes) -> Signature:
+    return Signature.of(open_model(model))
 
 
 def make_quantized(

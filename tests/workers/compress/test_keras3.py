@@ -159,7 +159,7 @@ def test_a_function_that_is_not_registered() -> None:
 def test_a_layer_whose_copy_computes_something_else() -> None:
     message = (
         "the layer lost (Forgetful) cannot be moved to tf_keras: "
-        "its outputs there differ by 0.67 of the largest"
+        "its outputs in tf_keras differ by 0.67 of the largest value"
     )
     layer = keras.Sequential([layers.Input((3,)), Forgetful(3.0, name="lost"), layers.Dense(2)])
     assert fails(layer) == f"{message}; {PTQ}"
@@ -177,7 +177,7 @@ def test_a_subclassed_model() -> None:
         pass
 
     message = (
-        "the model own (Own) is subclassed: it has no graph of layers that could be moved to "
-        "tf_keras"
+        "the model own (Own) cannot be moved to tf_keras: it is subclassed, so it has no graph of "
+        "layers"
     )
     assert fails(Own(name="own")) == f"{message}; {PTQ}"

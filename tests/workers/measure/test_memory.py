@@ -115,8 +115,8 @@ def test_a_plan_that_is_not_where_it_is_expected_is_no_figure(
         lambda litert, model: [replace(each, start=64) for each in real(litert, model)],
     )
     assert refused(path) == (
-        "LiteRT's memory reads as 400 B, and the graph needs 1,200 to 1,344 B; this LiteRT plans "
-        "in another way than pytest-modelbudget knows: please report it"
+        "LiteRT's memory seems to be 400 B, but the graph needs 1,200 to 1,344 B; this version of "
+        "LiteRT plans memory in an unknown way: please report it"
     )
 
 
@@ -127,20 +127,24 @@ def test_memory_that_depends_on_the_values_has_no_figure(tmp_path: Path) -> None
         add(model, "CAST", [0], 1)
         add(model, "WHERE", [1], 2)
 
-    assert refused(edited(tmp_path / "m.tflite", where)).startswith(
-        "the model needs other sizes for other values"
+    assert refused(edited(tmp_path / "m.tflite", where)) == (
+        "the memory of the model depends on the values of its inputs: tensors have other sizes for "
+        "zeros than for ones; leave out operators whose output size depends on values, such as "
+        "WHERE"
     )
 
 
 def test_a_size_that_the_model_leaves_open(models: Path) -> None:
     assert refused(models / "any_length.tflite") == (
-        "input x leaves a size open, on which the memory depends: (-1, -1); "
-        "convert the model with that size fixed; only the batch may be open"
+        "input x has the open shape (-1, -1), and the memory depends on the open size; "
+        "convert the model with every size fixed but the batch"
     )
 
 
 def test_a_batch_that_the_model_does_not_take(models: Path) -> None:
-    assert refused(models / "fixed.tflite").startswith("the model takes batches of 4, not 1")
+    assert refused(models / "fixed.tflite") == (
+        "the model takes batches of 4, not 1; convert it with an open batch size"
+    )
     assert planned(models / "fixed.tflite", 4).live_bytes == 96
 
 
@@ -148,8 +152,9 @@ def test_an_input_of_text(tmp_path: Path) -> None:
     def text(model: Any) -> None:
         model.subgraphs[0].tensors[0].type = schema.TensorType.STRING
 
-    assert refused(edited(tmp_path / "m.tflite", text)).startswith(
-        "input x takes no numbers but bytes, whose size is not known before it comes"
+    assert refused(edited(tmp_path / "m.tflite", text)) == (
+        "input x takes bytes, not numbers: its size depends on the data; "
+        "leave the text out of the model, or max_memory out of the budget"
     )
 
 
@@ -162,8 +167,10 @@ def test_a_model_that_runs_another_graph(tmp_path: Path) -> None:
         model.subgraphs[0].operators[0].outputs = []
         add(model, "ABS", [0], 1)
 
-    assert refused(edited(tmp_path / "m.tflite", call_once)).startswith(
-        "the model runs other graphs (CALL_ONCE), whose arenas LiteRT does not show; "
+    assert refused(edited(tmp_path / "m.tflite", call_once)) == (
+        "the model has operators that run other subgraphs (CALL_ONCE), and LiteRT does not tell "
+        "the addresses of their tensors; leave out loops and branches, or convert the model with "
+        "its loops unrolled"
     )
 
 

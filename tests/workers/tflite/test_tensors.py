@@ -3,11 +3,11 @@ import pytest
 from numpy.typing import DTypeLike
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 
 
-def tensor(dtype: DTypeLike, scale: float = 0.0, zero_point: int = 0) -> Tensor:
-    return Tensor("in", 0, (-1, 2), np.dtype(dtype), scale, zero_point)
+def tensor(dtype: DTypeLike, scale: float = 0.0, zero_point: int = 0) -> TensorDetails:
+    return TensorDetails("in", (-1, 2), np.dtype(dtype), scale, zero_point)
 
 
 @pytest.mark.parametrize(

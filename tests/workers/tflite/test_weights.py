@@ -11,6 +11,8 @@ from ai_edge_quantizer.quantizer import Quantizer
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Structure
 from pytest_modelbudget.workers.measure.structure import describe
+from pytest_modelbudget.workers.tflite.layers import LayerOperator, find_operators
+from pytest_modelbudget.workers.tflite.tflite_file import parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
 from tests.workers.flatbuffers import CLASSIFY, WIDEN, add, edited, found, store, tensor
 
@@ -60,7 +62,7 @@ def test_quantized_weights_are_counted_per_channel(
     assert (by_dtype[dtype].sparsity, by_dtype[dtype].unique) == (0.5, 3)
     assert structure.sparsity == 0.5
     assert structure.macs == 1280
-    weights = read_weights(flatbuffer_utils.read_model(path))
+    weights = read_weights(parse(path.read_bytes()))
     kernel = next(weight for weight in weights if weight.dtype == dtype)
     assert np.sign(kernel.values[1, :4]).tolist() == [0, 0, 1, -1]
 
@@ -108,7 +110,7 @@ def test_sparse_weights_are_counted_dense(tmp_path: Path) -> None:
 
     path = edited(tmp_path / "m.tflite", edit)
     assert ((4, 64), "float32", 245 / 256, 12) in found(describe(path))
-    model = flatbuffer_utils.read_model(path)
+    model = parse(path.read_bytes())
     kernel = next(each for each in read_weights(model) if each.values.shape == (4, 64))
     expected = np.zeros((4, 64), np.float32)
     expected[0, 4:8], expected[0, 60:], expected[3, :4] = np.split(stored, 3)
@@ -123,11 +125,15 @@ def test_weights_of_a_type_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(JobError) as error:
         describe(edited(tmp_path / "m.tflite", edit))
     assert str(error.value) == (
-        "weight functional_1/classify_1/MatMul is of type bfloat16, which cannot be read in "
-        "this version; convert the model with another type of weights"
+        "weight functional_1/classify_1/MatMul has the type bfloat16, which pytest-modelbudget "
+        "cannot read; convert the model with another type of weights"
     )
 
 
 def test_a_model_without_names(tmp_path: Path) -> None:
-    structure = describe(edited(tmp_path / "m.tflite", flatbuffer_utils.strip_strings))
-    assert [weight.name for weight in structure.weights] == ["unnamed", "unnamed"]
+    path = edited(tmp_path / "m.tflite", flatbuffer_utils.strip_strings)
+    assert [weight.name for weight in describe(path).weights] == ["unnamed", "unnamed"]
+    assert (
+        find_operators(parse(path.read_bytes()), None)
+        == [LayerOperator("FULLY_CONNECTED", ("",), (), (), ())] * 2
+    )

@@ -1,4 +1,4 @@
-"""Ranks the channels that can go, and chooses those that stay."""
+"""Ranks the channels that can be removed, and chooses those that stay."""
 
 import math
 from collections import defaultdict
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS
 from pytest_modelbudget.workers.compress.channels.rules import kernel_of
 from pytest_modelbudget.workers.compress.channels.ties import Ids
-from pytest_modelbudget.workers.compress.channels.trace import Layer, Trace
+from pytest_modelbudget.workers.compress.channels.trace import Trace
+from pytest_modelbudget.workers.compress.models.keras_types import Layer
 from pytest_modelbudget.workers.compress.models.sources import class_name
 
 Criterion = Literal["l1", "l2", "batch_norm"]
@@ -22,22 +23,27 @@ Keep = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Channels that the same layers make together: one root for each that can go."""
+    """Channels that can be removed and that the same layers make.
+
+    Attributes:
+        makers: The names of the layers.
+        roots: The root of each channel.
+    """
 
     makers: tuple[str, ...]
     roots: Ids
 
     def removed(self, fraction: float) -> int:
-        """Return how many channels ``fraction`` comes to: rounded down, and one always stays."""
+        """Return the number of channels in ``fraction``, rounded down; one channel always stays."""
         # Rounded before: 0.29 * 100 is 28.999999999999996.
         return min(math.floor(round(fraction * len(self.roots), 6)), len(self.roots) - 1)
 
 
 def find_groups(trace: Trace) -> list[Group]:
-    """Sort the channels that are not pinned by the layers that make them.
+    """Group the channels that are not pinned by the layers that make them.
 
-    A root is in one group alone, so that each group is ranked by itself, and each layer
-    keeps a channel if each group keeps one.
+    A root is in one group only. So each group is ranked on its own, and if each group keeps a
+    channel, each layer does.
     """
     roots, pinned = trace.roots, trace.pinned
     makers = defaultdict(list)
@@ -52,12 +58,12 @@ def find_groups(trace: Trace) -> list[Group]:
 
 
 def why_whole(trace: Trace, layer: Layer, criterion: Criterion) -> str | None:
-    """Return why no channel of a layer can go, or None if some can.
+    """Return why no channel of a layer can be removed, or None if some can.
 
     Args:
-        trace: Of the model that the layer is in.
-        layer: A layer, perhaps of a nested model.
-        criterion: How channels are to be ranked.
+        trace: The channels of the model.
+        layer: A layer of the model, or of a model nested in it.
+        criterion: How channels are ranked.
     """
     if not layer.weights:
         return NO_WEIGHTS
@@ -65,26 +71,26 @@ def why_whole(trace: Trace, layer: Layer, criterion: Criterion) -> str | None:
         return f"{class_name(layer)} has no filters or units that can be removed"
     maker = trace.makers.get(layer.name)
     if maker is None or maker.layer is not layer:
-        return "its filters or units cannot be followed through the model"
+        return "its filters or units cannot be traced through the model"
     roots, pinned = trace.roots, trace.pinned
     free = [root for root in roots[maker.channels] if root not in pinned]
     if not free:
         return pinned[int(roots[maker.channels[0]])]
     if criterion == "batch_norm" and not _scaled(trace)[free].all():
-        return "it has no batch normalization with a scale behind it"
+        return "no BatchNormalization with a scale follows it"
     return None
 
 
 def choose(trace: Trace, groups: Collection[Group], fraction: float, criterion: Criterion) -> Keep:
-    """Remove from each group its lowest-ranked channels.
+    """Choose the channels that stay: all but the lowest-ranked of each group.
 
     Args:
-        trace: Of the model.
-        groups: Those to take channels from.
-        fraction: Of the channels of each group that can go; see ``Group.removed``.
-        criterion: ``l1`` or ``l2``, the norm of a filter's weights, biases left out, or
-            ``batch_norm``, the absolute scale (Liu et al. 2017, arXiv:1708.06519). Where several
-            layers make a channel, each has the same say, whatever the size of its weights.
+        trace: The channels of the model.
+        groups: The groups to remove channels from.
+        fraction: The share of each group to remove; see ``Group.removed``.
+        criterion: ``l1`` or ``l2``, the norm of a filter's weights without the bias, or
+            ``batch_norm``, the absolute scale (Liu et al. 2017, arXiv:1708.06519). If several
+            layers make a channel, each counts the same, whatever the size of its weights.
 
     Returns:
         For each channel of the trace whether it stays.

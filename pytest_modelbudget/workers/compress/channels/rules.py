@@ -1,6 +1,6 @@
-"""How the channels of a layer's inputs become those of its output, one rule for each class.
+"""Rules that trace channels from the inputs of a layer to its output, one for each layer class.
 
-A layer without a rule, and one for which its rule raises ``Untraceable``, keeps all channels.
+A layer keeps all channels if it has no rule, or if its rule raises ``Untraceable``.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,22 @@ import tensorflow as tf
 from tf_keras import layers
 
 from pytest_modelbudget.workers.compress.channels.ties import Ids
-from pytest_modelbudget.workers.compress.channels.trace import Call, Layer, Trace, Untraceable
+from pytest_modelbudget.workers.compress.channels.trace import Trace, TracedCall, Untraceable
+from pytest_modelbudget.workers.compress.models.keras_types import Layer
 
-Rule = Callable[[Trace, Call], Ids]
+Rule = Callable[[Trace, TracedCall], Ids]
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """A weight that makes channels: its name, its axes, and the layer's parameter for them."""
+class KernelAxes:
+    """The weight of a layer class whose filters or units are its output channels.
+
+    Attributes:
+        name: Of the attribute with the weight.
+        reads: The axis with the channels of the input.
+        makes: The axis with the channels of the output.
+        size: The argument of the layer that is the number of output channels.
+    """
 
     name: str
     reads: int
@@ -27,12 +35,12 @@ class Kernel:
     size: str
 
 
-_CONVOLUTION = Kernel("kernel", reads=-2, makes=-1, size="filters")
-_TRANSPOSED = Kernel("kernel", reads=-1, makes=-2, size="filters")
-_SEPARABLE = Kernel("pointwise_kernel", reads=-2, makes=-1, size="filters")
+_CONVOLUTION = KernelAxes("kernel", reads=-2, makes=-1, size="filters")
+_TRANSPOSED = KernelAxes("kernel", reads=-1, makes=-2, size="filters")
+_SEPARABLE = KernelAxes("pointwise_kernel", reads=-2, makes=-1, size="filters")
 
-KERNELS: dict[type, Kernel] = {
-    layers.Dense: Kernel("kernel", reads=-2, makes=-1, size="units"),
+KERNELS: dict[type, KernelAxes] = {
+    layers.Dense: KernelAxes("kernel", reads=-2, makes=-1, size="units"),
     layers.Conv1D: _CONVOLUTION,
     layers.Conv2D: _CONVOLUTION,
     layers.Conv3D: _CONVOLUTION,
@@ -45,20 +53,20 @@ KERNELS: dict[type, Kernel] = {
 """The layers whose filters or units can be removed."""
 
 
-def apply(trace: Trace, call: Call) -> Ids:
-    """Return the channels on the last axis of what ``call`` computes.
+def apply(trace: Trace, call: TracedCall) -> Ids:
+    """Return the channels on the last axis of the output of ``call``.
 
     Raises:
-        Untraceable: They cannot be told; then nothing was noted of this call.
+        Untraceable: if they cannot be traced; then ``trace`` is unchanged.
     """
-    # By the exact class: a subclass may compute anything.
+    # Only the exact class: a subclass may compute anything.
     rule = _RULES.get(type(call.layer))
     if rule is None or getattr(call.layer, "data_format", "channels_last") != "channels_last":
         raise Untraceable
     return rule(trace, call)
 
 
-def _make(trace: Trace, call: Call) -> Ids:
+def _make(trace: Trace, call: TracedCall) -> Ids:
     layer, kernel = call.layer, KERNELS[type(call.layer)]
     if getattr(layer, "groups", 1) != 1:
         raise Untraceable
@@ -73,7 +81,7 @@ def _make(trace: Trace, call: Call) -> Ids:
     return made
 
 
-def _depthwise(trace: Trace, call: Call) -> Ids:
+def _depthwise(trace: Trace, call: TracedCall) -> Ids:
     (inputs,) = call.inputs
     trace.mark(call.layer.depthwise_kernel, -2, inputs)
     multiplied = np.repeat(inputs, call.layer.depth_multiplier)
@@ -81,7 +89,7 @@ def _depthwise(trace: Trace, call: Call) -> Ids:
     return multiplied
 
 
-def _add_bias_and_activate(trace: Trace, call: Call, channels: Ids) -> None:
+def _add_bias_and_activate(trace: Trace, call: TracedCall, channels: Ids) -> None:
     layer = call.layer
     if layer.use_bias:
         trace.mark(layer.bias, -1, channels)
@@ -90,29 +98,29 @@ def _add_bias_and_activate(trace: Trace, call: Call, channels: Ids) -> None:
 
 
 def _is_elementwise(function: Callable[[Any], Any], rank: int) -> bool:
-    """Tell whether an activation treats each value alone, whoever wrote it."""
+    """Tell whether an activation computes each value on its own, by calling it on a few."""
     values = tf.reshape(tf.linspace(-4.0, 4.0, 8), (1,) * (rank - 1) + (8,))
     whole, part = function(values)[..., ::2], function(values[..., ::2])
     return bool(whole.shape == part.shape and np.allclose(whole, part, atol=1e-6))
 
 
-def _activation(trace: Trace, call: Call) -> Ids:
+def _activation(trace: Trace, call: TracedCall) -> Ids:
     if not _is_elementwise(call.layer.activation, len(call.output_shape)):
         raise Untraceable
     return _same(trace, call)
 
 
-def _same(_trace: Trace, call: Call) -> Ids:
+def _same(_trace: Trace, call: TracedCall) -> Ids:
     return call.inputs[0]
 
 
-def _rescale(trace: Trace, call: Call) -> Ids:
+def _rescale(trace: Trace, call: TracedCall) -> Ids:
     if np.ndim(call.layer.scale) or np.ndim(call.layer.offset):
         raise Untraceable
     return _same(trace, call)
 
 
-def _normalize(trace: Trace, call: Call) -> Ids:
+def _normalize(trace: Trace, call: TracedCall) -> Ids:
     layer, (inputs,) = call.layer, call.inputs
     if list(layer.axis) != [len(call.output_shape) - 1]:
         raise Untraceable
@@ -123,14 +131,14 @@ def _normalize(trace: Trace, call: Call) -> Ids:
     return inputs
 
 
-def _prelu(trace: Trace, call: Call) -> Ids:
+def _prelu(trace: Trace, call: TracedCall) -> Ids:
     if len(call.output_shape) - 1 not in (call.layer.shared_axes or ()):
         trace.mark(call.layer.alpha, -1, call.inputs[0])
     return _same(trace, call)
 
 
-def _merge(trace: Trace, call: Call) -> Ids:
-    """Tie what is merged value by value; a size that is broadcast cannot be."""
+def _merge(trace: Trace, call: TracedCall) -> Ids:
+    """Tie the channels of inputs that are merged element by element, without broadcasting."""
     first, *others = call.inputs
     if any(len(other) != len(first) for other in others):
         raise Untraceable
@@ -139,21 +147,21 @@ def _merge(trace: Trace, call: Call) -> Ids:
     return first
 
 
-def _concatenate(trace: Trace, call: Call) -> Ids:
+def _concatenate(trace: Trace, call: TracedCall) -> Ids:
     rank = len(call.output_shape)
     if call.layer.axis % rank == rank - 1:
         return np.concatenate(call.inputs)
     return _merge(trace, call)
 
 
-def _permute(trace: Trace, call: Call) -> Ids:
+def _permute(trace: Trace, call: TracedCall) -> Ids:
     if call.layer.dims[-1] != len(call.layer.dims):
         raise Untraceable
     return _same(trace, call)
 
 
-def _reshape(trace: Trace, call: Call) -> Ids:
-    """Follow each value of a sample: those that end in one channel are tied."""
+def _reshape(trace: Trace, call: TracedCall) -> Ids:
+    """Trace each value of a sample: all values that are reshaped into one channel are tied."""
     (inputs,), (shape,) = call.inputs, call.input_shapes
     sizes, channels = [size for size in shape[1:] if size], call.output_shape[-1]
     if len(sizes) < len(shape) - 1 or channels is None:
@@ -163,7 +171,7 @@ def _reshape(trace: Trace, call: Call) -> Ids:
     for other in values[1:]:
         trace.channels.tie(first, other)
     if isinstance(call.layer, layers.Reshape):
-        # A second call has the same target shape, so that the same places must go.
+        # All calls have the same target shape, so the same channels are removed in all.
         trace.channels.tie(trace.reshaped.setdefault(call.layer.name, first), first)
     return first
 
@@ -233,6 +241,6 @@ _RULES: dict[type, Rule] = {
 }
 
 
-def kernel_of(layer: Layer) -> Kernel | None:
-    """Return what makes the channels of ``layer``, or None if it makes none."""
+def kernel_of(layer: Layer) -> KernelAxes | None:
+    """Return the weight that makes the channels of ``layer``, or None if it makes none."""
     return KERNELS.get(type(layer))

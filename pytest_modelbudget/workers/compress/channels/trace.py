@@ -1,15 +1,11 @@
-"""What is known of the channels of a model: on which axes of which weights they lie."""
+"""The channels of a model: on which axes of which weights they are."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pytest_modelbudget.workers.compress.channels.ties import Channels, Ids
-
-# ``tf_keras.Model``, its layers and variables: TensorFlow has no type annotations.
-Model = Any
-Layer = Any
-Variable = Any
+from pytest_modelbudget.workers.compress.models.keras_types import Layer, Variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,9 +13,9 @@ class WeightAxis:
     """The channels along one axis of a weight.
 
     Attributes:
-        axis: The axis, counted from the front.
-        channels: Their numbers, one for each place on the axis.
-        reads: Whether what they carry enters the layer's sums here and goes no further.
+        axis: Not negative.
+        channels: Their numbers, one for each position on the axis.
+        reads: Whether the layer sums over this axis, so that its output does not have the channels.
     """
 
     axis: int
@@ -29,7 +25,14 @@ class WeightAxis:
 
 @dataclass(frozen=True, eq=False)
 class Maker:
-    """A layer that makes channels, its filters or units; ``kernel`` has them on ``axis``."""
+    """A layer whose output has new channels, its filters or units.
+
+    Attributes:
+        layer: The layer.
+        kernel: Its weight with the channels.
+        axis: The axis of ``kernel`` with the channels.
+        channels: Their numbers.
+    """
 
     layer: Layer
     kernel: Variable
@@ -38,8 +41,15 @@ class Maker:
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
-    """One call of a layer in the graph, on tensors whose last axes are ``inputs``."""
+class TracedCall:
+    """One call of a layer in the graph.
+
+    Attributes:
+        layer: The layer.
+        inputs: The channels on the last axis of each input.
+        input_shapes: With the batch axis; None for open sizes.
+        output_shape: Likewise.
+    """
 
     layer: Layer
     inputs: tuple[Ids, ...]
@@ -48,13 +58,15 @@ class Call:
 
 
 class Trace:
-    """What is known of the channels of a model; once it is read, it must not grow any more.
+    """The channels of a model.
+
+    ``roots`` and ``pinned`` are computed once: nothing may be added after they are read.
 
     Attributes:
         channels: All channels, with their ties.
         makers: The layers that make channels, by name.
-        scales: Batch normalization's factors, with the channels they scale.
-        reshaped: The channels on the last axis behind each Reshape, by the layer's name.
+        scales: The factors of batch normalization, with the channels that they scale.
+        reshaped: The channels on the last axis of the output of each Reshape, by the layer's name.
     """
 
     def __init__(self) -> None:
@@ -66,16 +78,16 @@ class Trace:
 
     @cached_property
     def roots(self) -> Ids:
-        """For each channel the number that it shares with all tied to it."""
+        """For each channel the number of its root, which all channels tied to it have."""
         return self.channels.roots()
 
     @cached_property
     def pinned(self) -> dict[int, str]:
-        """Why channels must stay, by their root."""
+        """The reasons why channels must stay, by their root."""
         return self.channels.pinned()
 
     def make(self, layer: Layer, kernel: Variable, axis: int) -> Ids:
-        """Return the channels that ``layer`` makes, the same ones each time it is called."""
+        """Return the channels that ``layer`` makes, the same ones for each call of it."""
         if layer.name not in self.makers:
             channels = self.channels.new(kernel.shape[axis])
             self.makers[layer.name] = Maker(layer, kernel, axis, channels)
@@ -84,7 +96,7 @@ class Trace:
         return channels
 
     def mark(self, weight: Variable, axis: int, channels: Ids, *, reads: bool = False) -> None:
-        """Note which channels lie on an axis; those of an earlier call are tied to them."""
+        """Record the channels on an axis, tied to those that an earlier call recorded."""
         axis %= len(weight.shape)
         marked = self._axes.setdefault(weight.ref(), {})
         if axis in marked:
@@ -93,9 +105,9 @@ class Trace:
             marked[axis] = WeightAxis(axis, channels, reads)
 
     def axes(self, weight: Variable) -> tuple[WeightAxis, ...]:
-        """Return the axes of ``weight`` on which channels lie; without any it stays whole."""
+        """Return the axes of ``weight`` with channels; a weight without any is not cut."""
         return tuple(self._axes.get(weight.ref(), {}).values())
 
 
-class Untraceable(Exception):  # noqa: N818 - no error: the channels are kept
-    """A call through which channels cannot be followed."""
+class Untraceable(Exception):  # noqa: N818 - not an error: the channels are kept
+    """A layer call through which channels cannot be traced."""

@@ -1,4 +1,4 @@
-"""Follows the channels of every tensor through the graph of a tf_keras model."""
+"""Traces the channels of every tensor through the graph of a tf_keras model."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,14 +7,15 @@ import tensorflow as tf
 
 from pytest_modelbudget.workers.compress.channels.rules import apply
 from pytest_modelbudget.workers.compress.channels.ties import Ids
-from pytest_modelbudget.workers.compress.channels.trace import Call, Model, Trace, Untraceable
+from pytest_modelbudget.workers.compress.channels.trace import Trace, TracedCall, Untraceable
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 
 
 def follow(model: Model) -> Trace:
     """Trace the channels of a functional or Sequential tf_keras model.
 
-    The channels of its inputs and outputs are pinned, and so are those that enter a layer
-    through which they cannot be followed, or leave it.
+    The channels of its inputs and outputs are pinned, and so are those of the inputs and outputs of
+    layers through which channels cannot be traced.
     """
     trace = Trace()
     tensors: dict[int, Ids] = {}
@@ -36,7 +37,7 @@ def follow(model: Model) -> Trace:
 def _in_order(model: Model) -> Iterator[Any]:
     """Yield the nodes of the graph, each after those that it depends on.
 
-    The layers' own lists of nodes will not do: they have those of other models, too.
+    The layers' own lists of nodes do not help: they contain nodes of other models, too.
     """
     for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True):
         yield from nodes
@@ -45,7 +46,7 @@ def _in_order(model: Model) -> Iterator[Any]:
 def _through(trace: Trace, node: Any, tensors: dict[int, Ids]) -> list[Ids]:
     inputs = node.keras_inputs
     outputs = tf.nest.flatten(node.outputs)
-    call = Call(
+    call = TracedCall(
         node.layer,
         tuple(tensors[id(tensor)] for tensor in inputs),
         tuple(tuple(tensor.shape) for tensor in inputs),

@@ -6,25 +6,25 @@ import numpy as np
 
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.tflite.tflite_file import Port
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array, Batch, named_inputs, open_data
 
 DEFAULT_SAMPLES = 128
 _READ_AT_ONCE = 32
 
 
-def samples(data: Data, inputs: Mapping[str, Port]) -> Iterator[dict[str, Array]]:
+def samples(data: Data, inputs: Mapping[str, TensorDetails]) -> Iterator[dict[str, Array]]:
     """Yield ``data.calibration``, or the first 128 samples of ``data.train``, one by one.
 
     Args:
-        data: Where the samples come from.
-        inputs: The model's inputs by name.
+        data: The data sets of the budget.
+        inputs: The inputs of the model, by name.
 
     Returns:
-        For each sample its inputs by name, each with a batch axis of 1 and the input's dtype.
+        The inputs of each sample by name, each of shape ``(1, ...)`` and of the input's dtype.
 
     Raises:
-        JobError: There are no samples, or they do not fit the inputs.
+        JobError: if there are no samples, or they do not fit the inputs.
     """
     source = data.calibration or data.train
     if source is None:
@@ -40,8 +40,8 @@ def samples(data: Data, inputs: Mapping[str, Port]) -> Iterator[dict[str, Array]
             yield {name: array[row : row + 1] for name, array in named.items()}
 
 
-def _fitting(batch: Batch, inputs: Mapping[str, Port]) -> dict[str, Array]:
-    shapes = {name: port.shape for name, port in inputs.items()}
+def _fitting(batch: Batch, inputs: Mapping[str, TensorDetails]) -> dict[str, Array]:
+    shapes = {name: tensor.shape for name, tensor in inputs.items()}
     named = named_inputs(batch.x, shapes)
     for name, array in named.items():
         wanted = inputs[name].dtype

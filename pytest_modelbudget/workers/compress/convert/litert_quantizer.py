@@ -1,13 +1,13 @@
 """Quantizes a float ``.tflite`` with the LiteRT quantizer (ai-edge-quantizer), without TensorFlow.
 
-``int8`` and ``int16x8`` make activations integers, by the smallest and largest value that each
-had on the calibration samples. The other schemes change weights only: ``dynamic`` and ``int4``
-let the kernels quantize activations as they go, ``float16`` computes in float32. All weights
-are symmetric, ``int4`` and ``int8`` with a scale for each channel.
+``int8`` and ``int16x8`` quantize activations, too, by the smallest and largest value that each has
+on the calibration samples. The other schemes quantize weights only: with ``dynamic`` and ``int4``
+the kernels quantize activations at run time, ``float16`` computes in float32. All weights are
+symmetric, ``int4`` and ``int8`` with a scale for each channel.
 
-``int4`` is dynamic rather than weight-only: it gives the same accuracy, a smaller file, and the
-same numbers with XNNPACK, the optimized and the reference kernels of LiteRT 2.3. It is for
-convolutions, dense layers and embeddings; what LiteRT has no kernel for stays float32.
+``int4`` is dynamic, not weight-only: it has the same accuracy, a smaller file, and the same outputs
+with XNNPACK, the optimized and the reference kernels of LiteRT 2.3. It quantizes convolutions,
+dense layers and embeddings; operators without such a kernel in LiteRT stay float32.
 """
 
 import re
@@ -36,6 +36,8 @@ from pytest_modelbudget.workers.tflite.layers import (
     find_operators,
     select,
 )
+from pytest_modelbudget.workers.tflite.runs import open_model
+from pytest_modelbudget.workers.tflite.signature import Signature, add_signature
 
 _Choice = Scheme | Literal["float32"]
 _Rule = tuple[str, qtyping.OpQuantizationConfig]
@@ -50,41 +52,43 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     """Quantize a float ``.tflite``.
 
     Args:
-        model: The float flatbuffer.
-        layers: The layers of the Keras model that it was made of, where it was one.
-        stage: Scheme, input and output types, and layers with a scheme of their own.
-        data: What the ranges of activations are measured on, where they become integers.
+        model: A float ``.tflite``.
+        layers: The layers of the Keras model that it was converted from, if it was one.
+        stage: The scheme, the types of inputs and outputs, and layers with another scheme.
+        data: The data sets of the budget, for calibration where activations become integers.
 
     Returns:
-        The quantized flatbuffer; operators that a scheme does not support are float32 in it,
-        and that may be all.
+        The quantized ``.tflite``. Operators that the scheme does not support are float32 in it,
+        which may be all.
 
     Raises:
-        JobError: The model is not float or is sparse, the data does not fit it, or a layer that was
-            asked for does not exist or cannot be quantized so.
+        JobError: if the model is quantized or sparse, if the data do not fit it, or if a layer in
+            ``stage.layers`` does not exist or does not support its scheme.
     """
-    if tflite_file.is_quantized(model):
-        raise JobError("the model is quantized already", "start from a float model")
-    if tflite_file.is_sparse(model):
+    parsed = tflite_file.parse(model)
+    if tflite_file.is_quantized(parsed):
+        raise JobError("the model is already quantized", "start from a float model")
+    if tflite_file.is_sparse(parsed):
         hint = "start from a dense model, and write convert: {sparse: true} before quantize"
         raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
-    # The quantizer calibrates through a signature, and keeps shapes of activations in float.
-    model = fold_reshapes(tflite_file.with_signature(model))
-    recipe = _recipe(stage, find_operators(model, layers))
+    add_signature(parsed)  # the quantizer needs one to calibrate
+    fold_reshapes(parsed)
+    model = tflite_file.pack(parsed)
+    recipe = _recipe(stage, find_operators(parsed, layers))
     ranges = _ranges(model, recipe, data) if recipe.need_calibration() else None
     if ranges == {}:
-        return model  # no operator is to be quantized, which the quantizer takes for an error
+        return model  # nothing is to be quantized, at which the quantizer raises
     try:
         quantizer = Quantizer(model, recipe.get_quantization_recipe())
         result = quantizer.quantize(ranges, enable_progress_report=False)
     except (ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
-        raise JobError(f"the LiteRT quantizer refuses the model: {reason}") from error
+        raise JobError(f"the LiteRT quantizer cannot quantize the model: {reason}") from error
     return bytes(result.quantized_model)
 
 
 def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[LayerOperator]:
-    """Return those of all operators of a quantized model that ``stage`` makes integer."""
+    """Return the operators of a quantized model that must be integer after ``stage``."""
     choices = _choices(stage, operators)
     return {
         operator
@@ -96,23 +100,23 @@ def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[La
 
 def _ranges(model: bytes, recipe: RecipeManager, data: Data) -> dict[str, Any]:
     """Return the smallest and largest value of every activation, by tensor name."""
-    signature = tflite_file.signature(model)
-    # The default, a moving average of each sample's range, depends on the order of the samples.
+    signature = Signature.of(open_model(model))
+    # The default, a moving average of the samples' ranges, depends on the order of the samples.
     calibrator = Calibrator(model, num_threads=1, qsv_update_func=min_max_update)
     for sample in samples(data, signature.inputs):
-        calibrator.calibrate({signature.name: [sample]}, recipe)
+        calibrator.calibrate({signature.key: [sample]}, recipe)
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     for name, bounds in ranges.items():
         if not all(np.isfinite(bound).all() for bound in bounds.values()):
             raise JobError(
-                f"tensor {name} becomes NaN or infinite on the calibration data",
+                f"tensor {name} contains NaN or infinity on the calibration data",
                 "check the model's weights and the scale of the data",
             )
     return ranges
 
 
 def _recipe(stage: Quantize, operators: list[LayerOperator]) -> RecipeManager:
-    """Write what the quantizer is to do; of two entries that match, it takes the later."""
+    """Return the recipe of the quantizer. Of two entries that match, it applies the later."""
     recipe = RecipeManager()
     algorithm, config = _RULES[stage.scheme]
     recipe.add_quantization_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config, algorithm)
@@ -131,7 +135,7 @@ def _recipe(stage: Quantize, operators: list[LayerOperator]) -> RecipeManager:
 
 
 def _choices(stage: Quantize, operators: list[LayerOperator]) -> dict[LayerOperator, _Choice]:
-    """Return what ``stage.layers`` asks for, where it differs from ``stage.scheme``."""
+    """Return the schemes of the operators that ``stage.layers`` selects."""
     choices: dict[LayerOperator, _Choice] = {}
     asked: Iterable[tuple[str, _Choice]]
     if isinstance(stage.layers, LayerSelection):
@@ -145,7 +149,10 @@ def _choices(stage: Quantize, operators: list[LayerOperator]) -> dict[LayerOpera
         selected = select(operators, pattern)
         if not any(_supports(operator.name, choice) for operator in selected):
             names = ", ".join(dict.fromkeys(operator.name for operator in selected))
-            raise JobError(f"{pattern!r} cannot be {choice}: LiteRT has no such kernel for {names}")
+            raise JobError(
+                f"layers: {pattern!r} cannot be {choice}: LiteRT has no such kernel for {names}",
+                "choose another scheme for these layers",
+            )
         choices |= dict.fromkeys(selected, choice)
     return choices
 
@@ -167,7 +174,7 @@ def _integers(bits: int, symmetric: bool = True, signed: bool = True) -> Any:
 
 
 def _rule(weight_bits: int, activations: Any = None) -> _Rule:
-    """Quantize weights by channel; with ``activations`` None the kernels quantize those."""
+    """Return a rule for weights by channel; without ``activations`` it is dynamic."""
     weights = replace(_integers(weight_bits), granularity=qtyping.QuantGranularity.CHANNELWISE)
     config = qtyping.OpQuantizationConfig(
         activations, weights, compute_precision=qtyping.ComputePrecision.INTEGER

@@ -1,42 +1,39 @@
 """Makes the reshapes of a converted model constant.
 
-Keras 3 reads the batch size at run time in Flatten and Reshape, and the converter keeps that
-as SHAPE, STRIDED_SLICE and PACK (https://github.com/tensorflow/tensorflow/issues/50286). The
-LiteRT quantizer then dequantizes the activations for SHAPE alone, so that no such model would
-be integer only.
+In Keras 3, Flatten and Reshape read the batch size at run time. The converter makes SHAPE,
+STRIDED_SLICE and PACK of it (https://github.com/tensorflow/tensorflow/issues/50286). The LiteRT
+quantizer dequantizes activations for SHAPE, so that no such model would be integer only.
 """
 
 from typing import Any
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert.tools.flatbuffer_utils import BufferT, ModelT, SubGraphT, TensorT
+
+from pytest_modelbudget.workers.tflite.tflite_file import operator_name
 
 _SHAPE_OPERATORS = {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 
-def fold_reshapes(model: bytes) -> bytes:
-    """Replace each reshape's only open size by -1, which means the same.
+def fold_reshapes(model: ModelT) -> bool:
+    """Replace the only computed size of each reshape by -1, which means the same, in place.
 
-    Args:
-        model: A ``.tflite``.
+    The operators that computed the sizes are removed.
 
     Returns:
-        It without the operators that computed the sizes; unchanged if there are none.
+        Whether there are such reshapes.
     """
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    folded = [index for index, graph in enumerate(parsed.subgraphs) if _fold(graph, parsed)]
-    if not folded:
-        return model
+    folded = [index for index, graph in enumerate(model.subgraphs) if _fold(graph, model)]
     for index in folded:
-        _remove_unused_operators(parsed.subgraphs[index], parsed)
-        _remove_unused_tensors(index, parsed)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+        _remove_unused_operators(model.subgraphs[index], model)
+        _remove_unused_tensors(index, model)
+    return bool(folded)
 
 
-def _fold(graph: Any, model: Any) -> bool:
-    """Fold the reshapes of one graph in place; return whether there were any."""
-    packs = {op.outputs[0]: op for op in graph.operators if _kind(op, model) == "PACK"}
-    reshapes = [op for op in graph.operators if _kind(op, model) == "RESHAPE"]
+def _fold(graph: SubGraphT, model: ModelT) -> bool:
+    """Fold the reshapes of one subgraph in place, and return whether there are any."""
+    packs = {op.outputs[0]: op for op in graph.operators if operator_name(model, op) == "PACK"}
+    reshapes = [op for op in graph.operators if operator_name(model, op) == "RESHAPE"]
     folded = False
     for shape in {op.inputs[1] for op in reshapes if len(op.inputs) > 1} & packs.keys():
         sizes = [_constant(graph.tensors[index], model) for index in packs[shape].inputs]
@@ -49,19 +46,20 @@ def _fold(graph: Any, model: Any) -> bool:
     return folded
 
 
-def _remove_unused_operators(graph: Any, model: Any) -> None:
-    """Drop the operators on shapes that nothing reads any more, from the last to the first."""
+def _remove_unused_operators(graph: SubGraphT, model: ModelT) -> None:
+    """Remove the operators that compute shapes that no operator reads."""
     read = set(graph.outputs)
     kept = []
     for operator in reversed(graph.operators):
-        if _kind(operator, model) not in _SHAPE_OPERATORS or read & set(operator.outputs):
+        name = operator_name(model, operator)
+        if name not in _SHAPE_OPERATORS or read & set(operator.outputs):
             kept.append(operator)
             read |= set(operator.inputs)
     graph.operators = kept[::-1]
 
 
-def _remove_unused_tensors(index: int, model: Any) -> None:
-    """Drop the tensors of graph ``index`` that nothing refers to, and number the rest anew."""
+def _remove_unused_tensors(index: int, model: ModelT) -> None:
+    """Remove the unused tensors of subgraph ``index``, and number the others again."""
     graph = model.subgraphs[index]
     signatures = [each for each in model.signatureDefs or () if each.subgraphIndex == index]
     ends = [end for signature in signatures for end in (*signature.inputs, *signature.outputs)]
@@ -79,17 +77,13 @@ def _remove_unused_tensors(index: int, model: Any) -> None:
         end.tensorIndex = renumbered[end.tensorIndex]
 
 
-def _kind(operator: Any, model: Any) -> Any:
-    return flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
-
-
-def _constant(tensor: Any, model: Any) -> int | None:
+def _constant(tensor: TensorT, model: ModelT) -> int | None:
     """Return the value of a constant int32 scalar, or None."""
     data = model.buffers[tensor.buffer].data
     return None if data is None else int(np.frombuffer(data, np.int32)[0])
 
 
 def _buffer(values: Any) -> Any:
-    buffer = flatbuffer_utils.BufferT()
+    buffer = BufferT()
     buffer.data = np.frombuffer(values.tobytes(), np.uint8)
     return buffer

@@ -1,27 +1,35 @@
-"""Writes kernels that are mostly zeros in TFLite's sparse encoding.
+"""Stores kernels that are mostly zeros in TFLite's sparse encoding.
 
-The converter's own pass (``Optimize.EXPERIMENTAL_SPARSITY``) also encodes what LiteRT 2.3 then
-runs wrongly or not at all: where XNNPACK quantizes activations as it goes, and in fully connected
-layers of integers, it reads the encoded bytes of a kernel in place of the unpacked ones
-(``VisitConv2DNode`` and ``VisitFullyConnectedNode`` in LiteRT's ``xnnpack_delegate.cc``), and
-blocks of float16 give NaN. So this encodes what all kernels of LiteRT compute as before, and
-leaves the rest dense. Each encoded kernel is followed by a DENSIFY, which LiteRT runs once.
+The converter's own pass (``Optimize.EXPERIMENTAL_SPARSITY``) also encodes kernels that LiteRT 2.3
+computes wrongly or not at all. Where XNNPACK quantizes activations at run time, and in integer
+fully connected layers, it reads the encoded bytes of a kernel instead of the unpacked ones
+(``VisitConv2DNode`` and ``VisitFullyConnectedNode`` in LiteRT's ``xnnpack_delegate.cc``); blocks of
+float16 return NaN. Therefore this module encodes only kernels with which LiteRT computes the same
+outputs as before. Each is followed by a DENSIFY, which LiteRT runs once.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
+from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT, TensorT
 
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.tflite.graph import scale_of
+from pytest_modelbudget.workers.tflite.tflite_file import (
+    is_constant,
+    operator_name,
+    pack,
+    parse,
+    tensor_type,
+)
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-_KINDS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
-_TYPES = schema.TensorType
-_DTYPES = {_TYPES.FLOAT32: "<f4", _TYPES.FLOAT16: "<f2", _TYPES.INT8: "i1"}
+_OPERATORS = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
+_DTYPES = {"float32": "<f4", "float16": "<f2", "int8": "i1"}
 _BLOCKS = (1, 2, 4, 8, 16)  # kernel elements along the input channels that are stored together
 _DENSIFY_BYTES = 300  # of the operator and its output
 _CHANNEL_BYTES = 12  # of the output's scale and zero point for one channel
@@ -29,7 +37,14 @@ _CHANNEL_BYTES = 12  # of the output's scale and zero point for one channel
 
 @dataclass(frozen=True, eq=False)
 class _Encoded:
-    """The elements of a kernel that are stored, and where they belong."""
+    """A kernel in sparse encoding.
+
+    Attributes:
+        values: The stored elements, flat.
+        block: How many elements along the input channels are stored together.
+        segments: Where the blocks of each row begin and end.
+        indices: The position of each block in its row.
+    """
 
     values: Array
     block: int
@@ -42,10 +57,10 @@ class _Encoded:
 
 
 def encode_sparse(model: bytes) -> bytes:
-    """Encode each kernel that becomes smaller so and that LiteRT can run.
+    """Encode each kernel that LiteRT can run in sparse encoding and that gets smaller by it.
 
-    Those are float32 and float16 kernels of convolutions and fully connected layers, and int8
-    ones where activations are integers too; with int8 activations only those of convolutions.
+    LiteRT can run float32 and float16 kernels of convolutions and fully connected layers, int8
+    kernels of both with int16 activations, and int8 kernels of convolutions with int8 activations.
 
     Args:
         model: A ``.tflite``.
@@ -54,30 +69,30 @@ def encode_sparse(model: bytes) -> bytes:
         A smaller ``.tflite`` that computes the same.
 
     Raises:
-        JobError: It has no such kernel, or none with zeros enough.
+        JobError: if the model has no such kernel, or none with enough zeros.
     """
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
+    parsed = parse(model)
     kernels = [(graph, index) for graph in parsed.subgraphs for index in _kernels(graph, parsed)]
     if not kernels:
         raise JobError(
-            "LiteRT cannot run any tensor of this model in sparse encoding",
+            "LiteRT cannot run any kernel of this model in sparse encoding",
             "quantize to float16 or int16x8, or leave it float32",
         )
     encoded = [_encode(index, graph, parsed) for graph, index in kernels]
-    result = bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+    result = pack(parsed)
     if not any(encoded) or len(result) >= len(model):
         most = max(_zeros(graph.tensors[index], parsed) for graph, index in kernels)
-        cause = f"no tensor is sparse enough for sparse encoding: {most:.0%} zeros at most"
+        cause = f"too few zeros for sparse encoding: the sparsest kernel has {most:.0%} zeros"
         raise JobError(cause, "prune first")
     return result
 
 
-def _encode(index: int, graph: Any, model: Any) -> bool:
-    """Encode a kernel in place if that makes the file smaller; return whether it did."""
+def _encode(index: int, graph: SubGraphT, model: ModelT) -> bool:
+    """Encode a kernel in place if that makes the file smaller, and return whether it does."""
     tensor = graph.tensors[index]
     dense = _elements(tensor, model)
     encoded = min(_encodings(dense), key=lambda each: each.size_bytes)
-    channels = len(tensor.quantization.scale) if _is_quantized(tensor) else 0
+    channels = len(tensor.quantization.scale) if scale_of(tensor) else 0
     size_bytes = encoded.size_bytes + _DENSIFY_BYTES + _CHANNEL_BYTES * channels
     if not encoded.values.size or size_bytes >= dense.nbytes:
         return False
@@ -87,49 +102,46 @@ def _encode(index: int, graph: Any, model: Any) -> bool:
     return True
 
 
-def _elements(tensor: Any, model: Any) -> Array:
+def _elements(tensor: TensorT, model: ModelT) -> Array:
     stored = model.buffers[tensor.buffer].data
-    return np.frombuffer(stored, _DTYPES[tensor.type]).reshape(tensor.shape)
+    return np.frombuffer(stored, _DTYPES[tensor_type(tensor)]).reshape(tensor.shape)
 
 
-def _zeros(tensor: Any, model: Any) -> float:
+def _zeros(tensor: TensorT, model: ModelT) -> float:
     return float((_elements(tensor, model) == 0).mean())
 
 
-def _kernels(graph: Any, model: Any) -> Iterator[int]:
-    """Yield the constants of a type that can be encoded, which only operators that can read."""
-    held = [tensor.buffer for each in model.subgraphs for tensor in each.tensors]
+def _kernels(graph: SubGraphT, model: ModelT) -> Iterator[int]:
+    """Yield the dense kernels that LiteRT can run in sparse encoding, by index."""
+    uses = Counter(tensor.buffer for each in model.subgraphs for tensor in each.tensors)
     for index, tensor in enumerate(graph.tensors):
-        is_constant = model.buffers[tensor.buffer].data is not None
-        is_alone = held.count(tensor.buffer) == 1 and tensor.sparsity is None
-        if tensor.type in _DTYPES and is_constant and is_alone and _runs(index, graph, model):
+        is_alone = uses[tensor.buffer] == 1 and tensor.sparsity is None
+        is_candidate = is_alone and tensor_type(tensor) in _DTYPES and is_constant(model, tensor)
+        if is_candidate and _runs(index, graph, model):
             yield index
 
 
-def _runs(index: int, graph: Any, model: Any) -> bool:
-    """Tell whether every operator that reads a tensor computes the same with it behind DENSIFY."""
+def _runs(index: int, graph: SubGraphT, model: ModelT) -> bool:
+    """Tell whether every operator that reads a kernel computes the same if DENSIFY unpacks it."""
     readers = [operator for operator in graph.operators if index in operator.inputs]
+    stored_type = tensor_type(graph.tensors[index])
     for operator in readers:
-        kind = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
-        if kind == "DEQUANTIZE" and graph.tensors[index].type == _TYPES.FLOAT16:
+        name = operator_name(model, operator)
+        if name == "DEQUANTIZE" and stored_type == "float16":
             if not _runs(operator.outputs[0], graph, model):
                 return False
-        elif kind not in _KINDS or list(operator.inputs).index(index) != 1:
+        elif name not in _OPERATORS or list(operator.inputs).index(index) != 1:
             return False
-        elif graph.tensors[index].type == _TYPES.INT8:
-            activations = graph.tensors[operator.inputs[0]].type
-            is_convolution = activations == _TYPES.INT8 and kind != "FULLY_CONNECTED"
-            if activations != _TYPES.INT16 and not is_convolution:
+        elif stored_type == "int8":
+            activations = tensor_type(graph.tensors[operator.inputs[0]])
+            is_convolution = activations == "int8" and name != "FULLY_CONNECTED"
+            if activations != "int16" and not is_convolution:
                 return False
     return bool(readers)
 
 
-def _is_quantized(tensor: Any) -> bool:
-    return tensor.quantization is not None and tensor.quantization.scale is not None
-
-
 def _encodings(dense: Array) -> Iterator[_Encoded]:
-    """Yield a kernel in blocks of each size that its last axis, the input channels, allows."""
+    """Yield the encodings of a kernel in blocks of each size that divides its last axis."""
     size = dense.shape[-1]
     for block in (each for each in _BLOCKS if size % each == 0):
         rows = dense.reshape(-1, size // block, block)
@@ -140,15 +152,15 @@ def _encodings(dense: Array) -> Iterator[_Encoded]:
         )
 
 
-def _narrowed(places: Array) -> Array:
-    """Return whole numbers in the smallest of the types that the format has for them."""
-    largest = places.max(initial=0)
-    kinds = (np.uint8, np.uint16)
-    return places.astype(next((k for k in kinds if largest <= np.iinfo(k).max), np.int32))
+def _narrowed(positions: Array) -> Array:
+    """Return integers as the smallest dtype of the format that has room for them."""
+    largest = positions.max(initial=0)
+    dtypes = (np.uint8, np.uint16)
+    return positions.astype(next((d for d in dtypes if largest <= np.iinfo(d).max), np.int32))
 
 
-def _densify(index: int, graph: Any, model: Any) -> None:
-    """Let all that reads tensor ``index`` read the output of a new DENSIFY."""
+def _densify(index: int, graph: SubGraphT, model: ModelT) -> None:
+    """Make all operators that read tensor ``index`` read the output of a new DENSIFY."""
     tensor, dense = graph.tensors[index], len(graph.tensors)
     for operator in graph.operators:
         operator.inputs = [dense if each == index else each for each in operator.inputs]
@@ -165,20 +177,20 @@ def _densify(index: int, graph: Any, model: Any) -> None:
     graph.operators.insert(0, operator)
 
 
-def _densify_code(model: Any) -> int:
-    kind = schema.BuiltinOperator.DENSIFY
+def _densify_code(model: ModelT) -> int:
+    number = schema.BuiltinOperator.DENSIFY
     for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == kind:
+        if code.builtinCode == number:
             return index
-    # Older readers look for codes below 127 in the deprecated field only.
+    # Older readers read codes below 127 from the deprecated field only.
     model.operatorCodes.append(
-        schema.OperatorCodeT(deprecatedBuiltinCode=kind, builtinCode=kind, version=1)
+        schema.OperatorCodeT(deprecatedBuiltinCode=number, builtinCode=number, version=1)
     )
     return len(model.operatorCodes) - 1
 
 
 def _sparsity(shape: tuple[int, ...], encoded: _Encoded) -> Any:
-    """Describe it level by level, as ``SparsityParameters`` in TFLite's ``schema.fbs`` asks."""
+    """Return the ``SparsityParameters`` of TFLite's ``schema.fbs``."""
     *outer, _ = shape
     levels = [_dense_level(size) for size in outer]
     levels.append(_sparse_level(encoded.segments, encoded.indices))
@@ -208,7 +220,7 @@ def _sparse_level(segments: Array, indices: Array) -> Any:
     )
 
 
-def _vector(places: Array) -> tuple[int, Any]:
-    name = f"{places.dtype.name.capitalize()}Vector"
-    vector = getattr(schema, f"{name}T")(values=places)
+def _vector(positions: Array) -> tuple[int, Any]:
+    name = f"{positions.dtype.name.capitalize()}Vector"
+    vector = getattr(schema, f"{name}T")(values=positions)
     return getattr(schema.SparseIndexVector, name), vector

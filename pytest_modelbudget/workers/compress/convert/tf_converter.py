@@ -10,43 +10,46 @@ from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
-from pytest_modelbudget.workers.compress.convert.conversion import require_same_outputs
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.sources import is_keras
-from pytest_modelbudget.workers.tflite.tflite_file import Port
+from pytest_modelbudget.workers.compress.verify.conversion import verify_conversion
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
+from pytest_modelbudget.workers.tflite.tflite_file import pack, parse
 from pytest_modelbudget.workers.userdata.usercode import user_code
 
 _INT16X8 = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 _IO = {"float32": tf.float32, "int8": tf.int8, "uint8": tf.uint8}
+Configure = Callable[[Any, Mapping[str, TensorDetails]], None]
+"""Called with a ``TFLiteConverter`` and the inputs of the model, before it converts."""
 
 
 def convert(model: Model) -> bytes:
-    """Convert a model as ``sources.load_model`` gives it to a float32 ``.tflite``.
+    """Convert a model that ``sources.load_model`` returned to a float32 ``.tflite``.
 
-    Inputs and outputs are named after the layers; the batch axis is dynamic where Keras
-    leaves it open and LiteRT can.
+    Inputs and outputs are named after the layers. The batch size is open if it is in Keras and
+    LiteRT supports that.
 
     Raises:
-        JobError: It has an operator that LiteRT lacks, its layers fail, or the ``.tflite``
-            computes something else.
+        JobError: if the model has an operator that LiteRT lacks, if one of its layers raises, or
+            if the ``.tflite`` computes something else.
     """
     return convert_with(model, lambda _converter, _inputs: None)
 
 
 def quantize(model: Model, stage: Quantize, data: Data) -> bytes:
-    """Convert a model, quantized as ``stage`` says.
+    """Convert a model and quantize it with the converter.
 
     Args:
-        model: As ``sources.load_model`` gives it.
+        model: A model that ``sources.load_model`` returned.
         stage: ``scheme`` and ``io``; neither ``int4`` nor ``layers``.
-        data: What the ranges of activations are measured on, where they become integers.
+        data: The data sets of the budget, for calibration where activations become integers.
 
     Raises:
-        JobError: As ``convert``, or the data does not fit the model.
+        JobError: as ``convert`` does, or if the data do not fit the model.
     """
 
-    def configure(converter: Any, inputs: Mapping[str, Port]) -> None:
+    def configure(converter: Any, inputs: Mapping[str, TensorDetails]) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if stage.scheme == "float16":
             converter.target_spec.supported_types = [tf.float16]
@@ -61,11 +64,11 @@ def quantize(model: Model, stage: Quantize, data: Data) -> bytes:
     return convert_with(model, configure)
 
 
-def convert_with(model: Model, configure: Callable[[Any, Mapping[str, Port]], None]) -> bytes:
-    """Convert a model after ``configure`` was called with the converter and the model's inputs.
+def convert_with(model: Model, configure: Configure) -> bytes:
+    """Convert a model with a converter that ``configure`` was called with.
 
     Raises:
-        JobError: As ``convert``.
+        JobError: as ``convert`` does.
     """
     try:
         return _convert_function(*_serving_function(model), configure)
@@ -77,44 +80,44 @@ def convert_with(model: Model, configure: Callable[[Any, Mapping[str, Port]], No
     return _convert_function(*_serving_function(model, batch_size=1), configure)
 
 
-def _convert_function(
-    function: Any, owner: Any, configure: Callable[[Any, Mapping[str, Port]], None]
-) -> bytes:
+def _convert_function(function: Any, owner: Any, configure: Configure) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
     converter.exclude_conversion_metadata = True
     specs = function.structured_input_signature[1]
-    configure(converter, {name: _port(spec) for name, spec in specs.items()})
+    configure(converter, {name: _details(name, spec) for name, spec in specs.items()})
     try:
         converted = converter.convert()
     except JobError:
         raise
     except Exception as error:  # ConverterError is not public, and the calibrator has its own
         raise _explained(error) from error
-    folded = fold_reshapes(converted)
-    if not converter.optimizations:  # else it computes nearly the same, and its data tells how near
-        require_same_outputs(function, folded)
+    parsed = parse(converted)
+    folded = pack(parsed) if fold_reshapes(parsed) else converted
+    if not converter.optimizations:  # a quantized model differs, and its accuracy is measured
+        verify_conversion(function, folded)
     return folded
 
 
-def _port(spec: Any) -> Port:
-    return Port(tuple(size or -1 for size in spec.shape), spec.dtype.as_numpy_dtype().dtype)
+def _details(name: str, spec: Any) -> TensorDetails:
+    shape = tuple(size or -1 for size in spec.shape)
+    return TensorDetails(name, shape, spec.dtype.as_numpy_dtype().dtype)
 
 
 def _serving_function(model: Model, batch_size: int | None = None) -> tuple[Any, Any]:
-    """Return a concrete function from named inputs to named outputs, and what owns its variables.
+    """Return a concrete function with named inputs and outputs, and the owner of its variables.
 
     Args:
-        model: As ``sources.load_model`` gives it.
-        batch_size: A fixed one; None leaves it as the model has it.
+        model: A model that ``sources.load_model`` returned.
+        batch_size: The batch size if the model leaves it open; None keeps it open.
     """
     if not is_keras(model):
         return model.signatures["serving_default"], model
     owner = tf.Module()
-    # Keras 3 keeps its variables where ``tf.Module`` does not look, and they would stay unfrozen.
+    # ``tf.Module`` does not find the variables of Keras 3, so they would not be frozen.
     owner.held = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
     names = _layer_names(model.inputs, getattr(model, "input_names", None))
     output_names = _layer_names(model.outputs, getattr(model, "output_names", None))
-    # A Keras 3 Sequential has a single input, and no ``input`` before its first call.
+    # A Keras 3 Sequential has one input, but no attribute ``input`` before its first call.
     structure = getattr(model, "input", model.inputs[0])
 
     def serve(**inputs: Any) -> dict[str, Any]:
@@ -133,11 +136,13 @@ def _serving_function(model: Model, batch_size: int | None = None) -> tuple[Any,
 
 
 def _layer_names(tensors: list[Any], known: list[str] | None) -> list[str]:
-    """Name tensors after their layers; a Keras 3 tensor's own name counts all in the process.
+    """Return the names of tensors' layers, made unique.
+
+    The own name of a Keras 3 tensor depends on how many tensors the process has created.
 
     Args:
         tensors: The symbolic inputs or outputs of a model.
-        known: What tf_keras calls them.
+        known: The names that tf_keras has for them.
     """
     names = known or [tensor._keras_history.operation.name for tensor in tensors]
     return [
@@ -147,12 +152,12 @@ def _layer_names(tensors: list[Any], known: list[str] | None) -> list[str]:
 
 
 def _explained(error: Exception) -> JobError:
-    """Shorten pages of MLIR to the operators that could not be converted."""
+    """Return an error with the operators that could not be converted, not pages of MLIR."""
     operators = dict.fromkeys(re.findall(r"'tf\.(\w+)' op", str(error)))
     if operators:
         return JobError(
             f"LiteRT has no operator for TensorFlow's {', '.join(operators)}",
-            "replace the layer by built-in operators; TensorFlow's own (Flex) are not in LiteRT",
+            "replace the layer by built-in operators: LiteRT does not include TensorFlow's (Flex)",
         )
     reason = str(error).strip().partition("\n")[0] or type(error).__name__
     return JobError(f"the TFLiteConverter failed: {reason}")

@@ -6,18 +6,18 @@ from typing import Any
 
 
 def in_order(graph: Any) -> Iterator[Any]:
-    """Yield the nodes of a functional model, each after those whose results it takes."""
+    """Yield the nodes of a functional model, each after those whose outputs it takes."""
     for depth in sorted(graph._nodes_by_depth, reverse=True):
         yield from (node for node in graph._nodes_by_depth[depth] if not node.is_input)
 
 
 def arguments(node: Any) -> list[Any]:
-    """Return ``[args, kwargs]`` of a call, without what Keras 3 has added.
+    """Return ``[args, kwargs]`` of a call, as the user wrote them.
 
-    It notes the default of ``training`` as if it had been given. ``training=True`` does not
-    count either, since Keras 3 overrules it, but ``training=False`` keeps a layer from being
-    trained, although Keras 3 no longer honours it:
-    https://github.com/keras-team/keras/issues/20285
+    Keras 3 records the default of ``training`` as if the user had given it, so it is removed.
+    ``training=True`` is removed, too: Keras 3 overrides it. ``training=False`` stays: it keeps a
+    layer from being trained, although Keras 3 no longer respects it
+    (https://github.com/keras-team/keras/issues/20285).
     """
     kwargs = dict(node.arguments.kwargs)
     if "training" in kwargs:

@@ -14,14 +14,14 @@ from pytest_modelbudget.workers.compress.keras3.graph_nodes import arguments
 class Hosted(tf_keras.layers.Layer):  # type: ignore[misc]
     """Runs a copy of one Keras 3 operation: one of ``keras.ops``, or a layer.
 
-    It takes the tensors that the operation is called with as one flat list; the other arguments
-    are fixed. Masks end here, and losses that the operation adds do not count.
+    The tensors of the operation's arguments are passed as one flat list; the other arguments are
+    fixed. The layer passes no mask on, and ignores losses that the operation adds.
 
     Args:
-        operation: What to run, as JSON of Keras 3.
-        template: ``[args, kwargs]`` of the call, likewise, with null in place of each tensor.
-        positions: Where the tensors belong among the flattened arguments.
-        **kwargs: What every layer takes.
+        operation: The operation, as JSON of Keras 3.
+        template: ``[args, kwargs]`` of the call, as JSON of Keras 3, with null for each tensor.
+        positions: The positions of the tensors among the flattened arguments.
+        **kwargs: The arguments of every layer.
     """
 
     def __init__(self, operation: str, template: str, positions: list[int], **kwargs: Any) -> None:
@@ -30,22 +30,22 @@ class Hosted(tf_keras.layers.Layer):  # type: ignore[misc]
         hosted = _deserialize(operation)
         self.hosted_class = type(hosted).__name__
         self._is_layer = isinstance(hosted, keras.layers.Layer)
-        # tf_keras would take a Keras 3 layer in an attribute for one of its own, but it has to
-        # find the variables, to train and save them.
+        # tf_keras would treat a Keras 3 layer in an attribute as one of its own. It has to find the
+        # variables, to train and save them.
         self._operate = hosted.__call__
         self._held = [each.value for each in hosted.variables] if self._is_layer else []
 
     def load(self, variables: list[Any]) -> None:
-        """Take over the values of the variables of the operation that this is a copy of.
+        """Copy the values of the original operation's variables.
 
         Raises:
-            ValueError: There are more or fewer, or one has another shape.
+            ValueError: if their number or a shape differs from those of the copy.
         """
         for held, variable in zip(self._held, variables, strict=True):
             held.assign(variable.value)
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return what the operation makes of its tensors."""
+        """Return the outputs of the operation."""
         return self._run(inputs, training)
 
     @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
@@ -76,14 +76,15 @@ class Hosted(tf_keras.layers.Layer):  # type: ignore[misc]
 def host(node: Any) -> Hosted:
     """Return a layer with a copy of the operation that a node of a Keras 3 graph calls.
 
-    It raises whatever Keras or the operation's own code does if it cannot be copied.
+    Raises:
+        Exception: of any class, from Keras or the operation's own code, if it cannot be copied.
     """
     template, positions = _template(node)
     return Hosted(_serialize(node.operation), template, positions, name=node.operation.name)
 
 
 def fits(hosted: Hosted, node: Any) -> bool:
-    """Tell whether ``node`` calls the operation as the node that ``hosted`` was made for."""
+    """Tell whether ``node`` calls the operation with the arguments that ``hosted`` has."""
     config = hosted.get_config()
     return _template(node) == (config["template"], config["positions"])
 
@@ -91,11 +92,11 @@ def fits(hosted: Hosted, node: Any) -> bool:
 def unmasked(tensor: Any, name: str) -> Any:
     """Return a symbolic tensor without its mask.
 
-    A Keras 3 layer that knows no masks ends them; one of tf_keras raises.
+    A layer that does not support masks drops them in Keras 3, but raises in tf_keras.
 
     Args:
-        tensor: Of tf_keras.
-        name: Of the layer that this takes, if there is a mask.
+        tensor: A tensor of tf_keras.
+        name: The name of the layer that removes the mask, if there is one.
     """
     if getattr(tensor, "_keras_mask", None) is None:
         return tensor
@@ -113,10 +114,10 @@ def _template(node: Any) -> tuple[str, list[int]]:
 
 
 def _serialize(value: Any) -> str:
-    # As a text: tf_keras would read the objects of Keras 3 in its own way.
+    # As text: tf_keras would deserialize the objects of Keras 3 itself.
     return json.dumps(keras.saving.serialize_keras_object(value))
 
 
 def _deserialize(text: str) -> Any:
-    # A Lambda's code is the user's own, and has run already.
+    # The code of a Lambda is the user's own, and has already run.
     return keras.saving.deserialize_keras_object(json.loads(text), safe_mode=False)

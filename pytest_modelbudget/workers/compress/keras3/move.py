@@ -1,4 +1,4 @@
-"""Walks the graph of a Keras 3 model and builds the same graph in tf_keras."""
+"""Builds the graph of a Keras 3 model again in tf_keras."""
 
 from typing import Any
 
@@ -8,27 +8,27 @@ import tf_keras
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.keras3.graph_nodes import arguments, in_order
 from pytest_modelbudget.workers.compress.keras3.hosted import Hosted, fits, host, unmasked
-from pytest_modelbudget.workers.compress.keras3.parity import Call, prove
+from pytest_modelbudget.workers.compress.keras3.parity import MovedCall, verify_moved
 from pytest_modelbudget.workers.compress.keras3.refusal import HINT, refusal, root
-from pytest_modelbudget.workers.compress.keras3.twins import addition, rebuild
+from pytest_modelbudget.workers.compress.keras3.twins import addition, make_twin
 
 
 def to_tf_keras(model: Any, sample_count: int = 4) -> Any:
-    """Move a model of Keras 3 into tf_keras, with its weights and the names of its layers.
+    """Move a model of Keras 3 to tf_keras, with its weights and the names of its layers.
 
-    The graph is built anew, call by call: given the description of a nested model that Keras 3
-    writes, tf_keras never ends, since they count a layer's calls differently. Nothing here can
-    hang, so there is no time limit but the worker's.
+    The graph is built again, one call after the other. tf_keras cannot load the configuration that
+    Keras 3 writes: with nested models it never returns, since the two count the calls of a layer
+    differently (https://github.com/google-research/google-research/issues/1280).
 
     Args:
-        model: A built model; one of tf_keras is returned as it is.
-        sample_count: On how many random samples the outputs are compared.
+        model: A built model; one of tf_keras is returned unchanged.
+        sample_count: The number of random samples on which the outputs are compared.
 
     Returns:
         A functional tf_keras model, not compiled.
 
     Raises:
-        JobError: A layer cannot be moved or computes something else in tf_keras, or the model
+        JobError: if a layer cannot be moved or computes something else in tf_keras, or if the model
             has no graph.
     """
     if isinstance(model, tf_keras.Model):
@@ -36,13 +36,13 @@ def to_tf_keras(model: Any, sample_count: int = 4) -> Any:
     if not _has_graph(model):
         kind = type(model).__name__
         raise JobError(
-            f"the model {getattr(model, 'name', kind)} ({kind}) is subclassed: it has no graph "
-            "of layers that could be moved to tf_keras",
+            f"the model {getattr(model, 'name', kind)} ({kind}) cannot be moved to tf_keras: it is "
+            "subclassed, so it has no graph of layers",
             HINT,
         )
     graph = _functional(model)
     moved, calls = _Mover().move_graph(graph, model.trainable)
-    prove(graph, moved, calls, sample_count)
+    verify_moved(graph, moved, calls, sample_count)
     return moved
 
 
@@ -57,20 +57,20 @@ def _functional(model: Any) -> Any:
 
 
 class _Mover:
-    """Remembers what became of each layer, so that a shared one stays shared."""
+    """Moves layers, each once, so that a shared layer stays shared."""
 
     def __init__(self) -> None:
         self._twins: dict[int, Any] = {}
 
-    def move_graph(self, graph: Any, trainable: bool) -> tuple[Any, list[Call]]:
-        """Return the tf_keras model of a functional model, and the calls in both."""
+    def move_graph(self, graph: Any, trainable: bool) -> tuple[Any, list[MovedCall]]:
+        """Return the tf_keras model of a functional model, and the calls of layers in both."""
         inputs = keras.tree.map_structure(_input, graph.input)
         known = _by_id(graph.input, inputs)
         calls = []
         for node in in_order(graph):
             outputs = self._call(node, known)
             known |= _by_id(node.outputs, outputs)
-            calls.append(Call(node.operation, node.outputs, keras.tree.flatten(outputs)))
+            calls.append(MovedCall(node.operation, node.outputs, keras.tree.flatten(outputs)))
         outputs = keras.tree.map_structure(lambda tensor: known[id(tensor)], graph.output)
         moved = tf_keras.Model(inputs, outputs, name=graph.name)
         if not trainable:
@@ -78,7 +78,12 @@ class _Mover:
         return moved, calls
 
     def _call(self, node: Any, known: dict[int, Any]) -> Any:
-        """Do in tf_keras what ``node`` does, with the tensors ``known`` by the id of Keras 3's."""
+        """Call the layer of ``node`` in tf_keras.
+
+        Args:
+            node: A call in the Keras 3 graph.
+            known: The tensors of tf_keras, by the ids of those of Keras 3.
+        """
         layer = node.operation
         try:
             is_new = id(layer) not in self._twins
@@ -91,16 +96,16 @@ class _Mover:
                 _copy_weights(layer, twin)
         except JobError:
             raise
-        except Exception as error:  # layers raise anything, the user's own too
+        except Exception as error:  # layers may raise anything, and so may the user's code
             is_copied = isinstance(self._twins.get(id(layer)), Hosted | None)
             raise refusal(layer, root(error), is_copied) from error
         return outputs
 
     def _move(self, layer: Any) -> Any:
-        """Return a model or layer of tf_keras for one of Keras 3, or None if there is none."""
+        """Return the tf_keras model or layer for one of Keras 3, or None if tf_keras has none."""
         if _has_graph(layer):
             return self.move_graph(_functional(layer), layer.trainable)[0]
-        return rebuild(layer, self._move)
+        return make_twin(layer, self._move)
 
 
 def _input(tensor: Any) -> Any:
@@ -117,7 +122,7 @@ def _by_id(tensors: Any, moved: Any) -> dict[int, Any]:
 def _arguments(node: Any, known: dict[int, Any], twin: Any) -> Any:
     """Return ``[args, kwargs]`` that ``twin`` is called with."""
     if isinstance(twin, Hosted) and not fits(twin, node):
-        raise refusal(node.operation, "it is called in two ways")
+        raise refusal(node.operation, "it is called with different arguments")
     if isinstance(twin, Hosted) or not isinstance(node.operation, keras.layers.Layer):
         return [[[known[id(tensor)] for tensor in node.arguments.keras_tensors]], {}]
     knows_masks = isinstance(twin, tf_keras.Model) or twin.supports_masking
@@ -135,6 +140,6 @@ def _copy_weights(layer: Any, twin: Any) -> None:
     if isinstance(twin, Hosted):
         twin.load(getattr(layer, "variables", []))
     elif twin.weights and not isinstance(twin, tf_keras.Model):
-        # tf_keras lists what is trained first, also from layers inside this one.
+        # tf_keras lists trainable weights first, those of layers inside this one included.
         weights = sorted(layer.weights, key=lambda weight: not weight.trainable)
         twin.set_weights([weight.numpy() for weight in weights])

@@ -1,4 +1,4 @@
-"""What is said of a layer that cannot be moved."""
+"""The error for a layer that cannot be moved to tf_keras."""
 
 from textwrap import shorten
 from typing import Any
@@ -13,23 +13,23 @@ _COPYING = (
 
 
 def refusal(layer: Any, reason: object, is_copied: bool = False) -> JobError:
-    """Return the error for a layer that cannot be moved.
+    """Return the error for a layer that cannot be moved to tf_keras.
 
     Args:
         layer: A Keras 3 layer or operation.
-        reason: A text or an exception, of which the first sentence is told.
-        is_copied: Whether it is to run in tf_keras as it is.
+        reason: A text or an exception; its first sentence is part of the message.
+        is_copied: Whether the layer was to run in tf_keras as a copy, which needs serialization.
     """
     sentence = " ".join(str(reason).split()).partition(". ")[0]
-    told = shorten(sentence, width=200, placeholder=" ...") or type(reason).__name__
+    shown = shorten(sentence, width=200, placeholder=" ...") or type(reason).__name__
     return JobError(
-        f"the layer {layer.name} ({type(layer).__name__}) cannot be moved to tf_keras: {told}",
+        f"the layer {layer.name} ({type(layer).__name__}) cannot be moved to tf_keras: {shown}",
         f"{_COPYING}; or {HINT}" if is_copied else HINT,
     )
 
 
 def root(error: BaseException) -> BaseException:
-    """Return what was raised first: both Kerases wrap it, and TensorFlow too, in many lines."""
+    """Return the first exception of a chain: Keras and TensorFlow wrap it in long messages."""
     while inner := error.__cause__ or error.__context__:
         error = inner
     return error

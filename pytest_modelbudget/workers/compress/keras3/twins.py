@@ -1,4 +1,4 @@
-"""Rebuilds a single Keras 3 layer as the tf_keras layer of the same class."""
+"""Creates the tf_keras layer of the same class for a Keras 3 layer."""
 
 import inspect
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import tf_keras
 
 _ADDITION = ("keras.src.ops.numpy", "Add")  # it has no public name
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
-# Taken as ``**kwargs``: by every layer, and the last by recurrent ones
+# Accepted as ``**kwargs`` by every layer; the last only by recurrent layers.
 _EVERYWHERE = ("name", "trainable", "dtype", "activity_regularizer", "zero_output_for_mask")
-# They say how fast something is computed, or how its random numbers are drawn, not what.
+# They change the speed or the random numbers of a layer, not its outputs.
 _IMMATERIAL = {"flash_attention", "seed", "use_cudnn"}
 # https://github.com/keras-team/tf-keras/issues/816
 _BROKEN = {"SpectralNormalization"}
@@ -20,7 +20,7 @@ _REDEFINED_ACTIVATIONS = {"hard_sigmoid"}
 
 
 def _register_activations() -> dict[str, Callable[..., Any]]:
-    """Teach tf_keras to save and load the activations that it lacks or defines otherwise."""
+    """Register activations that tf_keras lacks or defines differently, to save and load them."""
     own: dict[str, Callable[..., Any]] = {
         name: function
         for name, function in vars(keras.activations).items()
@@ -35,15 +35,15 @@ def _register_activations() -> dict[str, Callable[..., Any]]:
 _ACTIVATIONS = _register_activations()
 
 
-def rebuild(layer: Any, move: Callable[[Any], Any]) -> Any:
+def make_twin(layer: Any, move: Callable[[Any], Any]) -> Any:
     """Return a tf_keras layer of the same class and configuration, not built, without weights.
 
     Args:
         layer: A Keras 3 layer, built.
-        move: Rebuilds a layer that ``layer`` wraps, likewise.
+        move: Returns the tf_keras layer of a layer that ``layer`` wraps, or None.
 
     Returns:
-        None if tf_keras has no such layer, or it cannot be configured to do the same.
+        None if tf_keras has no such layer, or cannot configure it to compute the same.
     """
     name = type(layer).__name__
     twin_class = getattr(tf_keras.layers, name, None)
@@ -60,9 +60,9 @@ def rebuild(layer: Any, move: Callable[[Any], Any]) -> Any:
 
 
 def addition(node: Any) -> Any:
-    """Return the layer for a sum of two tensors of one shape in ``keras.ops``, or None.
+    """Return an ``Add`` layer for a sum of two tensors of one shape in ``keras.ops``, or None.
 
-    It is how a residual is often written, and tfmot knows the layer ``Add``.
+    Residual connections are often written as sums, and tfmot supports the layer ``Add``.
     """
     operation, tensors = node.operation, node.arguments.keras_tensors
     is_addition = (type(operation).__module__, type(operation).__name__) == _ADDITION
@@ -74,7 +74,7 @@ def addition(node: Any) -> Any:
 
 
 def _wrapped(layer: Any, config: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``layer`` that are layers, or lists of them."""
+    """Return the arguments of ``layer`` that are layers or lists of layers."""
     attributes = {"layer": "forward_layer"} if hasattr(layer, "forward_layer") else {}
     found = {key: getattr(layer, attributes.get(key, key), None) for key in config}
     return {
@@ -93,7 +93,7 @@ def _map(move: Callable[[Any], Any], inner: Any) -> Any:
 
 
 def _unprefixed(wrapped: dict[str, Any]) -> dict[str, Any]:
-    """Undo the prefixes of names that Bidirectional has set, and will set again."""
+    """Remove the prefixes that Bidirectional adds to names, since it will add them again."""
     for key, prefix in (("layer", "forward_"), ("backward_layer", "backward_")):
         if key in wrapped and "backward_layer" in wrapped:
             wrapped[key]._name = wrapped[key].name.removeprefix(prefix)
@@ -103,7 +103,7 @@ def _unprefixed(wrapped: dict[str, Any]) -> dict[str, Any]:
 def _adapted(
     config: dict[str, Any], name: str, layer_class: Any, twin_class: Any
 ) -> dict[str, Any] | None:
-    """Return ``config`` in the words of ``twin_class``, or None if it lacks some."""
+    """Return ``config`` with the argument names of ``twin_class``, or None if it lacks one."""
     known, defaults = _parameters(twin_class), _parameters(layer_class)
     adapted = {}
     for key, value in config.items():
@@ -124,7 +124,7 @@ def _adapted(
 
 
 def _parameters(layer_class: Any) -> dict[str, Any]:
-    """Return the names and defaults of all that the constructors of a layer class take."""
+    """Return the names and defaults of all arguments of a layer class and its base classes."""
     base: dict[str, Any] = dict.fromkeys(_EVERYWHERE)
     signatures = [
         inspect.signature(vars(cls)["__init__"])
@@ -136,7 +136,7 @@ def _parameters(layer_class: Any) -> dict[str, Any]:
 
 
 def _is_foreign(value: Any) -> bool:
-    """Tell whether a value is an object of the user's, or a data type that only Keras 3 has."""
+    """Tell whether a value is of a class of the user, or a dtype policy that only Keras 3 has."""
     if not isinstance(value, dict) or "class_name" not in value:
         return False
     name, module = value["class_name"], str(value.get("module"))
@@ -145,14 +145,14 @@ def _is_foreign(value: Any) -> bool:
 
 def _argument(key: str, value: Any) -> Any:
     if key.endswith("_initializer"):
-        return "zeros"  # the weights come with the layer
+        return "zeros"  # the weights are copied
     if key.endswith("activation") and isinstance(value, str):
         return _ACTIVATIONS.get(value, value)
     return value["config"]["name"] if key == "dtype" and isinstance(value, dict) else value
 
 
 def _statistics(layer: Any) -> dict[str, Any]:
-    """Return what a Normalization layer has learned: tf_keras keeps it in other weights."""
+    """Return the statistics of a Normalization layer: tf_keras stores them in other weights."""
     if not isinstance(layer, keras.layers.Normalization) or layer.input_mean is not None:
         return {}
     shape = layer.adapt_mean.shape

@@ -1,30 +1,43 @@
-"""Random inputs, to run a model where no samples of the user are needed."""
+"""Random inputs for models of TensorFlow and Keras, where no data are needed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pytest_modelbudget.workers.compress.models.keras_types import Model
+from pytest_modelbudget.workers.tflite.random_inputs import random_values
+from pytest_modelbudget.workers.userdata.datasets import Array
 
 _SAMPLES = 4
 _OPEN_SIZE = 32  # for an axis of any size, such as the length of a text
 
 
 def random_inputs(model: Model) -> Any:
-    """Return four random samples, always the same.
-
-    Args:
-        model: A functional or Sequential tf_keras model.
+    """Return four random samples for a functional or Sequential tf_keras model.
 
     Returns:
-        Arrays in the structure and with the dtypes that the model takes: numbers from 0 to 1 for
-        float inputs, and 0 for integer inputs.
+        Arrays as ``random_arrays`` returns them, in the structure of the model's inputs.
     """
-    random = np.random.default_rng(0)
+    return tf.nest.pack_sequence_as(model.input, random_arrays(model.inputs, _SAMPLES))
+
+
+def random_arrays(inputs: Iterable[Any], samples: int) -> list[Array]:
+    """Return random values for each input, the same ones each time.
+
+    Args:
+        inputs: Whatever has a shape and a dtype: symbolic tensors of either Keras, or specs.
+        samples: The batch size where an input leaves it open.
+
+    Returns:
+        Floats from 0 to 1, or integers 0 and 1, which are indices into any Embedding.
+    """
+    generator = np.random.default_rng(0)
     arrays = []
-    for tensor in model.inputs:
+    for tensor in inputs:
         batch_size, *sizes = tensor.shape
-        shape = [batch_size or _SAMPLES, *(size or _OPEN_SIZE for size in sizes)]
-        arrays.append(random.random(shape).astype(tensor.dtype.as_numpy_dtype))
-    return tf.nest.pack_sequence_as(model.input, arrays)
+        shape = [batch_size or samples, *(size or _OPEN_SIZE for size in sizes)]
+        dtype = tf.as_dtype(tensor.dtype).as_numpy_dtype
+        arrays.append(random_values(shape, dtype, generator))
+    return arrays

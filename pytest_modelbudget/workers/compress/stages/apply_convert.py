@@ -9,9 +9,9 @@ from pytest_modelbudget.budgetfile.stages import Convert, QuantizeAware
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
 from pytest_modelbudget.workers.compress.models import formats
+from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
-from pytest_modelbudget.workers.tflite.same_outputs import require_same_outputs
 
 
 def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -55,7 +55,7 @@ def _write_sparse(job: BuildJob, output: Path, progress: Progress) -> None:
     progress("encoding sparse tensors")
     sparse = encode_sparse(dense)
     progress("comparing with the dense model")
-    require_same_outputs(dense, sparse, "sparse encoding")
+    verify_sparse_outputs(dense, sparse)
     (output / tflite_file.MODEL).write_bytes(sparse)
     if layers := KerasLayers.read(job.parent):
         layers.write(output)

@@ -8,7 +8,7 @@ from pytest_modelbudget.budgetfile.stages import PruneChannels
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.channels.rank import Group, choose, find_groups, why_whole
-from pytest_modelbudget.workers.compress.channels.rebuild import prove, rebuild
+from pytest_modelbudget.workers.compress.channels.removal import remove_channels, verify_removal
 from pytest_modelbudget.workers.compress.channels.trace import Trace
 from pytest_modelbudget.workers.compress.channels.walk import follow
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
@@ -43,8 +43,8 @@ def _remove_channels(start: Trainable, stage: PruneChannels) -> tuple[Trainable,
     trace = follow(start.model)
     groups, choice = _choose(start.model, trace, stage)
     keep = choose(trace, groups, stage.fraction, stage.criterion)
-    smaller = rebuild(start.model, trace, keep)
-    prove(start.model, smaller, trace, keep)
+    smaller = remove_channels(start.model, trace, keep)
+    verify_removal(start.model, smaller, trace, keep)
     return replace(start, model=smaller), choice
 
 

@@ -14,7 +14,7 @@ from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.training.selections import walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
 from pytest_modelbudget.workers.compress.verify import promises
-from pytest_modelbudget.workers.compress.verify.promises import Kernel
+from pytest_modelbudget.workers.compress.verify.promises import StoredKernel
 from pytest_modelbudget.workers.userdata.usercode import load_callable, user_code
 
 Inputs = dict[str, tuple[int | None, ...]]
@@ -60,9 +60,9 @@ def _check_promises(model: Model, job: BuildJob) -> None:
     for promise in promises.read(job.parent):
         for weight in getattr(layers.get(promise.layer), "weights", ()):
             if tuple(weight.shape) == promise.shape:
-                kernel = Kernel.of_keras(promise.layer, weight.numpy())
+                kernel = StoredKernel.of_keras(promise.layer, weight.numpy())
                 hint = f"keep it there, or put the stage before {promise.stage}"
-                promise.hold(kernel, "after this stage", hint)
+                promise.verify(kernel, "after this stage", hint)
 
 
 def _check(call: str, model: object, expected: Inputs) -> None:

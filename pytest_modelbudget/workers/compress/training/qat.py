@@ -8,7 +8,6 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
-from ai_edge_litert.tools import flatbuffer_utils
 from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer import (
     QuantizeLayer,
 )
@@ -24,6 +23,7 @@ from pytest_modelbudget.workers.compress.models.keras_graph import rebuild
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.models.sources import keras_layers
 from pytest_modelbudget.workers.tflite.layers import find_operators
+from pytest_modelbudget.workers.tflite.tflite_file import operators, parse, tensor_type
 
 _WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"}
 
@@ -108,14 +108,13 @@ def convert_quantized(model: Model) -> bytes:
 def _check_integers(converted: bytes, model: Model) -> None:
     """Raise an error for a quantized layer that the converter silently left in float."""
     quantized = {layer.name for layer in model.layers if getattr(layer, "_weight_vars", ())}
-    parsed = flatbuffer_utils.read_model_from_bytearray(converted)
-    operators = [(each, graph) for graph in parsed.subgraphs for each in graph.operators]
+    parsed = parse(converted)
     for found, (operator, graph) in zip(
-        find_operators(converted, keras_layers(model)), operators, strict=True
+        find_operators(parsed, keras_layers(model)), operators(parsed), strict=True
     ):
         stayed = quantized.intersection({*found.layers, *found.paths})
-        types = [graph.tensors[index].type for index in operator.inputs[:2]]
-        if found.name in _WEIGHTED and flatbuffer_utils.TensorType.FLOAT32 in types and stayed:
+        types = [tensor_type(graph.tensors[index]) for index in operator.inputs[:2]]
+        if found.name in _WEIGHTED and "float32" in types and stayed:
             name = min(stayed)
             raise JobError(
                 f"quantize_aware: layer {name} is still float32 in the .tflite",

@@ -1,7 +1,7 @@
-"""What stages promise of the kernels that they change, carried on to the file that ships.
+"""Promises of stages about the kernels that they change, verified in the final ``.tflite``.
 
-A stage writes its promises beside its result. They say what was asked for, so that whatever
-loses it on the way, a later stage or the conversion, is found out.
+A stage writes its promises beside its result: which zeros or clusters a kernel has. If a later
+stage or the conversion loses them, the build fails.
 """
 
 import sys
@@ -21,21 +21,22 @@ from pytest_modelbudget.workers.tflite.weights import most_unique
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _FILE = "promises.json"
-_BEGIN_ANEW = {"distill", "prune_channels"}  # their result is another network
+_NEW_NETWORK = {"distill", "prune_channels"}  # the kernels of their result are others
 Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Kernel:
-    """A kernel as it is found in a model.
+class StoredKernel:
+    """A kernel as a model stores it.
 
     Attributes:
-        layers: Those that it may be of, ``outer/inner`` in nested models; () if nothing tells.
-        values: As they are stored.
-        is_zero: Where the real values are 0, with the axes as Keras has them.
-        scaled_axis: The axis of ``values`` along which each channel has a scale of its own, so
-            that equal weights are equal numbers only within a channel; None if there is none.
-        output_axis: The axis of ``values`` that is the output channel.
+        layers: The layers that it may belong to, ``outer/inner`` in nested models; empty if no
+            name tells.
+        values: As the model stores them.
+        is_zero: Where the real values are 0, with the axes of Keras.
+        scaled_axis: The axis of ``values`` along which each channel has its own scale, so that
+            equal weights are stored as equal values within a channel only; None if there is none.
+        output_axis: The axis of ``values`` with the output channels.
     """
 
     layers: tuple[str, ...]
@@ -45,22 +46,27 @@ class Kernel:
     output_axis: int
 
     @classmethod
-    def of_keras(cls, layer: str, values: Array) -> "Kernel":
-        """Take a variable of a layer."""
+    def of_keras(cls, layer: str, values: Array) -> "StoredKernel":
+        """Return the kernel with the values of a Keras layer's variable."""
         return cls((layer,), values, values == 0, None, values.ndim - 1)
 
     def has_shape(self, shape: Shape) -> bool:
-        """Tell whether it is of a Keras shape, apart from axes of size 1."""
+        """Tell whether it has a shape in Keras, apart from axes of size 1."""
         return _long(self.is_zero.shape) == _long(shape)
 
 
 class Zeros(Frozen):
-    """At least as many zeros as ``target`` asks for."""
+    """The promise of at least as many zeros as ``target`` requires."""
 
     target: SparsityTarget
 
-    def why_broken(self, kernel: Kernel, shape: Shape) -> tuple[str, str] | None:
-        """Say what a kernel has and what was promised; None if it keeps the promise."""
+    def why_broken(self, kernel: StoredKernel, shape: Shape) -> tuple[str, str] | None:
+        """Return what a kernel has and what was promised, or None if it keeps the promise.
+
+        Args:
+            kernel: A kernel of the layer.
+            shape: Its shape in Keras.
+        """
         found = self.target.measure(~kernel.is_zero.reshape(shape))
         if found >= self.target.sparsity - TOLERANCE:
             return None
@@ -69,13 +75,13 @@ class Zeros(Frozen):
 
 
 class FewValues(Frozen):
-    """At most ``clusters`` different values, in the kernel or in each output channel."""
+    """The promise of at most ``clusters`` unique values, in a kernel or in each output channel."""
 
     clusters: int
     per_channel: bool
 
-    def why_broken(self, kernel: Kernel, shape: Shape) -> tuple[str, str] | None:
-        """As ``Zeros.why_broken``."""
+    def why_broken(self, kernel: StoredKernel, shape: Shape) -> tuple[str, str] | None:
+        """Return what a kernel has and what was promised, or None if it keeps the promise."""
         del shape  # the number of values does not depend on it
         axis = kernel.scaled_axis
         if axis is None and self.per_channel:
@@ -88,18 +94,30 @@ class FewValues(Frozen):
 
 
 class Promise(Frozen):
-    """What ``stage`` promised of a kernel, of shape ``shape`` in Keras, of a layer."""
+    """What a stage promised of one kernel.
+
+    Attributes:
+        stage: Such as ``prune``.
+        layer: The layer of the kernel.
+        shape: The shape of the kernel in Keras.
+        kept: What was promised.
+    """
 
     stage: str
     layer: str
     shape: FrozenSequence[int]
     kept: Zeros | FewValues
 
-    def hold(self, kernel: Kernel, where: str, hint: str) -> None:
-        """Check a kernel that is, or may be, the one promised.
+    def verify(self, kernel: StoredKernel, where: str, hint: str) -> None:
+        """Verify that a kernel keeps the promise.
+
+        Args:
+            kernel: The kernel of the promise, as far as its names tell.
+            where: The model that it was found in, for the error message.
+            hint: What to do about a broken promise.
 
         Raises:
-            JobError: It does not keep the promise.
+            JobError: if it does not keep the promise.
         """
         broken = self.kept.why_broken(kernel, self.shape)
         if broken:
@@ -112,67 +130,65 @@ _PROMISES = TypeAdapter(tuple[Promise, ...])
 
 
 def write(promises: Sequence[Promise], folder: Path) -> None:
-    """Keep what a stage promises in ``folder``, beside its result."""
+    """Write the promises of a stage to ``folder``, beside its result."""
     (folder / _FILE).write_bytes(_PROMISES.dump_json(tuple(promises)))
 
 
 def read(folder: Path | None) -> tuple[Promise, ...]:
-    """Return what ``write`` kept in ``folder``; nothing if it was not called."""
+    """Return the promises that ``write`` wrote to ``folder``; none if there is no such file."""
     if folder is None or not (folder / _FILE).exists():
         return ()
     return _PROMISES.validate_json((folder / _FILE).read_bytes())
 
 
 def carry(job: BuildJob, output: Path) -> None:
-    """Add what earlier stages promised to what ``job.stage`` does, unless it begins anew."""
-    earlier = () if job.stage.kind in _BEGIN_ANEW else read(job.parent)
+    """Add the promises of earlier stages to those in ``output``, unless its network is new."""
+    earlier = () if job.stage.kind in _NEW_NETWORK else read(job.parent)
     if earlier:
         write((*earlier, *read(output)), output)
 
 
-def hold_all(promises: Iterable[Promise], kernels: Sequence[Kernel]) -> None:
-    """Check the kernels of a ``.tflite`` against all that was promised.
+def verify_promises(promises: Iterable[Promise], kernels: Sequence[StoredKernel]) -> None:
+    """Verify all promises in the kernels of a ``.tflite``.
 
-    A kernel that no layer's name is left of counts by its shape. One that is not there any
-    more, because the converter has folded it into another, is named in the log.
+    A kernel without the name of a layer is found by its shape. If a kernel is missing, because the
+    converter folded it into another, the log says so.
 
     Raises:
-        JobError: A promise is broken, or not one layer of a stage can be found again.
+        JobError: if a promise is broken, or no kernel of a stage's layers is found.
     """
     found: dict[str, bool] = {}
     for promise in promises:
-        kept = _hold_in_tflite(promise, kernels)
-        found[promise.stage] = found.get(promise.stage, False) or kept
-        if not kept:
-            _log(f"{promise.stage}: there is no kernel of layer {promise.layer} in the .tflite")
-    for stage, any_kept in found.items():
-        if not any_kept:
-            cause = f"{stage}: not one layer that it changed can be found in the .tflite"
-            raise JobError(cause, f"put {stage} behind the stage that replaces the layers")
+        is_found = _verify_in_tflite(promise, kernels)
+        found[promise.stage] = found.get(promise.stage, False) or is_found
+        if not is_found:
+            sys.stderr.write(
+                f"{promise.stage}: the .tflite has no kernel of layer {promise.layer}\n"
+            )
+    for stage, any_found in found.items():
+        if not any_found:
+            cause = f"{stage}: the .tflite has none of the layers that this stage changed"
+            raise JobError(cause, f"put {stage} after the stage that replaces the layers")
 
 
-def _hold_in_tflite(promise: Promise, kernels: Sequence[Kernel]) -> bool:
-    """Check the kernels that may be the promised one; return whether there were any."""
+def _verify_in_tflite(promise: Promise, kernels: Sequence[StoredKernel]) -> bool:
+    """Verify the kernels that may be the promised one, and return whether there are any."""
     where = "in the .tflite"
-    hint = f"report it with the log, or leave the layer out of {promise.stage} with layers: skip"
+    hint = f"leave the layer out of {promise.stage} with layers: skip, or report it with the log"
     size = int(np.prod(promise.shape))
     named = [each for each in kernels if promise.layer in each.layers and each.values.size == size]
     of_shape = [each for each in named if each.has_shape(promise.shape)]
     for kernel in of_shape or named:
-        promise.hold(kernel, where, hint)
+        promise.verify(kernel, where, hint)
     if named:
         return True
     nameless = [each for each in kernels if not each.layers and each.has_shape(promise.shape)]
     if not nameless:
         return False
     if all(promise.kept.why_broken(each, promise.shape) for each in nameless):
-        promise.hold(nameless[0], where, hint)
+        promise.verify(nameless[0], where, hint)
     return True
 
 
 def _long(shape: Iterable[int]) -> list[int]:
     return [size for size in shape if size > 1]
-
-
-def _log(text: str) -> None:
-    sys.stderr.write(f"{text}\n")

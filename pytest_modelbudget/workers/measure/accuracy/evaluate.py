@@ -15,7 +15,7 @@ from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.accuracy.per_sample import Outcomes, read_outcomes
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import (
     Array,
     Batch,
@@ -83,7 +83,7 @@ class _Scored:
     kept: Columns
 
 
-def _batches(dataset: Dataset, inputs: Mapping[str, Tensor]) -> Iterator[Batch]:
+def _batches(dataset: Dataset, inputs: Mapping[str, TensorDetails]) -> Iterator[Batch]:
     sample_bytes = 4 * sum(int(np.prod(np.abs(tensor.shape[1:]))) for tensor in inputs.values())
     return dataset.batches(min(max(_INPUT_BYTES // sample_bytes, 1), _LARGEST_BATCH))
 

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,7 +41,7 @@ class Parallel(Generic[T, R]):
         self._idle.put(self._first)
 
     @property
-    def inputs(self) -> dict[str, Tensor]:
+    def inputs(self) -> dict[str, TensorDetails]:
         """The model's inputs, by name."""
         return self._first.inputs
 

@@ -13,7 +13,8 @@ from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
 from pytest_modelbudget.workers.measure.latency.sampling import Subject, Window, take_window
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.tensors import Tensor
+from pytest_modelbudget.workers.tflite.random_inputs import random_values
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 
@@ -78,7 +79,7 @@ def _prepared(path: Path, job: LatencyJob) -> Interpreter:
     return interpreter
 
 
-def _random(tensor: Tensor, batch: int, generator: np.random.Generator) -> Array:
+def _random(tensor: TensorDetails, batch: int, generator: np.random.Generator) -> Array:
     shape = [batch, *tensor.shape[1:]]
     if min(shape) < 0:
         cause = (
@@ -86,19 +87,13 @@ def _random(tensor: Tensor, batch: int, generator: np.random.Generator) -> Array
             "depends on what is filled in"
         )
         raise JobError(cause, "convert the model with every dimension fixed but the batch")
-    if tensor.dtype.kind == "f":
-        return generator.random(shape).astype(tensor.dtype)
-    if tensor.dtype.kind not in "iub":
+    if tensor.dtype.kind not in "iubf":
         cause = f"input {tensor.name} takes {_kind(tensor)}, which cannot be made up"
         raise JobError(cause, "gate the part of the model that takes numbers")
-    if tensor.scale:
-        limits = np.iinfo(tensor.dtype)
-        return generator.integers(limits.min, limits.max, shape, tensor.dtype, endpoint=True)
-    # Plain integers are mostly indices into a table of unknown size; 0 and 1 are safe.
-    return generator.integers(0, 2, shape).astype(tensor.dtype)
+    return random_values(shape, tensor.dtype, generator, is_quantized=tensor.scale != 0)
 
 
-def _kind(tensor: Tensor) -> str:
+def _kind(tensor: TensorDetails) -> str:
     return "complex numbers" if tensor.dtype.kind == "c" else "strings"
 
 

@@ -16,14 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
-from ai_edge_litert.tools import flatbuffer_utils
-
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Progress, TargetJob
-from pytest_modelbudget.workers.measure.structure import stored_macs
 from pytest_modelbudget.workers.measure.targets.program import last_words, run
-from pytest_modelbudget.workers.tflite.weights import operator_name
+from pytest_modelbudget.workers.tflite.graph import stored_macs
+from pytest_modelbudget.workers.tflite.tflite_file import operator_name, operators, parse
 
 _NPU = "CUSTOM:ethos-u"
 _KIB = 1024
@@ -112,16 +110,12 @@ def _compile(job: TargetJob, accelerator: str, configuration: Configuration, fol
 
 
 def _check_placement(model: Path, compiled: Path) -> None:
-    placed = flatbuffer_utils.read_model(compiled)
-    kept = [
-        operator_name(placed, operator)
-        for graph in placed.subgraphs
-        for operator in graph.operators
-    ]
+    placed = parse(compiled.read_bytes())
+    kept = [operator_name(placed, operator) for operator, _ in operators(placed)]
     on_cpu = [name for name in kept if name != _NPU]
     if not on_cpu:
         return
-    whole = flatbuffer_utils.read_model(model)
+    whole = parse(model.read_bytes())
     total = sum(len(graph.operators) for graph in whole.subgraphs)
     macs = stored_macs(whole)  # Vela counts its own decomposition, on Ethos-U85 less than these
     share = stored_macs(placed) / macs if macs else 0.0

@@ -13,8 +13,9 @@ from pytest_modelbudget.budgetfile.stages import Convert, Quantize
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert import sparse_encoding
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
+from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
 from pytest_modelbudget.workers.measure.structure import describe
-from pytest_modelbudget.workers.tflite.same_outputs import require_same_outputs
+from pytest_modelbudget.workers.tflite.tflite_file import operator_name, pack, parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
 from tests.workers.compress import zoo
 from tests.workers.compress.building import RESOLVERS, call, invoke, make
@@ -30,12 +31,11 @@ def widened(kernel: Any) -> bytes:
     model = flatbuffer_utils.read_model_with_mutable_tensors(str(BLOBS))
     store(model, CLASSIFY, np.arange(1, 257, dtype=np.float32))
     store(model, WIDEN, kernel)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return pack(model)
 
 
 def weights(model: bytes) -> list[Any]:
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    return [weight.values for weight in read_weights(parsed)]
+    return [weight.values for weight in read_weights(parse(model))]
 
 
 @given(kernel=WEIGHTS, rows=st.integers(1, 60))
@@ -70,7 +70,7 @@ def test_a_dense_model_is_not_shipped_as_sparse() -> None:
     with pytest.raises(JobError) as raised:
         encode_sparse(widened(kernel))
     assert str(raised.value) == (
-        "no tensor is sparse enough for sparse encoding: 6% zeros at most; prune first"
+        "too few zeros for sparse encoding: the sparsest kernel has 6% zeros; prune first"
     )
 
 
@@ -87,12 +87,12 @@ def test_a_sparse_model_of_the_user_cannot_be_quantized(tmp_path: Path) -> None:
 
 def test_other_numbers_than_before_are_refused() -> None:
     before = widened(np.ones((64, 16), np.float32))
-    require_same_outputs(before, before, "nothing")
+    verify_sparse_outputs(before, before)
     with pytest.raises(JobError) as raised:
-        require_same_outputs(before, widened(np.eye(64, 16, dtype=np.float32)), "a change")
+        verify_sparse_outputs(before, widened(np.zeros((64, 16), np.float32)))
     assert str(raised.value) == (
-        "after a change the model computes something else with XNNPACK of LiteRT; "
-        "do without a change"
+        "sparse encoding changes the outputs of the model in LiteRT with XNNPACK, by 1 of the "
+        "largest value; leave out convert: {sparse: true}"
     )
 
 
@@ -113,8 +113,7 @@ def pruned(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kernels(model: Any) -> Iterator[int]:
     for operator in model.subgraphs[0].operators:
-        kind = flatbuffer_utils.opcode_to_name(model, operator.opcodeIndex)
-        if kind in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
+        if operator_name(model, operator) in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
             yield operator.inputs[1]
 
 
@@ -145,8 +144,8 @@ def test_every_kernel_computes_as_before(
     dense = (parent / "model.tflite").read_bytes()
     sparse = make(tmp_path / "sparse", call("separable"), Convert(sparse=True), parent)
 
-    parsed = flatbuffer_utils.read_model_from_bytearray(sparse)
-    assert sum(tensor.sparsity is not None for tensor in parsed.subgraphs[0].tensors) == encoded
+    tensors = parse(sparse).subgraphs[0].tensors
+    assert sum(tensor.sparsity is not None for tensor in tensors) == encoded
     before, after = describe(parent / "model.tflite"), describe(tmp_path / "sparse/model.tflite")
     assert after.operators == tuple(sorted({*before.operators, "DENSIFY"}))
     assert (after.sparsity, after.weights, after.macs) == (
@@ -167,7 +166,7 @@ def test_what_litert_cannot_run_is_not_encoded(pruned: Path, tmp_path: Path) -> 
     with pytest.raises(JobError) as raised:
         make(tmp_path / "out", call("separable"), Convert(sparse=True), tmp_path / "dynamic")
     assert str(raised.value) == (
-        "LiteRT cannot run any tensor of this model in sparse encoding; "
+        "LiteRT cannot run any kernel of this model in sparse encoding; "
         "quantize to float16 or int16x8, or leave it float32"
     )
 
@@ -176,11 +175,11 @@ def test_what_litert_cannot_run_is_not_encoded(pruned: Path, tmp_path: Path) -> 
 def test_what_litert_cannot_run_is_still_what_it_cannot_run(
     pruned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When this fails, LiteRT has learned it, and ``_runs`` can allow it."""
+    """When this fails, LiteRT supports it, and ``_runs`` can allow it."""
     dense = quantized(tmp_path, pruned, scheme="dynamic")
     monkeypatch.setattr(sparse_encoding, "_runs", lambda *_: True)
     with pytest.raises(JobError) as raised:
-        require_same_outputs(dense, encode_sparse(dense), "sparse encoding")
+        verify_sparse_outputs(dense, encode_sparse(dense))
     assert str(raised.value).startswith(
-        "after sparse encoding the model does not run with XNNPACK of LiteRT: failed to delegate"
+        "the sparse model does not run in LiteRT with XNNPACK: failed to delegate"
     )

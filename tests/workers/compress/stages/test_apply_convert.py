@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import Convert
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import KerasLayers, find_operators
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails
+from pytest_modelbudget.workers.tflite.tflite_file import MODEL, parse
 from tests.workers.compress import zoo
-from tests.workers.compress.building import call, invoke, job, make
+from tests.workers.compress.building import call, invoke, job, make, signature
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -20,6 +22,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 IMAGES = zoo.images()[0]
+
+
+def shapes(tensors: Mapping[str, TensorDetails]) -> dict[str, tuple[tuple[int, ...], str]]:
+    return {name: (tensor.shape, tensor.dtype.name) for name, tensor in tensors.items()}
 
 
 def saved(folder: Path, kind: str) -> tuple[Path, Any]:
@@ -48,7 +54,7 @@ def test_a_saved_model_keeps_its_outputs(kind: str, tmp_path: Path) -> None:
 
     model = make(tmp_path / "out", path)
 
-    assert list(tflite_file.signature(model).inputs) == ["image"]
+    assert list(signature(model).inputs) == ["image"]
     (output,) = invoke(model, {"image": IMAGES}).values()
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
@@ -57,10 +63,10 @@ def test_a_saved_model_keeps_its_outputs(kind: str, tmp_path: Path) -> None:
 def test_a_callable_gets_its_arguments_and_gives_names(name: str, tmp_path: Path) -> None:
     model = make(tmp_path, call(name, units=5))
 
-    signature = tflite_file.signature(model)
-    assert signature.inputs == {"image": tflite_file.Port((-1, 8, 8, 3), np.dtype("float32"))}
-    assert signature.outputs == {"class": tflite_file.Port((-1, 4), np.dtype("float32"))}
-    operators = find_operators(model, KerasLayers.read(tmp_path))
+    found = signature(model)
+    assert shapes(found.inputs) == {"image": ((-1, 8, 8, 3), "float32")}
+    assert shapes(found.outputs) == {"class": ((-1, 4), "float32")}
+    operators = find_operators(parse(model), KerasLayers.read(tmp_path))
     assert [(operator.name, operator.layers, operator.classes) for operator in operators] == [
         ("CONV_2D", ("conv",), ("Conv2D",)),
         ("DEPTHWISE_CONV_2D", ("norm", "depthwise"), ("BatchNormalization", "DepthwiseConv2D")),
@@ -72,16 +78,10 @@ def test_a_callable_gets_its_arguments_and_gives_names(name: str, tmp_path: Path
 
 
 def test_several_inputs_and_outputs_keep_their_names(two_ends: Path) -> None:
-    signature = tflite_file.signature((two_ends / tflite_file.MODEL).read_bytes())
+    found = signature((two_ends / MODEL).read_bytes())
 
-    assert {name: port.shape for name, port in signature.inputs.items()} == {
-        "left": (-1, 6),
-        "right": (-1, 3),
-    }
-    assert {name: port.shape for name, port in signature.outputs.items()} == {
-        "score": (-1, 1),
-        "logits": (-1, 3),
-    }
+    assert shapes(found.inputs) == {"left": ((-1, 6), "float32"), "right": ((-1, 3), "float32")}
+    assert shapes(found.outputs) == {"score": ((-1, 1), "float32"), "logits": ((-1, 3), "float32")}
 
 
 def test_a_module_without_keras(tmp_path: Path) -> None:
@@ -110,19 +110,19 @@ def test_a_sequential_and_a_subclassed_model(tmp_path: Path) -> None:
     flat = make(tmp_path / "1", call("sequential"))
     scaled = make(tmp_path / "2", call("subclassed"))
 
-    (output,) = tflite_file.signature(flat).outputs.values()
+    (output,) = signature(flat).outputs.values()
     assert output.shape == (-1, 4)
-    assert [operator.name for operator in find_operators(flat, None)] == [
+    assert [operator.name for operator in find_operators(parse(flat), None)] == [
         "RESHAPE",
         "FULLY_CONNECTED",
     ]
-    (flattened,) = invoke(flat, dict.fromkeys(tflite_file.signature(flat).inputs, IMAGES)).values()
+    (flattened,) = invoke(flat, dict.fromkeys(signature(flat).inputs, IMAGES)).values()
     assert flattened.shape == (40, 4)
-    assert tflite_file.signature(scaled).inputs["args_0"].shape == (-1, 3)
+    assert signature(scaled).inputs["args_0"].shape == (-1, 3)
 
 
 def test_a_recurrent_model_gets_a_batch_of_one(tmp_path: Path) -> None:
-    (port,) = tflite_file.signature(make(tmp_path, call("lstm"))).inputs.values()
+    (port,) = signature(make(tmp_path, call("lstm"))).inputs.values()
 
     assert port.shape == (1, 6, 4)
 
@@ -168,7 +168,7 @@ def test_the_same_job_gives_the_same_bytes_in_any_process_and_folder(tmp_path: P
         (
             "svd",
             "LiteRT has no operator for TensorFlow's Svd; replace the layer by built-in "
-            "operators; TensorFlow's own (Flex) are not in LiteRT",
+            "operators: LiteRT does not include TensorFlow's (Flex)",
         ),
     ],
 )
@@ -190,15 +190,21 @@ def test_flattening_an_open_axis_stays_computed(tmp_path: Path) -> None:
 def test_a_file_that_computes_something_else_is_refused(tmp_path: Path) -> None:
     import tensorflow as tf
 
-    from pytest_modelbudget.workers.compress.convert.conversion import require_same_outputs
+    from pytest_modelbudget.workers.compress.verify.conversion import verify_conversion
 
     model = zoo.cnn()
     made = make(tmp_path / "made", call("cnn"))
-    [output] = tflite_file.signature(made).outputs
+    [output] = signature(made).outputs
     function = tf.function(lambda **inputs: {output: model(inputs["image"], training=False)})
     spec = tf.TensorSpec((None, *IMAGES.shape[1:]))
     concrete = function.get_concrete_function(image=spec)
-    require_same_outputs(concrete, made)
+    verify_conversion(concrete, made)
     model.set_weights([weight * 1.1 for weight in model.get_weights()])
-    with pytest.raises(JobError, match=f"something else than the model: its output {output} "):
-        require_same_outputs(concrete, made)
+    with pytest.raises(JobError) as raised:
+        verify_conversion(concrete, made)
+    message, hint = str(raised.value).split("; ")
+    assert message.startswith(
+        f"the .tflite computes something else than the model: its output {output} differs by 0."
+    )
+    assert message.endswith(" of the largest value")
+    assert hint == "replace the layers before that output, or report the model to LiteRT"

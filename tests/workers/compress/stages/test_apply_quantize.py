@@ -5,13 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ai_edge_litert.tools import flatbuffer_utils
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize
 from pytest_modelbudget.budgetfile.types import Data, FileSource
 from pytest_modelbudget.workers.compress.job import build
-from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import find_operators
+from pytest_modelbudget.workers.tflite.tflite_file import (
+    computes_in,
+    is_constant,
+    operator_name,
+    operators,
+    pack,
+    parse,
+    tensor_type,
+)
 from tests.workers.compress import zoo
 from tests.workers.compress.building import (
     RESOLVERS,
@@ -21,6 +28,7 @@ from tests.workers.compress.building import (
     make,
     make_quantized,
     no_progress,
+    signature,
 )
 
 pytestmark = [
@@ -31,30 +39,27 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated:UserWarning"),
 ]
 IMAGES = zoo.images()[0]
-TYPES = {value: name for name, value in vars(flatbuffer_utils.TensorType).items()}
 
 
 def weight_types(model: bytes) -> dict[str, str]:
-    """The type of the weights of each operator that has some, by its kind and position."""
-    parsed = flatbuffer_utils.read_model_from_bytearray(model)
-    (graph,) = parsed.subgraphs
+    """The type of the weights of each operator that has some, by its position and name."""
+    parsed = parse(model)
     types = {}
-    for position, operator in enumerate(graph.operators):
-        for index in operator.inputs[1:2]:
-            tensor = graph.tensors[index]
-            name = flatbuffer_utils.opcode_to_name(parsed, operator.opcodeIndex)
-            if parsed.buffers[tensor.buffer].data is not None and name != "MEAN":
-                types[f"{position} {name}"] = TYPES[tensor.type]
+    for position, (operator, graph) in enumerate(operators(parsed)):
+        for tensor in (graph.tensors[index] for index in operator.inputs[1:2]):
+            name = operator_name(parsed, operator)
+            if is_constant(parsed, tensor) and name != "MEAN":
+                types[f"{position} {name}"] = tensor_type(tensor)
     return types
 
 
 @pytest.mark.parametrize(
     ("scheme", "weights", "tolerance"),
     [
-        ("dynamic", ["INT8", "INT8", "INT8", "INT8"], 0.01),
-        ("int8", ["INT8", "INT8", "INT8", "INT8"], 0.02),
-        ("int16x8", ["INT8", "INT8", "INT8", "INT8"], 0.01),
-        ("int4", ["INT4", "FLOAT32", "INT4", "INT4"], 0.05),
+        ("dynamic", ["int8", "int8", "int8", "int8"], 0.01),
+        ("int8", ["int8", "int8", "int8", "int8"], 0.02),
+        ("int16x8", ["int8", "int8", "int8", "int8"], 0.01),
+        ("int4", ["int4", "float32", "int4", "int4"], 0.05),
     ],
 )
 def test_litert_schemes(
@@ -72,7 +77,7 @@ def test_litert_schemes(
 def test_float16_weights_are_exact_to_half_precision(cnn: Path, tmp_path: Path) -> None:
     model = make_quantized(tmp_path, cnn, scheme="float16")
 
-    assert tflite_file.computes_in(model, "FLOAT16")
+    assert computes_in(parse(model), "float16")
     expected = invoke((cnn / "model.tflite").read_bytes(), {"image": IMAGES})["class"]
     output = invoke(model, {"image": IMAGES})["class"]
     np.testing.assert_allclose(output, expected, atol=1e-3)
@@ -97,9 +102,9 @@ def test_io(io: str, backend: str, cnn: Path, tmp_path: Path) -> None:
     parent = cnn if backend == "litert" else None
     model = make_quantized(tmp_path, parent, scheme="int8", io=io, backend=backend)
 
-    signature = tflite_file.signature(model)
-    assert [port.dtype for port in signature.inputs.values()] == [io]
-    assert [port.dtype for port in signature.outputs.values()] == [io]
+    found = signature(model)
+    assert [tensor.dtype for tensor in found.inputs.values()] == [io]
+    assert [tensor.dtype for tensor in found.outputs.values()] == [io]
     expected = invoke((cnn / "model.tflite").read_bytes(), {"image": IMAGES})["class"]
     np.testing.assert_allclose(invoke(model, {"image": IMAGES})["class"], expected, atol=0.02)
 
@@ -107,7 +112,7 @@ def test_io(io: str, backend: str, cnn: Path, tmp_path: Path) -> None:
 def test_int16x8_with_int8_io(cnn: Path, tmp_path: Path) -> None:
     model = make_quantized(tmp_path, cnn, scheme="int16x8", io="int8")
 
-    assert tflite_file.signature(model).inputs["image"].dtype == "int8"
+    assert signature(model).inputs["image"].dtype == "int8"
 
 
 @pytest.mark.parametrize("backend", ["litert", "converter"])
@@ -130,7 +135,7 @@ def test_a_flattened_model_is_integer_only(tmp_path: Path) -> None:
     source = call("sequential")
     model = make(tmp_path / "int8", source, stage, tmp_path / "float", call("images"))
 
-    assert [operator.name for operator in find_operators(model, None)] == [
+    assert [operator.name for operator in find_operators(parse(model), None)] == [
         "RESHAPE",
         "FULLY_CONNECTED",
     ]
@@ -141,29 +146,27 @@ def test_a_flattened_tflite_of_the_user_is_integer_only(tmp_path: Path) -> None:
 
     path = tmp_path / "model.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(zoo.sequential()).convert())
-    assert "SHAPE" in [each.name for each in find_operators(path.read_bytes(), None)]
+    assert "SHAPE" in [each.name for each in find_operators(parse(path.read_bytes()), None)]
     make(tmp_path / "float", path)
     stage = Quantize(scheme="int8", io="int8")
     model = make(tmp_path / "int8", path, stage, tmp_path / "float", call("images"))
 
-    kinds = [each.name for each in find_operators(model, None)]
+    kinds = [each.name for each in find_operators(parse(model), None)]
     assert kinds == ["RESHAPE", "FULLY_CONNECTED"]
-    (output,) = invoke(
-        model, {next(iter(tflite_file.signature(model).inputs)): zoo.images()[0]}
-    ).values()
+    (output,) = invoke(model, {next(iter(signature(model).inputs)): zoo.images()[0]}).values()
     assert output.shape == (40, 4)
 
 
 def test_a_tflite_without_a_signature(cnn: Path, tmp_path: Path) -> None:
-    parsed = flatbuffer_utils.read_model(cnn / "model.tflite")
+    parsed = parse((cnn / "model.tflite").read_bytes())
     parsed.signatureDefs = []
     path = tmp_path / "bare.tflite"
-    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(parsed))
+    path.write_bytes(pack(parsed))
     make(tmp_path / "float", path)
 
     model = make(tmp_path / "int8", path, Quantize(), tmp_path / "float", call("images"))
 
-    assert list(tflite_file.signature(model).inputs) == ["serving_default_image:0"]
+    assert list(signature(model).inputs) == ["serving_default_image:0"]
 
 
 def test_integer_inputs_stay_integers(tmp_path: Path) -> None:
@@ -171,25 +174,25 @@ def test_integer_inputs_stay_integers(tmp_path: Path) -> None:
     stage = Quantize(scheme="int8", io="int8")
     model = make(tmp_path / "int8", call("embedding"), stage, tmp_path / "float", call("tokens"))
 
-    signature = tflite_file.signature(model)
-    assert signature.inputs["tokens"].dtype == "int32"
-    assert signature.outputs["topic"].dtype == "int8"
+    found = signature(model)
+    assert found.inputs["tokens"].dtype == "int32"
+    assert found.outputs["topic"].dtype == "int8"
 
 
 def test_the_converter_quantizes_a_recurrent_model(tmp_path: Path) -> None:
     stage = Quantize(scheme="int8", backend="converter")
     model = make(tmp_path, call("lstm"), stage, None, call("images", shape=[6, 4]))
 
-    assert tflite_file.computes_in(model, "INT8")
+    assert computes_in(parse(model), "int8")
 
 
 @pytest.mark.parametrize(
     ("layers", "weights"),
     [
-        (LayerSelection(only=("conv", "dense")), ["INT8", "FLOAT32", "INT8", "FLOAT32"]),
-        (LayerSelection(skip=("d*",)), ["INT8", "FLOAT32", "FLOAT32", "INT8"]),
-        (LayerSelection(skip=("Conv2D", "Dense")), ["FLOAT32", "INT8", "FLOAT32", "FLOAT32"]),
-        ({"Dense": "int4", "class": "float32"}, ["INT8", "INT8", "INT4", "FLOAT32"]),
+        (LayerSelection(only=("conv", "dense")), ["int8", "float32", "int8", "float32"]),
+        (LayerSelection(skip=("d*",)), ["int8", "float32", "float32", "int8"]),
+        (LayerSelection(skip=("Conv2D", "Dense")), ["float32", "int8", "float32", "float32"]),
+        ({"Dense": "int4", "class": "float32"}, ["int8", "int8", "int4", "float32"]),
     ],
 )
 @pytest.mark.parametrize("scheme", ["dynamic", "int8"])

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import tf_keras
-from ai_edge_litert.tools import flatbuffer_utils
 
 from pytest_modelbudget.budgetfile.stages import (
     Cluster,
@@ -18,19 +17,15 @@ from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training import qat
-from pytest_modelbudget.workers.tflite import tflite_file
+from pytest_modelbudget.workers.tflite.tflite_file import operator_name, parse, tensor_type
 from tests.workers.compress import trainees
-from tests.workers.compress.building import invoke, no_progress
+from tests.workers.compress.building import invoke, no_progress, signature
 from tests.workers.compress.trainees import CLASSES, job
 
 pytestmark = pytest.mark.tensorflow
 layers = tf_keras.layers
 PRUNE, CLUSTER = Prune(sparsity=0.75, epochs=5), Cluster(clusters=8, epochs=2)
 PER_CHANNEL = Cluster(clusters=8, per_channel=True, epochs=2)
-DTYPES = {
-    flatbuffer_utils.TensorType.INT8: np.int8,
-    flatbuffer_utils.TensorType.FLOAT32: np.float32,
-}
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 
 
@@ -118,16 +113,16 @@ def convert(folder: Path) -> bytes:
 
 def weights(model: bytes) -> dict[str, Any]:
     """Return the weights of a ``.tflite`` by layer, with the output channel as the first axis."""
-    parsed = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
+    parsed = parse(model)
     graph = parsed.subgraphs[0]
     found = {}
     for operator in graph.operators:
-        kind = flatbuffer_utils.opcode_to_name(parsed, operator.opcodeIndex)
+        kind = operator_name(parsed, operator)
         if kind in WEIGHTED:
             tensor = graph.tensors[operator.inputs[1]]
             name = tensor.name.decode().partition(";")[0].partition("/")[2].rpartition("/")[0]
             data = parsed.buffers[tensor.buffer].data.tobytes()
-            values = np.frombuffer(data, DTYPES[tensor.type]).reshape(tensor.shape)
+            values = np.frombuffer(data, tensor_type(tensor)).reshape(tensor.shape)
             found[name] = np.moveaxis(values, -1 if kind == "DEPTHWISE_CONV_2D" else 0, 0)
     return found
 
@@ -166,9 +161,13 @@ def test_what_stages_before_it_did_is_in_the_tflite(
         if CLUSTER in before or PER_CHANNEL in before:
             assert max(len(np.unique(channel)) for channel in kernel) <= 8
             assert name == "conv" or len(np.unique(kernel)) <= 8
-    signature = tflite_file.signature(model)
-    assert signature.inputs == {"image": tflite_file.Port((-1, 8, 8, 4), np.dtype("float32"))}
-    assert signature.outputs == {"class": tflite_file.Port((-1, CLASSES), np.dtype("float32"))}
+    found = signature(model)
+    both = found.inputs | found.outputs
+    assert {name: tensor.shape for name, tensor in both.items()} == {
+        "image": (-1, 8, 8, 4),
+        "class": (-1, CLASSES),
+    }
+    assert {tensor.dtype for tensor in both.values()} == {np.dtype("float32")}
 
 
 def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
         ({"layers": {"skip": ["con"]}}, f"no layer matches 'con'; {LAYERS}"),
         (
             {"layers": {"depthwise": "int4"}},
-            "'depthwise' cannot be int4: LiteRT has no such kernel for DEPTHWISE_CONV_2D",
+            "layers: 'depthwise' cannot be int4: LiteRT has no such kernel for DEPTHWISE_CONV_2D; "
+            "choose another scheme for these layers",
         ),
         (
             {"layers": {"skip": ["conv"]}, "backend": "converter"},
@@ -50,9 +51,9 @@ LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
         ),
         (
             {"layers": {"skip": ["*"]}},
-            "nothing in the model became int8: its operators are CONV_2D, DEPTHWISE_CONV_2D, "
-            "MEAN, FULLY_CONNECTED, SOFTMAX; use another scheme, or leave the model float "
-            "with recipe: []",
+            "scheme int8 quantizes nothing in the model: its operators are CONV_2D, "
+            "DEPTHWISE_CONV_2D, MEAN, FULLY_CONNECTED, SOFTMAX; use another scheme, or leave the "
+            "model float with recipe: []",
         ),
     ],
 )
@@ -136,7 +137,7 @@ def test_a_model_that_computes_nan(cnn: Path, tmp_path: Path) -> None:
         make_quantized(tmp_path / "int8", tmp_path)
 
     assert str(raised.value).endswith(
-        " becomes NaN or infinite on the calibration data; "
+        " contains NaN or infinity on the calibration data; "
         "check the model's weights and the scale of the data"
     )
 
@@ -147,7 +148,7 @@ def test_a_model_without_weights(tmp_path: Path) -> None:
         make_quantized(tmp_path / "float16", tmp_path / "float", scheme="float16")
 
     assert str(raised.value) == (
-        "nothing in the model became float16: its operators are RELU; "
+        "scheme float16 quantizes nothing in the model: its operators are RELU; "
         "use another scheme, or leave the model float with recipe: []"
     )
 
@@ -157,7 +158,7 @@ def test_a_model_that_is_quantized_already(cnn: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError) as raised:
         make_quantized(tmp_path / "again", tmp_path / "int8")
 
-    assert str(raised.value) == "the model is quantized already; start from a float model"
+    assert str(raised.value) == "the model is already quantized; start from a float model"
 
 
 def test_the_converter_needs_more_than_a_tflite(cnn: Path, tmp_path: Path) -> None:

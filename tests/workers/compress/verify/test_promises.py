@@ -12,20 +12,20 @@ from pytest_modelbudget.budgetfile.stages import Cluster, Convert, Distill, Prun
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.training.sparsity_target import SparsityTarget
 from pytest_modelbudget.workers.compress.verify import promises
+from pytest_modelbudget.workers.compress.verify.artifact import find_kernels
 from pytest_modelbudget.workers.compress.verify.promises import (
     FewValues,
-    Kernel,
     Promise,
+    StoredKernel,
     Zeros,
-    hold_all,
+    verify_promises,
 )
-from pytest_modelbudget.workers.compress.verify.proof import find_kernels
 from pytest_modelbudget.workers.tflite.layers import LayerOperator
 from pytest_modelbudget.workers.userdata.datasets import Array
 from tests.workers.compress.trainees import call, job
 from tests.workers.flatbuffers import add, emptied, tensor
 
-HINT = "report it with the log, or leave the layer out of {} with layers: skip"
+HINT = "leave the layer out of {} with layers: skip, or report it with the log"
 PRUNED = Zeros(target=SparsityTarget(0.8))
 CLUSTERED = FewValues(clusters=4, per_channel=False)
 
@@ -35,8 +35,8 @@ def promise(kept: Any, layer: str = "dense", shape: tuple[int, ...] = (10, 10)) 
     return Promise(stage=stage, layer=layer, shape=shape, kept=kept)
 
 
-def kernel(values: Array, *layers: str, scaled_axis: int | None = None) -> Kernel:
-    return Kernel(layers, values, values == 0, scaled_axis, values.ndim - 1)
+def kernel(values: Array, *layers: str, scaled_axis: int | None = None) -> StoredKernel:
+    return StoredKernel(layers, values, values == 0, scaled_axis, values.ndim - 1)
 
 
 def zeros(share: float, shape: tuple[int, ...] = (10, 10)) -> Array:
@@ -45,15 +45,15 @@ def zeros(share: float, shape: tuple[int, ...] = (10, 10)) -> Array:
     return values.reshape(shape)
 
 
-def broken(kept: Sequence[Promise], *kernels: Kernel) -> str:
+def broken(kept: Sequence[Promise], *kernels: StoredKernel) -> str:
     with pytest.raises(JobError) as raised:
-        hold_all(kept, kernels)
+        verify_promises(kept, kernels)
     return str(raised.value)
 
 
 def test_a_kernel_that_keeps_its_promise() -> None:
-    hold_all([promise(PRUNED)], [kernel(zeros(0.8), "dense"), kernel(zeros(0), "other")])
-    hold_all([promise(PRUNED)], [kernel(zeros(0.9), "dense")])
+    verify_promises([promise(PRUNED)], [kernel(zeros(0.8), "dense"), kernel(zeros(0), "other")])
+    verify_promises([promise(PRUNED)], [kernel(zeros(0.9), "dense")])
 
 
 def test_a_dense_model_that_is_shipped_as_sparse() -> None:
@@ -92,31 +92,31 @@ def test_lost_clusters() -> None:
 
 def test_values_count_within_a_channel_where_each_has_a_scale_of_its_own() -> None:
     values = np.arange(10.0) * np.arange(1, 5)[np.arange(10) % 4][:, np.newaxis]
-    hold_all([promise(CLUSTERED)], [kernel(values, "dense", scaled_axis=1)])
-    hold_all([promise(FewValues(clusters=4, per_channel=True))], [kernel(values, "dense")])
+    verify_promises([promise(CLUSTERED)], [kernel(values, "dense", scaled_axis=1)])
+    verify_promises([promise(FewValues(clusters=4, per_channel=True))], [kernel(values, "dense")])
     message = broken([promise(CLUSTERED)], kernel(values, "dense", scaled_axis=0))
 
     assert "has 10 unique values in an output channel in the .tflite" in message
 
 
 def test_a_kernel_without_a_name_counts_by_its_shape() -> None:
-    hold_all([promise(PRUNED)], [kernel(zeros(0.1)), kernel(zeros(0.8))])
+    verify_promises([promise(PRUNED)], [kernel(zeros(0.1)), kernel(zeros(0.8))])
     assert "sparsity 0.10" in broken([promise(PRUNED)], kernel(zeros(0.1)))
 
 
 def test_a_kernel_that_is_gone(capsys: pytest.CaptureFixture[str]) -> None:
     both = [promise(PRUNED), promise(PRUNED, "folded", (3, 3))]
-    hold_all(both, [kernel(zeros(0.8), "dense"), kernel(zeros(0, (3, 3)), "other")])
+    verify_promises(both, [kernel(zeros(0.8), "dense"), kernel(zeros(0, (3, 3)), "other")])
 
-    assert capsys.readouterr().err == ("prune: there is no kernel of layer folded in the .tflite\n")
+    assert capsys.readouterr().err == "prune: the .tflite has no kernel of layer folded\n"
 
 
 def test_a_stage_of_which_nothing_is_left() -> None:
     message = broken([promise(PRUNED)], kernel(zeros(0.8, (3, 3)), "dense"))
 
     assert message == (
-        "prune: not one layer that it changed can be found in the .tflite; "
-        "put prune behind the stage that replaces the layers"
+        "prune: the .tflite has none of the layers that this stage changed; "
+        "put prune after the stage that replaces the layers"
     )
 
 

@@ -146,5 +146,6 @@ def test_a_model_that_reads_text(models: Path, given: Any) -> None:
     with pytest.raises(JobError) as error:
         score(models / "text.tflite", given((X[:, :1], X[:, :1])), "mae")
     assert str(error.value) == (
-        "input x takes text, and data are numbers; convert the model without its text preprocessing"
+        "input x takes text, but the data are numbers; "
+        "convert the model without its text preprocessing"
     )
