@@ -10,6 +10,7 @@ from tests.conftest import Project
 PACKAGE = Path(pytest_modelbudget.__file__).parent
 HEAVY = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 LITE = {"numpy", "ai_edge_litert", "ai_edge_quantizer"}
+WORKERS = "pytest_modelbudget.workers"
 PYTEST_WORLD = {"plugin.py", "gate"}
 
 
@@ -23,10 +24,14 @@ def imports(path: Path) -> Iterator[str]:
 
 def forbidden(path: Path) -> set[str]:
     if path.is_relative_to("workers/compress"):
-        return {"pytest"}
+        return {"pytest", f"{WORKERS}.measure"}
+    if path.is_relative_to("workers/measure"):
+        return {"pytest", *HEAVY, f"{WORKERS}.compress"}
+    if path.is_relative_to("workers/tflite") or path.is_relative_to("workers/userdata"):
+        return {"pytest", *HEAVY, f"{WORKERS}.compress", f"{WORKERS}.measure"}
     if path.is_relative_to("workers"):
         return {"pytest", *HEAVY}
-    core = HEAVY | LITE | {"pytest_modelbudget.workers"}
+    core = HEAVY | LITE | {WORKERS}
     return core if path.parts[0] in PYTEST_WORLD else core | {"pytest", "_pytest"}
 
 
