@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_modelbudget.budgetfile.document import Document, Location
-from pytest_modelbudget.budgetfile.settings import Command, FixedScore, MetricMapping, TopK
+from pytest_modelbudget.budgetfile.settings import CommandMapping, FixedScore, MetricMapping, TopK
 from pytest_modelbudget.budgetfile.stages import STAGES, LayerSelection
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import Problem
@@ -42,7 +42,7 @@ _MAPPINGS: Mapping[str, type[BaseModel]] = {
     "metric": MetricMapping,
     "top_k_accuracy": TopK,
     "baseline": FixedScore,
-    "target": Command,
+    "target": CommandMapping,
     **dict.fromkeys(("model", "train", "test", "calibration"), CallSource),
 }
 

@@ -104,13 +104,13 @@ def _target(value: object) -> str:
     raise expected("a target, package.module:callable or {command: [...]}", value, hint)
 
 
-class Command(Frozen):
+class CommandMapping(Frozen):
     """The program and its arguments."""
 
     command: Annotated[Sequence[str], Field(min_length=1)]
 
 
-def _command(value: str | Command) -> str | CommandTarget:
+def _command(value: str | CommandMapping) -> str | CommandTarget:
     if isinstance(value, str):
         return value
     if not any("{model}" in part for part in value.command):
@@ -139,7 +139,7 @@ BaselineSetting = Annotated[
 ]
 TargetSetting = Annotated[
     Annotated[str, PlainValidator(_target), _TARGET, Tag("a text")]
-    | Annotated[Command, Tag("a mapping")],
+    | Annotated[CommandMapping, Tag("a mapping")],
     Discriminator(form),
     AfterValidator(_command),
 ]

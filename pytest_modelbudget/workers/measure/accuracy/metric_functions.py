@@ -7,7 +7,6 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def correct(y_true: Array, y_pred: Array) -> NDArray[np.bool_]:
