@@ -130,11 +130,11 @@ def _difference(y_true: Array, y_pred: Array) -> Array:
 
 
 def _binary_auc(positive: NDArray[np.bool_], scores: Array) -> float:
-    """Mann and Whitney's U over ranks, where equal scores share their mean rank."""
-    _, group, sizes = np.unique(scores, return_inverse=True, return_counts=True)
-    mean_ranks = np.cumsum(sizes) - (sizes - 1) / 2
+    """Return Mann and Whitney's U as a share of all pairs; equal scores share their mean rank."""
+    from scipy.stats import rankdata  # here, because its import takes longer than an evaluation
+
     hits = int(positive.sum())
-    above = mean_ranks[group][positive].sum() - hits * (hits + 1) / 2
+    above = rankdata(scores)[positive].sum() - hits * (hits + 1) / 2
     return float(above / (hits * (len(positive) - hits)))
 
 

@@ -9,9 +9,9 @@ the sample is cut to its effective size by the design effect of the windows (Kis
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
+from scipy import special  # not scipy.stats: its import takes four times as long
 
 from pytest_modelbudget.judge.results import LatencyEstimate
 from pytest_modelbudget.workers.userdata.datasets import Array
@@ -57,24 +57,13 @@ def _effective_size(windows: Sequence[Array], value: float, quantile: float, err
     spread = np.sum((sizes * (shares - quantile)) ** 2) * count / (count - 1) / total**2
     design_effect = max(1.0, spread / (quantile * (1 - quantile) / total))
     # The spread is itself estimated, from few windows: Student's t in place of the normal.
-    normal = NormalDist().inv_cdf(1 - error / 2)
-    inflation = (_student(normal, count - 1) / normal) ** 2
+    student, normal = special.stdtrit(count - 1, 1 - error / 2), special.ndtri(1 - error / 2)
+    inflation = (student / normal) ** 2
     return float(total / (design_effect * inflation))
-
-
-def _student(normal: float, freedom: int) -> float:
-    """Turn a quantile of the normal distribution into one of Student's (Fisher's expansion)."""
-    first = (normal**3 + normal) / 4
-    second = (5 * normal**5 + 16 * normal**3 + 3 * normal) / 96
-    return normal + first / freedom + second / freedom**2
 
 
 def _binomial_ranks(size: int, quantile: float, error: float) -> tuple[int, int]:
     """Return the ranks, from 1, between which the quantile lies; 0 or ``size + 1``: no bound."""
-    successes = np.arange(size)
-    steps = np.log((size - successes) / (successes + 1)) + math.log(quantile / (1 - quantile))
-    logs = np.concatenate([[0.0], np.cumsum(steps)]) + size * math.log1p(-quantile)
-    at_most = np.cumsum(np.exp(logs))  # P(X <= k), of k values below the quantile
-    below = int(np.searchsorted(at_most, error / 2, side="right"))
-    above = int(np.searchsorted(at_most, 1 - error / 2)) + 1
-    return below, above
+    # Of `size` values, the number below the quantile has a binomial distribution.
+    below, above = np.ceil(special.bdtrik([error / 2, 1 - error / 2], size, quantile))
+    return int(below), int(above) + 1

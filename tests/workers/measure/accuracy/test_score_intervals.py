@@ -137,6 +137,19 @@ def test_bootstrap_of_a_mean_is_as_wide_as_students(samples: int) -> None:
     assert of_mean(values) == (low, high)
 
 
+def test_bootstrap_of_few_samples_is_expanded_by_students_t() -> None:
+    values, drawn = np.array([1.0, 2.0, 4.0, 8.0, 16.0]), []
+
+    def statistics(rows: Rows) -> Floats:
+        drawn.append(values[rows].mean())
+        return np.array(drawn[-1:])
+
+    (found,) = bootstrap(statistics, np.array([values.mean()]), 5, 0.95)
+    # By tables, t is 2.776 at four degrees of freedom.
+    tail = stats.norm.cdf(-math.sqrt(5 / 4) * 2.776)
+    assert (found.low, found.high) == pytest.approx(np.quantile(drawn, [tail, 1 - tail]), rel=1e-4)
+
+
 def test_one_sample_has_no_bootstrap() -> None:
     with pytest.raises(JobError, match="one sample does not tell how samples vary"):
         of_mean(np.ones(1))

@@ -45,6 +45,30 @@ def test_two_windows_do_not_tell_how_windows_differ() -> None:
     assert (found.low, found.high) == (0, math.inf)
 
 
+def test_few_windows_widen_the_interval_by_students_t() -> None:
+    values = np.arange(1.0, 3001)
+    lower, upper = np.split(values[:1500], [450, 950]), np.split(values[1500:], [550, 1050])
+    windows = [np.concatenate(parts) for parts in zip(lower, upper, strict=True)]
+    found = estimate_quantile(windows, 0.5, error=0.05)
+    assert found is not None
+    # Shares of 45, 50 and 55 % below the median are a design effect of 10. By tables, t is 4.303
+    # at two degrees of freedom, z is 1.960: 3000 / 10 / (4.303 / 1.960) ** 2 = 62.2 values count.
+    # P(X <= 22) = 0.015 and P(X <= 23) = 0.028 for 62 tosses of a coin.
+    assert (found.low, found.high) == (23 * 3000 // 62, -(-40 * 3000 // 62))
+
+
+def test_the_interval_of_three_windows_covers() -> None:
+    generator = np.random.default_rng(4)
+    missed = 0
+    for _ in range(2000):
+        speeds = 0.2 * generator.standard_normal((3, 1))
+        windows = list(speeds + generator.standard_normal((3, 1000)))
+        found = estimate_quantile(windows, 0.5, error=0.01)
+        assert found is not None
+        missed += not found.low <= 0 <= found.high
+    assert missed / 2000 <= 0.01
+
+
 @given(windows=WINDOWS, quantile=QUANTILES)
 def test_the_value_is_in_its_interval_and_a_smaller_error_widens_it(
     windows: list[Array], quantile: float
