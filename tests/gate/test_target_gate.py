@@ -95,7 +95,7 @@ def test_what_cannot_be_measured_is_never_a_pass_and_says_what_to_do(blobs: Proj
         "max_latency could not be measured: Vela is not installed\n"
         "pip install 'pytest-modelbudget[ethos-u]'\nlog: ",
         "could not be measured: no device is connected\nconnect one with USB debugging on",
-        "could not be measured: sh wrote no JSON to its standard output: ready\nwrite seconds",
+        "could not be measured: sh did not write JSON to its standard output: ready\nwrite seconds",
         "could not be measured: sh exited with code 1: no board\nby hand: sh -c 'echo no board",
         "could not be measured: sh did not end within 2 s: connecting\nraise `timeout`",
         "repeat: ",

@@ -8,40 +8,41 @@ from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.workers.measure.targets import command
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 
 
-class Target(Protocol):
-    """What the module of a target offers."""
+class TargetModule(Protocol):
+    """The interface of the modules that measure on a target with a name."""
 
-    def measure(self, job: TargetJob, progress: Progress) -> Figures:
-        """Take the figures of one inference of ``job.model`` on ``job.target``.
+    def measure(self, target: str, job: TargetJob, progress: Progress, /) -> Figures:
+        """Measure one inference of ``job.model`` on ``target``.
 
-        The model takes batches of ``job.batch_size`` as it is stored: nothing need be resized.
+        The model is stored with ``job.batch_size``, so it need not be resized.
 
         Raises:
-            JobError: The target cannot be reached, cannot run the whole model, or what it says
-                is no figure. There is no figure for a part of a model.
+            JobError: If the target cannot be reached, cannot run the whole model, or does not
+                return valid figures. Figures for a part of the model are not allowed.
         """
 
 
 def measure(job: TargetJob, progress: Progress) -> Figures:
-    """Take the figures of one inference on ``job.target``.
+    """Measure one inference on ``job.target``.
 
     Raises:
-        JobError: They could not be taken, or the model is not stored with ``job.batch_size``.
+        JobError: If the measurement fails, or the model is not stored with ``job.batch_size``.
     """
     stored = max(
         abs(tensor.shape[0]) for tensor in Interpreter(job.model, threads=1).inputs.values()
-    )  # an open batch is -1, and 1 as it is stored
+    )  # an unknown batch size is -1, and is stored as 1
     if stored != job.batch_size:
         raise JobError(
-            f"{job.target} runs the model as it is stored, on batches of {stored}, "
-            f"not {job.batch_size}",
-            f"write latency: {{batch_size: {stored}}}, or fix the batch size in the model",
+            f"{job.target} runs the model with its stored batch size of {stored}, "
+            f"but latency.batch_size is {job.batch_size}",
+            f"write latency: {{batch_size: {stored}}}, or convert the model with a fixed "
+            f"batch size of {job.batch_size}",
         )
-    return _module(job.target).measure(job, progress)
-
-
-def _module(target: str | CommandTarget) -> Target:
-    return cast("Target", import_module(f"{__name__}.{target_kind(target).module}"))
+    if isinstance(job.target, CommandTarget):
+        return command.measure(job.target, job, progress)
+    module = import_module(f"{__name__}.{target_kind(job.target).module}")
+    return cast("TargetModule", module).measure(job.target, job, progress)

@@ -10,9 +10,9 @@ from uuid import uuid4
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Adb, Progress, TargetJob
-from pytest_modelbudget.workers.measure.targets.program import last_words, run
+from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 
-_ROOT = "/data/local/tmp"  # where a user of `adb shell` may write and execute
+_ROOT = "/data/local/tmp"  # `adb shell` may write and execute files here
 _STATES = {
     "unauthorized": "unlock its screen and allow USB debugging",
     "offline": "plug it in again, or run `adb kill-server`",
@@ -23,20 +23,20 @@ _BUILD = (
     "give --budget-adb-benchmark PATH, built from LiteRT's //tflite/tools/benchmark:"
     "benchmark_model for the device"
 )
-# The last such line is that of the timed runs, after that of the warm-up; old versions print no
-# median (tsl/util/stats_calculator.h).
+# The first such line is about the warm-up, the last about the timed runs. Old versions do not
+# print a median (tsl/util/stats_calculator.h).
 _STATISTICS = re.compile(r"count=(\d+).*?\bmedian=(\d+)")
 
 
-def measure(job: TargetJob, progress: Progress) -> Figures:
+def measure(_target: str, job: TargetJob, progress: Progress) -> Figures:
     """Push ``benchmark_model`` and the model, run it, and read the median that it prints.
 
     Returns:
-        ``latency_s`` alone: ``benchmark_model`` prints no 90th or 99th percentile, and the
-        memory it prints is the growth of its own process, not that of the model.
+        Only ``latency_s``: ``benchmark_model`` does not print the 90th or 99th percentile, and the
+        memory that it prints is the growth of its own process, not the memory of the model.
 
     Raises:
-        JobError: There is no adb, no device or no ``benchmark_model``, or it fails.
+        JobError: If adb, a device or ``benchmark_model`` is missing, or one of them fails.
     """
     benchmark = _benchmark_model(job.adb)
     device = _Device(job.adb, job.timeout_s)
@@ -60,35 +60,37 @@ def measure(job: TargetJob, progress: Progress) -> Figures:
 
 def _benchmark_model(adb: Adb) -> Path:
     if adb.benchmark_model is None:
-        raise JobError("there is no benchmark_model for the device", _BUILD)
+        raise JobError("no benchmark_model is set", _BUILD)
     if not adb.benchmark_model.is_file():
-        raise JobError(f"{adb.benchmark_model} is no file", _BUILD)
+        raise JobError(f"{adb.benchmark_model} is not a file", _BUILD)
     return adb.benchmark_model
 
 
 def _figures(output: str, device: "_Device", threads: int) -> Figures:
     found = _STATISTICS.findall(output)
     if not found:
-        cause = f"benchmark_model on {device.serial} printed no median{last_words(output)}"
+        cause = f"benchmark_model on {device.serial} did not print a median{output_tail(output)}"
         raise JobError(cause, _BUILD)
     count, median_us = map(int, found[-1])
     if not (count and median_us):
         cause = (
             f"benchmark_model on {device.serial} printed a median of {median_us} us of {count} runs"
         )
-        raise JobError(cause, "the model is too fast for its clock of 1 us")
+        raise JobError(
+            cause, "the model is too fast for the resolution of benchmark_model, which is 1 us"
+        )
     how = f"median of {count:,} runs of benchmark_model on {device.name}, --num_threads={threads}"
     return Figures(latency_s=median_us / 1e6, how=how)
 
 
 class _Device:
-    """The one device that is meant; raises ``JobError`` if it is not clear or not ready."""
+    """The device to use; creating it raises ``JobError`` if it is ambiguous or not ready."""
 
     def __init__(self, adb: Adb, timeout_s: float) -> None:
         program = shutil.which(adb.program)
         if program is None:
             hint = "install Android's platform-tools, or give --budget-adb PATH"
-            raise JobError(f"there is no {adb.program}", hint)
+            raise JobError(f"{adb.program} was not found", hint)
         self._program = program
         self._timeout_s = timeout_s
         self.serial = _choose(run([program, "devices"], timeout_s), adb.serial)
@@ -99,15 +101,15 @@ class _Device:
         return run([self._program, "-s", self.serial, *arguments], self._timeout_s)
 
     def shell(self, *arguments: str) -> str:
-        return self.adb("shell", shlex.join(arguments))  # adb joins them for the device's shell
+        return self.adb("shell", shlex.join(arguments))  # adb passes one line to the device's shell
 
     def remove(self, folder: str) -> None:
-        with suppress(JobError):  # if it is gone, what failed before says more
+        with suppress(JobError):  # if the device is gone, the error before is the cause
             self.shell("rm", "-rf", folder)
 
 
 def _choose(listed: str, wanted: str) -> str:
-    """Choose from the output of ``adb devices``: a line ``SERIAL<TAB>STATE`` for each."""
+    """Choose a device from the output of ``adb devices``, whose lines are ``SERIAL<TAB>STATE``."""
     states = dict(line.split("\t", maxsplit=1) for line in listed.splitlines() if "\t" in line)
     serials = [wanted] if wanted else list(states)
     if not serials:

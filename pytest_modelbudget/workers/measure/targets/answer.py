@@ -1,4 +1,4 @@
-"""What a command or a callable of the user's answers, checked."""
+"""Checks the answer of a command or of a callable of the user's."""
 
 from collections.abc import Mapping
 
@@ -12,26 +12,27 @@ _KEYS = ", ".join(Answer.model_fields)
 
 
 def figures_of(answer: object, who: str, how: str) -> Figures:
-    """Turn an answer into figures.
+    """Convert an answer to figures.
 
     Args:
         answer: A number of seconds, or a mapping with the fields of ``Answer``.
-        who: Whose answer it is, as the error is to name it.
-        how: How the figures were taken.
+        who: The program or callable that answered, for error messages.
+        how: How the figures were taken, for the report.
 
     Raises:
-        JobError: It is neither, or a number in it cannot be: NaN, infinite, zero or negative.
+        JobError: If the answer has another type or unknown keys, or if a number in it is NaN,
+            infinite, or too small: latencies must be above 0 and sizes at least 0.
     """
-    known = dict(answer) if isinstance(answer, Mapping) else {"latency_s": answer}
-    known = {name: _plain(value) for name, value in known.items()}
+    fields = dict(answer) if isinstance(answer, Mapping) else {"latency_s": answer}
+    fields = {name: _plain(value) for name, value in fields.items()}
     try:
-        return Figures(**Answer.model_validate(known).model_dump(), how=how)
+        return Figures(**Answer.model_validate(fields).model_dump(), how=how)
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         name = ".".join(map(str, wrong["loc"]))
         raise JobError(
             f"{who} answered {answer!r:.120}: {name}: {wrong['msg']}",
-            f"answer seconds above 0, or a mapping of {_KEYS}",
+            f"answer with seconds above 0, or with a mapping of {_KEYS}",
         ) from error
 
 

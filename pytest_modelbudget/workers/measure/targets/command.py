@@ -1,4 +1,4 @@
-"""Any board that a command reaches: ``{model}`` is replaced, JSON comes back."""
+"""A board that is reached by a command, which gets the path of the model and answers in JSON."""
 
 import json
 from pathlib import Path
@@ -8,24 +8,27 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Progress, TargetJob
 from pytest_modelbudget.workers.measure.targets.answer import figures_of
-from pytest_modelbudget.workers.measure.targets.program import last_words, run
+from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 
 
-def measure(job: TargetJob, progress: Progress) -> Figures:
-    """Run the command in rootdir, and read the JSON on its standard output.
+def measure(target: CommandTarget, job: TargetJob, progress: Progress) -> Figures:
+    """Run the command in pytest's rootdir, and read the JSON on its standard output.
+
+    ``{model}`` in an argument is replaced by the path of the ``.tflite``.
 
     Raises:
-        JobError: It cannot be started, fails, hangs, or writes anything but an answer.
+        JobError: If the command cannot be started, fails, does not end in time, or does not
+            write a valid answer.
     """
-    assert isinstance(job.target, CommandTarget)
-    command = [part.replace("{model}", str(job.model)) for part in job.target.command]
-    progress(f"running {Path(command[0]).name}")
-    output = run(command, job.timeout_s, job.project.rootdir)
+    arguments = [part.replace("{model}", str(job.model)) for part in target.command]
+    program = arguments[0]
+    progress(f"running {Path(program).name}")
+    output = run(arguments, job.timeout_s, job.project.rootdir)
     try:
         answer = json.loads(output)
     except ValueError as error:
         raise JobError(
-            f"{command[0]} wrote no JSON to its standard output{last_words(output)}",
+            f"{program} did not write JSON to its standard output{output_tail(output)}",
             'write seconds such as 0.0021, or {"latency_s": 0.0021}, and nothing else',
         ) from error
-    return figures_of(answer, command[0], f"answered by {job.target}")
+    return figures_of(answer, program, f"answered by {target}")

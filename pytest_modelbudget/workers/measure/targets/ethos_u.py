@@ -1,9 +1,9 @@
 """Arm Ethos-U through Vela, Arm's compiler for it, which estimates cycles and memory.
 
-Vela's own numbers are not enough: it exits with 0 and an inference time of 0 on a float model,
-leaves out of the estimate what it leaves to the CPU, and warns of operators that it folds away
-later. What counts is what it wrote: an operator of the compiled file that is not the NPU's own
-runs on the CPU, and then there is no figure for the whole model.
+Vela's exit code, estimate and warnings are not sufficient. On a float model it exits with 0 and
+an inference time of 0; the estimate does not include operators on the CPU; and it warns about
+operators that it removes later. So the compiled file is checked: if it contains any operator that
+is not the NPU's, that operator runs on the CPU, and there is no estimate of the whole model.
 """
 
 import csv
@@ -19,25 +19,27 @@ from types import MappingProxyType
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Progress, TargetJob
-from pytest_modelbudget.workers.measure.targets.program import last_words, run
+from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 from pytest_modelbudget.workers.tflite.graph import stored_macs
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, operators, parse
 
 _NPU = "CUSTOM:ethos-u"
 _KIB = 1024
-_REPORT = "try another recipe, or a newer Vela; it is a bug of Vela's if the model runs in LiteRT"
+_REPORT = (
+    "try another recipe or a newer Vela; if the model runs in LiteRT, report it to Vela's authors"
+)
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Sections of ``Arm/vela.ini``: clock and buses, and where what is kept."""
+    """Sections of ``Arm/vela.ini``: the clock and buses, and the placement of data in memories."""
 
     system: str
     memory_mode: str
 
 
-# What Vela 5.2 takes without options, named so that a later Vela changes nothing silently
-# (ethosu/vela/architecture_features.py, _set_default_sys_config).
+# The defaults of Vela 5.2, written out so that other defaults of a later Vela change nothing
+# silently (ethosu/vela/architecture_features.py, _set_default_sys_config).
 CONFIGURATIONS: Mapping[str, Configuration] = MappingProxyType(
     {
         "ethos-u55": Configuration("Ethos_U55_High_End_Embedded", "Shared_Sram"),
@@ -47,18 +49,17 @@ CONFIGURATIONS: Mapping[str, Configuration] = MappingProxyType(
 )
 
 
-def measure(job: TargetJob, progress: Progress) -> Figures:
+def measure(accelerator: str, job: TargetJob, progress: Progress) -> Figures:
     """Compile the model with Vela, and read its estimate.
 
     Returns:
-        ``latency_s`` and ``memory_bytes`` (SRAM) as Vela estimates and plans them;
-        ``size_bytes`` of the compiled ``.tflite``, which is what is flashed.
+        ``latency_s`` as estimated by Vela, ``memory_bytes`` as the SRAM that Vela plans, and
+        ``size_bytes`` of the compiled ``.tflite``, which is the file that is flashed.
 
     Raises:
-        JobError: Vela is not installed, crashes, estimates nothing, or leaves operators to
-            the CPU.
+        JobError: If Vela is not installed, crashes, does not write an estimate, or places
+            operators on the CPU.
     """
-    accelerator = str(job.target)
     family = accelerator.rpartition("-")[0]
     configuration = CONFIGURATIONS[family]
     version = _version()
@@ -68,10 +69,12 @@ def measure(job: TargetJob, progress: Progress) -> Figures:
         compiled = Path(folder) / f"{job.model.stem}_vela.tflite"
         summaries = list(Path(folder).glob("*_summary_*.csv"))
         if not compiled.exists() or len(summaries) != 1:
-            raise JobError(f"Vela {version} wrote no estimate{last_words(output)}", _REPORT)
+            raise JobError(
+                f"Vela {version} did not write an estimate{output_tail(output)}", _REPORT
+            )
         with summaries[0].open(newline="") as file:
             summary = next(csv.DictReader(file))
-        _check_placement(job.model, compiled)
+        _check_all_on_npu(job.model, compiled)
         size_bytes = compiled.stat().st_size
     latency_s = float(summary["inference_time"])
     if not latency_s > 0:
@@ -109,7 +112,7 @@ def _compile(job: TargetJob, accelerator: str, configuration: Configuration, fol
         raise JobError(cause, _REPORT) from error
 
 
-def _check_placement(model: Path, compiled: Path) -> None:
+def _check_all_on_npu(model: Path, compiled: Path) -> None:
     placed = parse(compiled.read_bytes())
     kept = [operator_name(placed, operator) for operator, _ in operators(placed)]
     on_cpu = [name for name in kept if name != _NPU]
@@ -117,13 +120,14 @@ def _check_placement(model: Path, compiled: Path) -> None:
         return
     whole = parse(model.read_bytes())
     total = sum(len(graph.operators) for graph in whole.subgraphs)
-    macs = stored_macs(whole)  # Vela counts its own decomposition, on Ethos-U85 less than these
+    # Vela's own count is of decomposed operators, on Ethos-U85 a lower one.
+    macs = stored_macs(whole)
     share = stored_macs(placed) / macs if macs else 0.0
     raise JobError(
-        f"Vela leaves {len(on_cpu)} of {total} operators with {share:.1%} of the MACs to the "
-        f"CPU, and estimates nothing for them: {', '.join(sorted(set(on_cpu)))}",
-        "quantize everything: `quantize: {scheme: int8, io: int8}`; and avoid operators that "
-        "`vela --supported-ops-report` does not list",
+        f"Vela places {len(on_cpu)} of {total} operators with {share:.1%} of the MACs on the "
+        f"CPU, and does not estimate them: {', '.join(sorted(set(on_cpu)))}",
+        "quantize the whole model with `quantize: {scheme: int8, io: int8}`, and avoid operators "
+        "that `vela --supported-ops-report` does not list",
     )
 
 

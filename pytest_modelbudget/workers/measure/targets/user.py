@@ -1,4 +1,4 @@
-"""A target of the user's own: ``package.module:callable``, given the path of the ``.tflite``."""
+"""A target of the user's own: ``package.module:callable``, called with the path of the model."""
 
 from pytest_modelbudget.judge.results import Figures
 from pytest_modelbudget.protocol.jobs import Progress, TargetJob
@@ -6,13 +6,12 @@ from pytest_modelbudget.workers.measure.targets.answer import figures_of
 from pytest_modelbudget.workers.userdata.usercode import enter, load_callable, user_code
 
 
-def measure(job: TargetJob, progress: Progress) -> Figures:
+def measure(reference: str, job: TargetJob, progress: Progress) -> Figures:
     """Call the user's function with the model's ``pathlib.Path``.
 
     Raises:
-        JobError: It cannot be loaded, raises, or returns anything but an answer.
+        JobError: If the function cannot be loaded, raises, or does not return a valid answer.
     """
-    reference = str(job.target)
     enter(job.project)
     function = load_callable(reference)
     progress(f"calling {reference}")

@@ -111,7 +111,10 @@ def test_the_last_statistics_are_those_of_the_timed_runs(
 @pytest.mark.parametrize(
     ("code", "cause"),
     [
-        ("print('count=5 curr=1 avg=1')", "benchmark_model on emulator-5554 printed no median: "),
+        (
+            "print('count=5 curr=1 avg=1')",
+            "benchmark_model on emulator-5554 did not print a median: ",
+        ),
         (
             "print('count=5 curr=0(all same) p5=0 median=0 p95=0')",
             "benchmark_model on emulator-5554 printed a median of 0 us of 5 runs",
@@ -135,11 +138,11 @@ def test_what_is_not_installed_is_said(measured: Measure, tmp_path: Path) -> Non
     found = options(tmp_path)
     program, model = found.program, found.benchmark_model
     for adb, cause, option in [
-        (Adb(program="no-adb", benchmark_model=model), "there is no no-adb", "--budget-adb PATH"),
-        (Adb(program=program), "there is no benchmark_model", "--budget-adb-benchmark PATH"),
+        (Adb(program="no-adb", benchmark_model=model), "no-adb was not found", "--budget-adb PATH"),
+        (Adb(program=program), "no benchmark_model is set", "--budget-adb-benchmark PATH"),
         (
             Adb(program=program, benchmark_model=tmp_path),
-            f"{tmp_path} is no file",
+            f"{tmp_path} is not a file",
             "--budget-adb-benchmark PATH",
         ),
     ]:

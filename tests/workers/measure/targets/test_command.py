@@ -49,8 +49,8 @@ def test_a_relative_program_is_looked_for_in_rootdir(measured: Measure, tmp_path
 
 
 BAD = {
-    "prints garbage": ("print('42 ms')", "wrote no JSON to its standard output: 42 ms"),
-    "prints nothing": ("", "wrote no JSON to its standard output, and wrote nothing"),
+    "prints garbage": ("print('42 ms')", "did not write JSON to its standard output: 42 ms"),
+    "prints nothing": ("", "did not write JSON to its standard output (no output)"),
     "prints NaN": ("print('NaN')", "answered nan: latency_s: Input should be a finite number"),
     "prints infinity": ("print('1e999')", "answered inf: latency_s: "),
     "prints a negative": ("print(-1)", "answered -1: latency_s: Input should be greater than 0"),
@@ -68,7 +68,7 @@ BAD = {
         "import sys; print('half'); sys.exit('no\\nboard')",
         "exited with code 1: no board",
     ),
-    "is killed": ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL, and wrote nothing"),
+    "is killed": ("import os; os.kill(os.getpid(), 9)", "was killed by SIGKILL (no output)"),
 }
 
 
@@ -84,7 +84,7 @@ def test_what_is_no_answer_is_said(measured: Measure, case: str) -> None:
 def test_a_failure_names_the_command_that_repeats_it(measured: Measure) -> None:
     with pytest.raises(JobError) as error:
         measured(CommandTarget(command=("false", "it's", "{model}")))
-    assert error.value.hint == f"""by hand: false 'it'"'"'s' {BLOBS}"""
+    assert error.value.hint == f"""run it by hand: false 'it'"'"'s' {BLOBS}"""
 
 
 @pytest.mark.parametrize("program", ["no-such-program", "./no-such-program", os.devnull])

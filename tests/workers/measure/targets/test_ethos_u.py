@@ -46,10 +46,13 @@ def test_a_float_model_is_never_a_pass(measured: Measure) -> None:
     with pytest.raises(JobError) as error:
         measured("ethos-u55-128", BLOBS)
     assert error.value.cause == (
-        "Vela leaves 2 of 2 operators with 100.0% of the MACs to the CPU, and estimates nothing "
-        "for them: FULLY_CONNECTED"
+        "Vela places 2 of 2 operators with 100.0% of the MACs on the CPU, and does not estimate "
+        "them: FULLY_CONNECTED"
     )
-    assert "`quantize: {scheme: int8, io: int8}`" in error.value.hint
+    assert error.value.hint == (
+        "quantize the whole model with `quantize: {scheme: int8, io: int8}`, and avoid operators "
+        "that `vela --supported-ops-report` does not list"
+    )
 
 
 def test_a_single_operator_on_the_cpu_is_named(
@@ -66,8 +69,8 @@ def test_a_single_operator_on_the_cpu_is_named(
     with pytest.raises(JobError) as error:
         measured("ethos-u85-256", path)
     assert error.value.cause == (
-        "Vela leaves 1 of 3 operators with 0.0% of the MACs to the CPU, and estimates nothing "
-        "for them: DEQUANTIZE"
+        "Vela places 1 of 3 operators with 0.0% of the MACs on the CPU, and does not estimate "
+        "them: DEQUANTIZE"
     )
 
 
@@ -77,7 +80,10 @@ def test_a_crash_says_by_which_signal(measured: Measure, tmp_path: Path) -> None
     with pytest.raises(JobError) as error:
         measured("ethos-u55-128", path)
     assert error.value.cause.startswith("Vela was killed by SIGFPE: ")
-    assert error.value.hint.startswith("try another recipe")
+    assert error.value.hint == (
+        "try another recipe or a newer Vela; if the model runs in LiteRT, "
+        "report it to Vela's authors"
+    )
 
 
 def test_an_estimate_of_zero_is_none(measured: Measure, tmp_path: Path) -> None:
@@ -94,6 +100,7 @@ def test_the_batch_is_as_the_model_is_stored(measured: Measure, integer_blobs: P
     with pytest.raises(JobError) as error:
         measured("ethos-u55-128", integer_blobs, batch_size=4)
     assert str(error.value) == (
-        "ethos-u55-128 runs the model as it is stored, on batches of 1, not 4; "
-        "write latency: {batch_size: 1}, or fix the batch size in the model"
+        "ethos-u55-128 runs the model with its stored batch size of 1, "
+        "but latency.batch_size is 4; "
+        "write latency: {batch_size: 1}, or convert the model with a fixed batch size of 4"
     )
