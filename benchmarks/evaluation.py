@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.pairs import spread
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
-from pytest_modelbudget.judge.results import Score
+from pytest_modelbudget.judge.results import ModelScore
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Project
 from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
 
@@ -36,7 +36,7 @@ print(score.samples, peak_kib / 1024)
 """
 
 
-def evaluated(model: Path, data: Path, threads: int | None = None) -> Score:
+def evaluated(model: Path, data: Path, threads: int | None = None) -> ModelScore:
     """Evaluate accuracy on an ``.npz``, as a worker process does."""
     project = Project(rootdir=data.parent, sys_path=())
     job = EvaluateJob(model=model, data=FileSource(path=data), metric=Metric(), project=project)

@@ -55,12 +55,12 @@ def litert_benchmark_s(path: Path) -> float:
 
 def main() -> None:
     path, bound_s = Path(sys.argv[1]), float(sys.argv[2])
-    bound = LatencyBound(figure="p50", bound=bound_s)
+    bound = LatencyBound(statistic="p50", bound=bound_s)
     job = LatencyJob(model=path, threads=1, batch_size=1, bounds=(bound,))
     started = time.perf_counter()
     sample = measure_latency(job, lambda _activity: None)
     seconds = time.perf_counter() - started
-    found = sample.estimate("p50")
+    found = sample.estimates["p50"]
     plain = plain_s(path)
     print(
         json.dumps(
@@ -71,7 +71,7 @@ def main() -> None:
                 "interval_s": [found.low, found.high],
                 "windows": sample.windows,
                 "slow_windows": sample.slow_windows,
-                "interrupted": sample.interrupted / sample.taken,
+                "preempted": sample.preempted / sample.invocations,
                 "median_s": median(plain),
                 "mean_of_50_s": mean(plain[:RUNS]),
                 "litert_benchmark_s": litert_benchmark_s(path),

@@ -9,7 +9,7 @@ from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, tool_versions
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler, read_result
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.judge.results import Comparison, Score
+from pytest_modelbudget.judge.results import Comparison, ModelScore
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob
 from pytest_modelbudget.protocol.store import Entry, digest
 
@@ -26,7 +26,7 @@ class Evaluations:
         self._scheduler = scheduler
         self._builder = builder
 
-    async def score(self, plan: Plan) -> Score:
+    async def score(self, plan: Plan) -> ModelScore:
         """Return the score of the variant."""
         return await self._score(_evaluation(plan), plan.step)
 
@@ -43,8 +43,8 @@ class Evaluations:
         name = f"compare {plan.step.key} {against} {evaluation.key} {evaluation.confidence}"
         return self._scheduler.once(name, lambda: self._compare(evaluation, plan.step, baseline))
 
-    async def _score(self, evaluation: Evaluation, step: Step) -> Score:
-        return read_result((await self._evaluated(evaluation, step)).path, Score)
+    async def _score(self, evaluation: Evaluation, step: Step) -> ModelScore:
+        return read_result((await self._evaluated(evaluation, step)).path, ModelScore)
 
     def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Entry]:
         name = f"evaluate {step.key} {evaluation.key}"

@@ -162,7 +162,7 @@ def _with_conversion(recipe: Recipe, span: Span) -> list[LocatedStage]:
 
 def _invocation(budget: Budget) -> Invocation:
     bounds = tuple(
-        LatencyBound(figure=kind.figure, bound=kind.highest_allowed(limit))
+        LatencyBound(statistic=kind.statistic, bound=kind.highest_allowed(limit))
         for limit in budget.limits
         if isinstance(kind := LIMITS[limit.name], LatencyLimit)
     )
@@ -170,6 +170,6 @@ def _invocation(budget: Budget) -> Invocation:
         target=budget.latency.target,
         threads=budget.latency.threads,
         batch_size=budget.latency.batch_size,
-        bounds=tuple(bound for bound in bounds if bound.figure != "ratio"),
-        ratio_bounds=tuple(bound for bound in bounds if bound.figure == "ratio"),
+        bounds=tuple(bound for bound in bounds if bound.statistic != "ratio"),
+        ratio_bounds=tuple(bound for bound in bounds if bound.statistic == "ratio"),
     )

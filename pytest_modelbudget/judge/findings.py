@@ -10,7 +10,7 @@ from pytest_modelbudget.judge.results import (
     Comparison,
     Figures,
     LatencySample,
-    Score,
+    ModelScore,
     Structure,
 )
 
@@ -57,7 +57,7 @@ class Findings:
     artifact: Artifact
     metric: str
     higher_is_better: bool
-    score: Score | None = None
+    score: ModelScore | None = None
     baseline: float | None = None
     comparison: Comparison | None = None
     confident: bool = False

@@ -1,4 +1,4 @@
-"""What comes back from a worker process, written as JSON: what was measured, and how."""
+"""The results of worker processes, exchanged as JSON."""
 
 from typing import Annotated, Literal
 
@@ -7,13 +7,14 @@ from pydantic import ConfigDict, Field
 from pytest_modelbudget.frozen import Frozen, Sequence
 
 
-class Score(Frozen):
+class ModelScore(Frozen):
     """The metric of one model on one data set.
 
     Attributes:
         value: The metric over all ``samples``.
-        seconds: Spent on the wall; ``invoke_s`` of it in the model, summed over ``threads``.
-        data: A digest of the samples in their order: only equal ones can be paired.
+        seconds: Wall time of the evaluation.
+        invoke_s: Time in the model, summed over ``threads``.
+        data: SHA-256 of the samples in their order. Only scores with the same digest can be paired.
     """
 
     value: float
@@ -25,14 +26,14 @@ class Score(Frozen):
 
 
 class Interval(Frozen):
-    """A confidence interval; both ends belong to it."""
+    """A closed confidence interval."""
 
     low: float
     high: float
 
 
 class ClassAccuracy(Frozen):
-    """The accuracy on the ``samples`` of one class, also of a baseline that was evaluated."""
+    """The accuracy on the samples of one class; ``baseline`` is None if it was not evaluated."""
 
     label: int
     samples: int
@@ -41,9 +42,14 @@ class ClassAccuracy(Frozen):
 
 
 class Flips(Frozen):
-    """Samples that one model has right and the other wrong: counts, and the first 100 of each.
+    """Samples that one model has right and the other wrong.
 
-    ``p_value`` is of McNemar's exact test, in its mid-p variant, that both are equally many.
+    Attributes:
+        lost: Number of samples that only the baseline has right.
+        gained: Number of samples that only the model has right.
+        lost_samples: The first 100 of the lost samples, counted from 0.
+        gained_samples: The first 100 of the gained samples.
+        p_value: Of McNemar's exact test (mid-p variant) that both numbers are equal on average.
     """
 
     lost: int
@@ -54,14 +60,15 @@ class Flips(Frozen):
 
 
 class Comparison(Frozen):
-    """What a test set can say about a score and its drop; ``docs/accuracy.md`` has the formulas.
+    """Confidence intervals of a score and of its drop; ``docs/accuracy.md`` has the formulas.
 
     Attributes:
-        score: Of the metric itself. None, as ``drop``, where ``why`` says why.
-        drop: Of the change for the worse; also None if there is nothing to compare with.
-        method: How the intervals were made.
-        flips: None unless samples are right or wrong, and paired.
-        classes: Empty unless samples are right or wrong.
+        score: The interval of the metric; None if there is no interval.
+        drop: The interval of the change for the worse; None also without a baseline.
+        method: The name of the method, such as ``Wilson``.
+        why: The reason why there is no interval.
+        flips: None if the metric is not about right and wrong samples, or nothing was paired.
+        classes: Empty if the metric is not about right and wrong samples.
     """
 
     confidence: float
@@ -73,11 +80,11 @@ class Comparison(Frozen):
     classes: Sequence[ClassAccuracy] = ()
 
 
-Figure = Literal["p50", "p90", "p99", "ratio"]
+LatencyStatistic = Literal["p50", "p90", "p99", "ratio"]
 
 
 class LatencyEstimate(Frozen):
-    """A figure and its confidence interval, in seconds or as a ratio; ``high`` may be infinite."""
+    """A latency in seconds, or a ratio, with its confidence interval; ``high`` may be infinite."""
 
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
@@ -86,30 +93,29 @@ class LatencyEstimate(Frozen):
     high: float
 
 
-class Measured(Frozen):
-    """One figure of a sample."""
-
-    figure: Figure
-    estimate: LatencyEstimate
-
-
 class LatencySample(Frozen):
-    """What was found about every bound of a ``LatencyJob``, and how; of a ratio, for its model.
+    """The result of a ``LatencyJob``; for a ratio, the counts are those of its model.
 
     Attributes:
-        counted: Invocations that the figures are from, of those ``taken``.
-        interrupted: Invocations in blocks that lost the CPU.
-        slow_windows: Left out, because the machine was slow, of all ``windows``.
-        warmup: Invocations before any window.
-        seconds: From the first window to the last.
+        estimates: One estimate for each bound of the job.
+        invocations: Number of timed invocations.
+        counted: Number of invocations that the estimates are computed from.
+        preempted: Number of invocations in blocks during which the thread was preempted.
+        windows: Number of windows.
+        slow_windows: Number of windows that are not counted, because the machine was slow.
+        warmup: Number of invocations before the first window.
+        seconds: Time from the first window to the last.
         confidence: Of the intervals, whenever sampling stopped.
-        cpu: The CPU's name, and its frequency ``governor`` where the kernel tells.
+        threads: Number of threads of one invocation.
+        delegate: ``XNNPACK``, or ``built-in kernels``.
+        cpu: The name of the CPU.
+        governor: The frequency governor of the CPU, or ``unknown``.
     """
 
-    measured: Sequence[Measured]
+    estimates: dict[LatencyStatistic, LatencyEstimate]
+    invocations: int
     counted: int
-    taken: int
-    interrupted: int
+    preempted: int
     windows: int
     slow_windows: int
     warmup: int
@@ -120,10 +126,6 @@ class LatencySample(Frozen):
     cpu: str
     governor: str
 
-    def estimate(self, figure: Figure) -> LatencyEstimate:
-        """Return what was found about ``figure``, one that the job asked for."""
-        return next(each.estimate for each in self.measured if each.figure == figure)
-
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -132,13 +134,14 @@ Bytes = Annotated[int, Field(ge=0)]
 
 
 class Answer(Frozen):
-    """What a target says of one inference.
+    """What a target reports about one inference.
 
     Attributes:
-        latency_s: The median in seconds, or the only figure that there is.
-        p90_s: The 90th percentile in seconds, if the target takes it; and so on.
-        memory_bytes: Of RAM, while it runs.
-        size_bytes: Of what is stored on the target in place of the ``.tflite``.
+        latency_s: The median in seconds, or the only latency that the target knows.
+        p90_s: The 90th percentile in seconds, if the target measures it.
+        p99_s: The 99th percentile in seconds, if the target measures it.
+        memory_bytes: RAM that the inference needs.
+        size_bytes: Size of what is stored on the target instead of the ``.tflite``.
     """
 
     latency_s: Seconds
@@ -149,7 +152,7 @@ class Answer(Frozen):
 
 
 class Figures(Answer):
-    """A target's answer, and ``how`` it came to be: by what tool, on what."""
+    """A target's answer, and ``how`` it was taken: by which tool, on which device."""
 
     how: str
 

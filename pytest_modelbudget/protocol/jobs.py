@@ -12,7 +12,7 @@ from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import Figure
+from pytest_modelbudget.judge.results import LatencyStatistic
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
@@ -76,7 +76,7 @@ class CompareJob(Frozen):
     """The confidence intervals of a score and of its drop, from what evaluations kept.
 
     Attributes:
-        scored: The folder in the store where an ``EvaluateJob`` left its score and outcomes.
+        scored: The folder in the store where an ``EvaluateJob`` left its score and columns.
         baseline: Likewise, or a score that was measured elsewhere; None if no drop is needed.
         confidence: Of the intervals, such as 0.95.
     """
@@ -95,9 +95,9 @@ class InspectJob(Frozen):
 
 
 class LatencyBound(Frozen):
-    """The highest value that a limit allows for a figure, in seconds or as a ratio."""
+    """The highest value that a limit allows for a statistic, in seconds or as a ratio."""
 
-    figure: Figure
+    statistic: LatencyStatistic
     bound: float
 
 

@@ -16,7 +16,7 @@ from pytest_modelbudget.judge.results import (
     Comparison,
     Figures,
     LatencySample,
-    Score,
+    ModelScore,
     Structure,
 )
 from pytest_modelbudget.protocol.jobs import (
@@ -50,7 +50,7 @@ def _preflight(job: PreflightJob, _output: Path, progress: Progress) -> Prefligh
     return preflight(job, progress)
 
 
-def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> Score:
+def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> ModelScore:
     from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
 
     enter(job.project)

@@ -105,7 +105,7 @@ def test_samples_that_come_shuffled_are_not_paired(blobs: Project) -> None:
         sure__max_accuracy_drop="FAILED",
         sure__max_relative_accuracy_drop="FAILED",
     )
-    why = "the test data were not the same for the baseline, or in another order"
+    why = "data.test returned other samples, or another order, for the baseline than for the model"
     result.has(
         "max_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
         "max_relative_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
@@ -184,13 +184,13 @@ def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(blobs: Project)
         own__max_accuracy_drop="PASSED",
     )
     result.has(
-        "`confidence` needs an interval: one sample does not tell how samples vary",
-        "auc needs samples of all 4 classes, y has none of class 0",
-        "y has labels 1 to 4, the model has classes 0 to 3",
+        "`confidence` needs an interval: the test data has only one sample",
+        "auc needs samples of all 4 classes, but y has none of class 0",
+        "y has labels 1 to 4, but the model has classes 0 to 3",
         "data:nan is nan, not a finite number",
         "data:raises raised KeyError: 'class 9' (data.py:20)",
-        "`confidence` needs an interval: 1000 resamples failed: data:sometimes raised ValueError: "
-        "samples repeat",
+        "`confidence` needs an interval: the metric failed on 1000 of 1000 resamples: "
+        "data:sometimes raised ValueError: samples repeat",
         "the baseline's data:zero is 0: no share of it can be taken",
         "one_sample",
         "the test set is too small: it resolves a drop of 0.79",

@@ -14,14 +14,13 @@ from pytest_modelbudget.judge.results import (
     Arena,
     ClassAccuracy,
     Comparison,
-    Figure,
     Figures,
     Flips,
     Interval,
     LatencyEstimate,
     LatencySample,
-    Measured,
-    Score,
+    LatencyStatistic,
+    ModelScore,
     Structure,
     WeightTensor,
 )
@@ -30,7 +29,7 @@ WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),
     WeightTensor(name="head", shape=(4, 64), dtype="int8", sparsity=0.5, unique=16),
 )
-SCORE = Score(value=0.975, samples=1797, seconds=1.0, invoke_s=1.8, threads=2, data="cd")
+SCORE = ModelScore(value=0.975, samples=1797, seconds=1.0, invoke_s=1.8, threads=2, data="cd")
 COMPARISON = Comparison(
     confidence=0.95,
     score=Interval(low=0.96, high=0.99),
@@ -42,7 +41,7 @@ COMPARISON = Comparison(
         ClassAccuracy(label=4, samples=98, accuracy=1.0, baseline=0.97),
     ),
 )
-ESTIMATES: list[tuple[Figure, float, float, float]] = [
+ESTIMATES: list[tuple[LatencyStatistic, float, float, float]] = [
     ("p50", 1e-3, 0.9e-3, 1.1e-3),
     ("p90", 2e-3, 1.9e-3, 2.1e-3),
     ("p99", 3e-3, 2.9e-3, math.inf),
@@ -56,13 +55,13 @@ FINDINGS = Findings(
     baseline=0.98,
     comparison=COMPARISON,
     latency=LatencySample(
-        measured=tuple(
-            Measured(figure=figure, estimate=LatencyEstimate(value=value, low=low, high=high))
-            for figure, value, low, high in ESTIMATES
-        ),
+        estimates={
+            statistic: LatencyEstimate(value=value, low=low, high=high)
+            for statistic, value, low, high in ESTIMATES
+        },
+        invocations=2600,
         counted=2000,
-        taken=2600,
-        interrupted=520,
+        preempted=520,
         windows=20,
         slow_windows=3,
         warmup=50,
@@ -192,15 +191,15 @@ def test_with_confidence_the_bad_end_of_the_interval_is_measured() -> None:
 
 
 def test_without_an_interval_only_the_point_value_can_be_judged() -> None:
-    none = Comparison(confidence=0.95, why="one sample does not tell how samples vary")
+    none = Comparison(confidence=0.95, why="the test data has only one sample")
     drop = read("max_accuracy_drop", replace(FINDINGS, comparison=none))
     assert (drop.value, drop.resolvable) == (0.005, 0.0)
-    assert drop.how.startswith("drop 0.005000, no interval: one sample does not tell how")
+    assert drop.how.startswith("drop 0.005000, no interval: the test data has only one")
     for name in ("min_accuracy", "max_accuracy_drop", "max_relative_accuracy_drop"):
         with pytest.raises(UnmeasuredError) as raised:
             read(name, replace(SURE, comparison=none))
         assert str(raised.value) == (
-            "`confidence` needs an interval: one sample does not tell how samples vary"
+            "`confidence` needs an interval: the test data has only one sample"
         )
 
 

@@ -14,7 +14,7 @@ from threading import Timer
 import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
-from pytest_modelbudget.judge.results import Score
+from pytest_modelbudget.judge.results import ModelScore
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Project, Task
 from pytest_modelbudget.protocol.store import Store, digest
 from tests.conftest import eventually
@@ -130,7 +130,7 @@ def test_a_task_is_run_and_its_result_is_in_the_store(server: Server) -> None:
     assert (told[-1].exitcode, told[-1].failure) == (0, None)
     entry = Store(server.root / "store").find(digest("good"))
     assert entry
-    score = Score.model_validate_json((entry.path / "result.json").read_bytes())
+    score = ModelScore.model_validate_json((entry.path / "result.json").read_bytes())
     assert (score.value, score.samples) == (0.965, 400)
 
 

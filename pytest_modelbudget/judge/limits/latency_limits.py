@@ -8,7 +8,7 @@ from pydantic import Field, Strict
 
 from pytest_modelbudget.judge.findings import Findings, Measurement, present
 from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
-from pytest_modelbudget.judge.results import Figure, LatencySample
+from pytest_modelbudget.judge.results import LatencySample, LatencyStatistic
 from pytest_modelbudget.units.format import format_seconds
 from pytest_modelbudget.units.table import BaseUnit
 from pytest_modelbudget.units.written import Duration
@@ -23,15 +23,15 @@ class LatencyLimit(LimitKind):
     written = Duration
     needs = frozenset({"artifact", "latency"})
     advice = _FASTER
-    figure: ClassVar[Figure]
+    statistic: ClassVar[LatencyStatistic]
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
-        """Read the estimate of the figure and its interval."""
+        """Read the estimate of the statistic and its interval."""
         sample = present(findings.latency)
-        found = sample.estimate(self.figure)
+        found = sample.estimates[self.statistic]
         return Measurement(
             found.value,
-            _described(self.figure, sample),
+            _described(self.statistic, sample),
             interval=(found.low, found.high if math.isfinite(found.high) else None),
             confidence=sample.confidence,
             disturbed=_disturbed(sample),
@@ -44,7 +44,7 @@ class MaxLatency(LatencyLimit):
     name = "max_latency"
     description = "median of one invocation"
     target_field = "latency_s"
-    figure = "p50"
+    statistic = "p50"
 
 
 class MaxLatencyP90(LatencyLimit):
@@ -53,7 +53,7 @@ class MaxLatencyP90(LatencyLimit):
     name = "max_latency_p90"
     description = "90th percentile of one invocation"
     target_field = "p90_s"
-    figure = "p90"
+    statistic = "p90"
 
 
 class MaxLatencyP99(LatencyLimit):
@@ -62,7 +62,7 @@ class MaxLatencyP99(LatencyLimit):
     name = "max_latency_p99"
     description = "99th percentile of one invocation"
     target_field = "p99_s"
-    figure = "p99"
+    statistic = "p99"
 
 
 class MaxLatencyRatio(LatencyLimit):
@@ -74,7 +74,7 @@ class MaxLatencyRatio(LatencyLimit):
     written = Annotated[float, Strict(), Field(gt=0, le=1e6)]
     needs = frozenset({"artifact", "ratio"})
     advice = "an int8 recipe, or fewer layers left in float"
-    figure = "ratio"
+    statistic = "ratio"
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
         """Read the ratio and its interval."""
@@ -82,11 +82,11 @@ class MaxLatencyRatio(LatencyLimit):
         return measured.against("the float model")
 
 
-def _described(figure: Figure, sample: LatencySample) -> str:
-    """Return how many invocations a figure rests on, and where they ran."""
-    dropped = sample.taken - sample.counted
+def _described(statistic: LatencyStatistic, sample: LatencySample) -> str:
+    """Return how many invocations the statistic is from, and where they ran."""
+    dropped = sample.invocations - sample.counted
     threads = "1 thread" if sample.threads == 1 else f"{sample.threads} threads"
-    name = "20th percentiles" if figure == "ratio" else figure
+    name = "20th percentiles" if statistic == "ratio" else statistic
     return (
         f"{name} of {sample.counted:,} invocations ({dropped:,} discarded) in {sample.windows} "
         f"windows, {100 * sample.confidence:g} % interval; {threads}, {sample.delegate}, "
@@ -100,5 +100,5 @@ def _disturbed(sample: LatencySample) -> str:
 
 
 def _disturbances(sample: LatencySample) -> Iterator[str]:
-    yield f"{100 * sample.interrupted / sample.taken:.0f} % of the invocations were preempted"
+    yield f"{100 * sample.preempted / sample.invocations:.0f} % of the invocations were preempted"
     yield f"{sample.slow_windows} of {sample.windows} windows were slow"

@@ -1,4 +1,4 @@
-"""Says how certain a score and its drop are, from what was kept of every sample."""
+"""Confidence intervals of a score and of its drop, from the stored columns of each sample."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import numpy as np
 
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import ClassAccuracy, Comparison, Flips, Interval, Score
+from pytest_modelbudget.judge.results import ClassAccuracy, Comparison, Flips, Interval, ModelScore
 from pytest_modelbudget.protocol.jobs import CompareJob
 from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_of
-from pytest_modelbudget.workers.measure.accuracy.per_sample import read_outcomes
+from pytest_modelbudget.workers.measure.accuracy.per_sample import read_columns
 from pytest_modelbudget.workers.measure.accuracy.score_intervals import (
     Floats,
     Rows,
@@ -22,45 +22,49 @@ from pytest_modelbudget.workers.measure.accuracy.score_intervals import (
 )
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-_LISTED = 100  # flipped samples
+_LISTED = 100  # flipped samples in a report, at most
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
-    """One evaluated model."""
+class _Evaluated:
+    """One evaluated model: its score, and the columns that the metric stored of each sample."""
 
-    score: Score
-    outcomes: Columns
+    score: ModelScore
+    columns: Columns
 
     @classmethod
-    def read(cls, folder: Path) -> "_Side":
-        score = Score.model_validate_json((folder / "result.json").read_bytes())
-        return cls(score, read_outcomes(folder))
+    def read(cls, folder: Path) -> "_Evaluated":
+        score = ModelScore.model_validate_json((folder / "result.json").read_bytes())
+        return cls(score, read_columns(folder))
 
     @property
     def right(self) -> Array | None:
-        """Whether each sample is right; None if the metric is not about that."""
-        score = self.outcomes.get("score")
+        """Whether each sample is right, bool of shape (n,); None if the metric has other scores."""
+        score = self.columns.get("score")
         return score if score is not None and score.dtype == np.bool_ else None
 
 
 def compare(job: CompareJob) -> Comparison:
-    """Make the intervals of a score and of its drop, where they can be made.
+    """Compute the confidence intervals of a score and of its drop.
+
+    Returns:
+        The intervals; without them and with ``why`` where the samples do not allow any.
 
     Raises:
-        JobError: The user's own metric cannot be loaded.
+        JobError: If the user's own metric cannot be loaded.
     """
-    model = _Side.read(job.scored)
-    baseline = _Side.read(job.baseline) if isinstance(job.baseline, Path) else None
+    model = _Evaluated.read(job.scored)
+    baseline = _Evaluated.read(job.baseline) if isinstance(job.baseline, Path) else None
     if baseline and baseline.score.data != model.score.data:
         why = (
-            "the test data were not the same for the baseline, or in another order, so that no "
-            "samples can be paired: let data.test give the same each time"
+            "data.test returned other samples, or another order, for the baseline than for the "
+            "model, so samples cannot be paired; return the same samples in the same order each "
+            "time"
         )
         return Comparison(confidence=job.confidence, why=why)
     known = job.baseline if isinstance(job.baseline, float) else None
     if model.right is not None:
-        return _compare_right(job, model.right, baseline, known, model.outcomes["label"])
+        return _compare_right(job, model.right, baseline, known, model.columns["label"])
     try:
         return _compare_by_bootstrap(job, model, baseline, known)
     except JobError as error:
@@ -68,7 +72,7 @@ def compare(job: CompareJob) -> Comparison:
 
 
 def _compare_right(
-    job: CompareJob, right: Array, baseline: _Side | None, known: float | None, labels: Array
+    job: CompareJob, right: Array, baseline: _Evaluated | None, known: float | None, labels: Array
 ) -> Comparison:
     before = baseline.right if baseline else None
     score = wilson(int(right.sum()), len(right), job.confidence)
@@ -118,19 +122,21 @@ def _classes(labels: Array, right: Array, before: Array | None) -> tuple[ClassAc
 
 
 def _compare_by_bootstrap(
-    job: CompareJob, model: _Side, baseline: _Side | None, known: float | None
+    job: CompareJob, model: _Evaluated, baseline: _Evaluated | None, known: float | None
 ) -> Comparison:
-    value, sides = scorer_of(job.metric).value, [model, *([baseline] if baseline else [])]
+    value, evaluated = scorer_of(job.metric).value, [model, *([baseline] if baseline else [])]
     worse = -1.0 if job.metric.higher_is_better else 1.0
 
     def statistics(values: list[float]) -> Floats:
-        drops = (worse * (values[0] - other) + 0.0 for other in values[1:])  # and never -0.0
+        drops = (
+            worse * (values[0] - other) + 0.0 for other in values[1:]
+        )  # + 0.0 turns -0.0 into 0.0
         return np.array([values[0], *drops])
 
     def drawn(rows: Rows) -> Floats:
-        return statistics([_of_rows(value, side.outcomes, rows) for side in sides])
+        return statistics([_of_rows(value, each.columns, rows) for each in evaluated])
 
-    estimates = statistics([side.score.value for side in sides])
+    estimates = statistics([each.score.value for each in evaluated])
     score, *drops = bootstrap(drawn, estimates, model.score.samples, job.confidence)
     drop = _drop_from(known, score, job.metric) if known is not None else None
     return Comparison(
@@ -141,12 +147,12 @@ def _compare_by_bootstrap(
     )
 
 
-def _of_rows(value: Callable[[Columns], float], outcomes: Columns, rows: Rows) -> float:
-    return value({name: column[rows] for name, column in outcomes.items()})
+def _of_rows(value: Callable[[Columns], float], columns: Columns, rows: Rows) -> float:
+    return value({name: column[rows] for name, column in columns.items()})
 
 
 def _drop_from(baseline: float, score: Interval, metric: Metric) -> Interval:
-    """Return the drop from a baseline that is taken as exact."""
+    """Return the drop from a baseline without an interval of its own."""
     if metric.higher_is_better:
         return Interval(low=baseline - score.high, high=baseline - score.low)
     return Interval(low=score.low - baseline, high=score.high - baseline)

@@ -1,4 +1,4 @@
-"""The metrics: what each keeps of a sample, and what it makes of all of them."""
+"""The metrics: which columns each stores of a sample, and the value of all samples."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from pytest_modelbudget.workers.userdata.datasets import Array, Arrays
 from pytest_modelbudget.workers.userdata.usercode import load_callable, user_code
 
 Columns = dict[str, Array]
-"""What is kept of every sample, by name; the first axis is the sample."""
+"""The stored columns of the samples, by name; the first axis is the sample."""
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """How a metric is computed.
+    """The computation of one metric, in two steps.
 
     Attributes:
-        keep: From labels and outputs of a batch (arrays, or dicts by output name, samples first),
-            what must be kept of each sample. ``score`` is there if the metric is its mean, as
-            bool if samples are right or wrong; then ``label`` is there too. Raises JobError if
-            labels or shapes do not fit the metric.
-        value: From what was kept of all samples, or of some of them, the metric. Raises
-            JobError if it is not defined for these samples, or not a finite number.
+        keep: Returns the columns to store, from labels and outputs of a batch (arrays, or dicts
+            by output name, samples first). A column ``score`` means that the metric is its mean:
+            bool if samples are right or wrong, and then the column ``label`` has their class.
+            Raises JobError if labels or shapes do not fit the metric.
+        value: Returns the metric, from the columns of all samples or of some. Raises JobError if
+            it is undefined for these samples, or not finite.
     """
 
     keep: Callable[[Arrays, Arrays], Columns]
@@ -35,10 +35,10 @@ class Scorer:
 
 
 def scorer_of(metric: Metric) -> Scorer:
-    """Return how ``metric`` is computed.
+    """Return the computation of ``metric``.
 
     Raises:
-        JobError: The user's own metric cannot be loaded.
+        JobError: If the user's own metric cannot be loaded.
     """
     name = str(metric)
     if metric.call is not None:
@@ -108,16 +108,16 @@ def _one_output(y_true: Arrays, y_pred: Arrays) -> tuple[Array, Array]:
     if not isinstance(y_pred, dict):
         if isinstance(y_true, dict):
             if len(y_true) != 1:
-                cause = f"y is keyed by {', '.join(y_true)}, the model has one output"
-                raise JobError(cause, "give y as one array")
+                cause = f"y has the keys {', '.join(y_true)}, but the model has one output"
+                raise JobError(cause, "return y as one array")
             y_true = next(iter(y_true.values()))
         return y_true, y_pred
     outputs = ", ".join(y_pred)
-    hint = "give y as a dict with the one output to judge, or a metric of your own"
+    hint = "return y as a dict with the output to evaluate, or write a metric of your own"
     if not isinstance(y_true, dict):
-        raise JobError(f"y is one array, the model's outputs are {outputs}", hint)
+        raise JobError(f"y is one array, but the model has the outputs {outputs}", hint)
     if len(y_true) != 1 or not y_true.keys() <= y_pred.keys():
-        cause = f"y is keyed by {', '.join(y_true)}, the model's outputs are {outputs}"
+        cause = f"y has the keys {', '.join(y_true)}, but the model has the outputs {outputs}"
         raise JobError(cause, hint)
     name = next(iter(y_true))
     return y_true[name], y_pred[name]
@@ -127,7 +127,7 @@ def _finite(name: str, value: object) -> float:
     number = np.asarray(value)
     if number.shape or number.dtype.kind not in "iuf" or not np.isfinite(number):
         cause = f"{name} is {_described(value, number)}, not a finite number"
-        raise JobError(cause, "check the metric and the values it gets")
+        raise JobError(cause, "check the metric and its inputs")
     return float(number)
 
 

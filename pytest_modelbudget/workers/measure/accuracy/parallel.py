@@ -1,8 +1,8 @@
-"""One model on all cores: a thread and a single-threaded interpreter for each.
+"""One model on all cores: one thread with a single-threaded interpreter for each core.
 
-LiteRT lets go of the GIL while it invokes, so that threads are as fast here as processes
-(``benchmarks/evaluation.py`` compares), and need no fork, no pipes and no copies. Both beat
-the threads inside one interpreter, which wait for each other at every operator.
+LiteRT releases the GIL during an invocation, so threads are as fast as processes
+(``benchmarks/evaluation.py`` compares them), and need no pipes and no copies. Both are faster
+than the threads of one interpreter, which synchronize at every operator.
 """
 
 import os
@@ -21,13 +21,13 @@ R = TypeVar("R")
 
 
 class Parallel(Generic[T, R]):
-    """Works on items with interpreters of one model.
+    """Processes items with several interpreters of one model.
 
     Args:
         model: The ``.tflite``.
-        work: What is done with an item; it runs in several threads at once, each with an
-            interpreter of its own.
-        threads: How many at most; by default, as many as there are cores.
+        work: Processes one item; called in several threads at once, each with its own
+            interpreter.
+        threads: Maximum number of threads; by default, the number of cores.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Parallel(Generic[T, R]):
 
     @property
     def inputs(self) -> dict[str, TensorDetails]:
-        """The model's inputs, by name."""
+        """The model's inputs by name."""
         return self._first.inputs
 
     @property
     def threads(self) -> int:
-        """How many interpreters were needed so far."""
+        """Number of interpreters used so far."""
         return len(self._all)
 
     @property
@@ -58,8 +58,8 @@ class Parallel(Generic[T, R]):
     def map(self, items: Iterator[T]) -> Iterator[R]:
         """Yield the result of each item, in the order of the items.
 
-        At any time a few items for each thread are held. The first is worked on alone: it
-        settles the batch size of all interpreters, so that how many there are changes no result.
+        At most a few items for each thread are in memory. The first item is processed alone: it
+        fixes the batch size of all interpreters, so results do not depend on their number.
         """
         for item in items:
             yield self._do(item)

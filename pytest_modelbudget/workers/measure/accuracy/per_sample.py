@@ -1,4 +1,4 @@
-"""What an evaluation keeps of every sample, as ``.npy`` files that grow a batch at a time."""
+"""The columns that an evaluation stores of each sample: ``.npy`` files, written by batches."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,11 +14,11 @@ from pytest_modelbudget.workers.measure.accuracy.metrics import Columns
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 
-class Outcomes:
-    """Writes columns into a folder, a file each; they are whole when the ``with`` block ends.
+class ColumnWriter:
+    """Writes columns as one ``.npy`` file each; the files are valid after the ``with`` block.
 
     Args:
-        folder: Where the files go.
+        folder: The existing folder of the files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,10 +27,10 @@ class Outcomes:
         self._stack = ExitStack()
 
     def append(self, columns: Columns) -> None:
-        """Add samples.
+        """Append the samples of one batch.
 
         Raises:
-            JobError: The type or shape of a column changes.
+            JobError: If the dtype, or the shape of one sample, differs from the batches before.
         """
         for name, array in columns.items():
             if name not in self._files:
@@ -50,8 +50,8 @@ class Outcomes:
         self._stack.close()
 
 
-def read_outcomes(folder: Path) -> Columns:
-    """Return the columns in ``folder``, mapped into memory."""
+def read_columns(folder: Path) -> Columns:
+    """Return the columns that a ``ColumnWriter`` wrote to ``folder``, memory-mapped."""
     return {
         unquote(file.stem): np.asarray(np.load(file, mmap_mode="r"))
         for file in sorted(folder.glob("*.npy"))
@@ -59,7 +59,10 @@ def read_outcomes(folder: Path) -> Columns:
 
 
 class _GrowingArray:
-    """An ``.npy`` whose header is written again at the end: numpy pads it for a longer axis 0."""
+    """An ``.npy`` file of unknown length.
+
+    The header is overwritten at the end; numpy pads headers so that a longer axis 0 fits in.
+    """
 
     def __init__(self, path: Path, first: Array) -> None:
         self._dtype, self._sample, self._length = first.dtype, first.shape[1:], 0
@@ -68,9 +71,11 @@ class _GrowingArray:
 
     def append(self, name: str, array: Array) -> None:
         if (array.dtype, array.shape[1:]) != (self._dtype, self._sample):
-            found = f"{array.dtype} of shape {array.shape[1:]} from sample {self._length} on"
-            before = f"{self._dtype} of shape {self._sample} before"
-            raise JobError(f"{name} is {found}, {before}", "give every batch the same")
+            raise JobError(
+                f"{name} changes at sample {self._length} from {self._dtype} of shape "
+                f"{self._sample} to {array.dtype} of shape {array.shape[1:]}",
+                "return the same dtype and shape in every batch",
+            )
         self._file.write(np.ascontiguousarray(array).data)
         self._length += len(array)
 

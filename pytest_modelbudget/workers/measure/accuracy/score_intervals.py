@@ -1,4 +1,4 @@
-"""Confidence intervals of a score and of its drop; ``docs/accuracy.md`` says why these.
+"""Confidence intervals of a score and of its drop; ``docs/accuracy.md`` gives the reasons.
 
 Sources:
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
@@ -33,11 +33,11 @@ FEWEST_RESAMPLES = 200
 LARGEST_RESAMPLE = 10_000
 RESAMPLING_S = 60.0
 _UNDEFINED_SHARE = 0.05
-_HALVINGS = 60  # of an interval from -1 to 1: to the last digit of a double
+_HALVINGS = 60  # reduces an interval from -1 to 1 to the precision of a double
 
 
 def wilson(hits: int, samples: int, confidence: float) -> Interval:
-    """Return Wilson's score interval of a share of ``hits`` among ``samples``."""
+    """Return Wilson's score interval of the proportion ``hits / samples`` (Wilson 1927)."""
     z, share = _z(confidence), hits / samples
     scale = 1 + z**2 / samples
     middle = (share + z**2 / (2 * samples)) / scale
@@ -46,14 +46,14 @@ def wilson(hits: int, samples: int, confidence: float) -> Interval:
 
 
 def tango(lost: int, gained: int, samples: int, confidence: float) -> Interval:
-    """Return Tango's score interval of the drop of an accuracy over paired samples.
+    """Return Tango's score interval of the drop of an accuracy over paired samples (Tango 1998).
 
-    It holds every drop that the score test does not reject; that of no drop is McNemar's.
+    It contains every drop that the score test does not reject. The test of no drop is McNemar's.
 
     Args:
-        lost: Samples that only the baseline has right.
-        gained: Samples that only the model has right.
-        samples: All samples.
+        lost: Number of samples that only the baseline has right.
+        gained: Number of samples that only the model has right.
+        samples: Number of all samples.
         confidence: Such as 0.95.
 
     Returns:
@@ -66,7 +66,7 @@ def tango(lost: int, gained: int, samples: int, confidence: float) -> Interval:
 
 
 def _highest_drop(lost: int, gained: int, samples: int, z: float) -> float:
-    """Halve the way between the drop that was found and 1 to the first that is rejected."""
+    """Find the highest drop that is not rejected, by bisection from the measured drop to 1."""
     low, high = (lost - gained) / samples, 1.0
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -79,7 +79,7 @@ def _highest_drop(lost: int, gained: int, samples: int, z: float) -> float:
 
 
 def _variance(lost: int, gained: int, samples: int, drop: float) -> float:
-    """Return that of ``lost - gained`` if ``drop`` is true, by constrained maximum likelihood."""
+    """Return the variance of ``lost - gained`` given ``drop``, by maximum likelihood."""
     square = 2.0 * samples
     linear = (2 * samples - lost + gained) * drop - lost - gained
     constant = -gained * drop * (1 - drop)
@@ -88,7 +88,7 @@ def _variance(lost: int, gained: int, samples: int, drop: float) -> float:
 
 
 def mcnemar(lost: int, gained: int) -> float:
-    """Return the p-value, two-sided, of McNemar's exact conditional test in its mid-p variant."""
+    """Return the two-sided mid-p value of McNemar's exact test (Fagerland et al. 2013)."""
     flips, fewer = lost + gained, min(lost, gained)
     at_most = special.bdtr(fewer, flips, 0.5)
     below = special.bdtr(fewer - 1, flips, 0.5) if fewer else 0.0
@@ -100,24 +100,25 @@ def bootstrap(
 ) -> list[Interval]:
     """Return percentile bootstrap intervals, expanded for few samples (Hesterberg 2015).
 
-    From more than ``LARGEST_RESAMPLE`` samples only so many are drawn at a time, and the spread
-    is scaled down to that of all (Bickel et al. 1997): the cost stays bounded. The seed is fixed.
+    A resample has at most ``LARGEST_RESAMPLE`` samples, which bounds the cost; the spread is then
+    scaled to that of all samples (Bickel et al. 1997). The seed is fixed.
 
     Args:
-        statistics: From the numbers of the samples drawn, the statistics.
-        estimates: The statistics of all samples.
-        samples: How many there are.
+        statistics: Returns k statistics, float64 of shape (k,), of the samples with these
+            numbers.
+        estimates: The statistics of all samples, float64 of shape (k,).
+        samples: Number of samples.
         confidence: Such as 0.95.
 
     Returns:
-        An interval for each of the statistics; its estimate is in it.
+        One interval for each statistic; it contains the estimate.
 
     Raises:
-        JobError: There is but one sample, the statistics are undefined for many resamples, or
-            too slow to resample.
+        JobError: If there is only one sample, or if the statistics are undefined for many
+            resamples or too slow to resample.
     """
     if samples < 2:
-        raise JobError("one sample does not tell how samples vary")
+        raise JobError("the test data has only one sample")
     size = min(samples, LARGEST_RESAMPLE)
     found = _resampled(statistics, samples, size)
     student = special.stdtrit(samples - 1, (1 + confidence) / 2)
@@ -142,10 +143,11 @@ def _resampled(statistics: Callable[[Rows], Floats], samples: int, size: int) ->
             undefined += 1
             reason = error.cause
     if undefined > _UNDEFINED_SHARE * RESAMPLES:
-        raise JobError(f"{undefined} resamples failed: {reason}")
+        tried = undefined + len(found)
+        raise JobError(f"the metric failed on {undefined} of {tried} resamples: {reason}")
     if len(found) < FEWEST_RESAMPLES:
-        cause = f"the metric is too slow: {len(found)} resamples in {RESAMPLING_S:g} s"
-        raise JobError(cause)
+        wanted = f"{FEWEST_RESAMPLES} resamples in {RESAMPLING_S:g} s"
+        raise JobError(f"the metric is too slow: {len(found)} of at least {wanted}")
     return np.array(found)
 
 

@@ -1,4 +1,4 @@
-"""What is known about the machine that a latency was taken on."""
+"""The machine that a latency is measured on."""
 
 import itertools
 import os
@@ -11,14 +11,14 @@ _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def core_by_core() -> Iterator[None]:
-    """Move this thread to the next of its cores at each step; the kernel may move it on.
+    """Move this thread to its next core at each step; afterwards the kernel may move it again.
 
-    A neighbour in another virtual machine slows one physical core, and only that.
+    The load of another virtual machine can slow one physical core and leave the others alone.
     """
     mine = os.sched_getaffinity(0)
     for core in itertools.cycle(sorted(mine)):
@@ -28,7 +28,7 @@ def core_by_core() -> Iterator[None]:
 
 
 def cpu_model() -> str:
-    """Return the CPU's name; its architecture where the kernel does not tell."""
+    """Return the name of the CPU, or its architecture if the kernel does not report a name."""
     for line in _CPUS.read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
@@ -37,7 +37,7 @@ def cpu_model() -> str:
 
 
 def governor() -> str:
-    """Return the frequency governor; ``unknown`` in most virtual machines."""
+    """Return the frequency governor; ``unknown`` in most virtual machines, which report none."""
     try:
         return _GOVERNOR.read_text().strip()
     except OSError:

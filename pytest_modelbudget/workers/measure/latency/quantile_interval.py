@@ -1,10 +1,13 @@
-"""Distribution-free confidence intervals of quantiles, from invocations taken in windows.
+"""Distribution-free confidence intervals of quantiles, from invocations in windows.
 
-The invocations of one window resemble each other, so that there are fewer independent ones than
-were counted. The interval is Woodruff's (1952, "Confidence intervals for medians and other
-position measures", JASA 47): one for the share of invocations below the quantile, read off the
-ordered sample. The share's interval is the exact binomial one (Clopper and Pearson 1934), after
-the sample is cut to its effective size by the design effect of the windows (Kish 1965).
+The invocations of one window are similar, so the sample has fewer independent values than
+invocations. The interval is that of Woodruff (1952, "Confidence intervals for medians and other
+position measures", JASA 47): an interval of the share of invocations below the quantile, read from
+the ordered sample. That share has the exact binomial interval (Clopper and Pearson 1934) of the
+effective sample size: the sample size divided by the design effect of the windows (Kish 1965) and
+by a factor with Student's t for the number of windows (Korn and Graubard 1998, "Confidence
+intervals for proportions with small expected number of positive counts estimated from survey
+data", Survey Methodology 24).
 """
 
 import math
@@ -16,22 +19,22 @@ from scipy import special  # not scipy.stats: its import takes four times as lon
 from pytest_modelbudget.judge.results import LatencyEstimate
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-_FEWEST_WINDOWS = 3  # below, nothing is known about how they differ
+_FEWEST_WINDOWS = 3  # fewer do not show how much windows differ
 
 
 def estimate_quantile(
     windows: Sequence[Array], quantile: float, error: float
 ) -> LatencyEstimate | None:
-    """Estimate a quantile of what windows have in common.
+    """Estimate a quantile from the values of several windows.
 
     Args:
-        windows: The values of each window, float64 of shape (n,), in any unit; none is empty.
+        windows: The values of each window, float64 of shape (n,) with n > 0, in any unit.
         quantile: Between 0 and 1.
-        error: The probability with which the interval may miss it.
+        error: The probability that the interval does not contain the true quantile.
 
     Returns:
-        The quantile of all values with its interval: an end that the sample is too small for is
-        0 or infinity. None without values.
+        The quantile of all values, with its interval. Where the sample is too small for an end,
+        the low end is 0 and the high end is infinity. None if there are no windows.
     """
     if not windows:
         return None
@@ -47,7 +50,7 @@ def estimate_quantile(
 
 
 def _effective_size(windows: Sequence[Array], value: float, quantile: float, error: float) -> float:
-    """Return how many independent values would tell as much as these."""
+    """Return the number of independent values that would give an interval of the same width."""
     count = len(windows)
     sizes = np.array([window.size for window in windows])
     if sizes.max() == 1:
@@ -56,14 +59,14 @@ def _effective_size(windows: Sequence[Array], value: float, quantile: float, err
     total = sizes.sum()
     spread = np.sum((sizes * (shares - quantile)) ** 2) * count / (count - 1) / total**2
     design_effect = max(1.0, spread / (quantile * (1 - quantile) / total))
-    # The spread is itself estimated, from few windows: Student's t in place of the normal.
+    # The spread is estimated from few windows, so Student's t replaces the normal quantile.
     student, normal = special.stdtrit(count - 1, 1 - error / 2), special.ndtri(1 - error / 2)
     inflation = (student / normal) ** 2
     return float(total / (design_effect * inflation))
 
 
 def _binomial_ranks(size: int, quantile: float, error: float) -> tuple[int, int]:
-    """Return the ranks, from 1, between which the quantile lies; 0 or ``size + 1``: no bound."""
+    """Return the ranks, from 1, of the interval's ends; 0 or ``size + 1`` means no end."""
     # Of `size` values, the number below the quantile has a binomial distribution.
     below, above = np.ceil(special.bdtrik([error / 2, 1 - error / 2], size, quantile))
     return int(below), int(above) + 1

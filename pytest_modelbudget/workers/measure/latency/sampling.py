@@ -1,4 +1,4 @@
-"""Blocks of invocations, in windows, with the clock beside the CPU time."""
+"""Timed blocks and windows of invocations, with wall time and CPU time."""
 
 import resource
 import time
@@ -9,39 +9,39 @@ import numpy as np
 
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-_BLOCK_S = 0.0003  # shorter than a time slice, so that most blocks keep the CPU on a busy machine
-_LONG_S = 0.002  # so long that it seldom fits into a time slice
-_WINDOW_S = 0.015
-_WINDOW = 4  # invocations, unless that takes more than
+_BLOCK_S = 0.0003  # shorter than a time slice, so most blocks are not preempted on a busy machine
+_LONG_S = 0.002  # invocations this long are almost always preempted on a busy machine
+_WINDOW_S = 0.015  # duration of a window
+_WINDOW = 4  # invocations in a window, unless they take longer than
 _LONG_WINDOW_S = 0.1
-_LOST = 1.05  # wall over CPU time, above which the thread did not have the CPU
+_PREEMPTED = 1.05  # a higher quotient of wall and CPU time means that the thread was preempted
 
-_WARM_BLOCK = 10  # invocations at least, and
-_WARM_BLOCK_S = 0.01  # seconds at least, whose low quantile tells whether the model is warm
-_STABLE = 0.03  # change of that quantile from one block to the next
-_WARMUP_S = 0.5
+_WARM_BLOCK = 10  # a block of the warm-up has at least this many invocations
+_WARM_BLOCK_S = 0.01  # and takes at least this long
+_STABLE = 0.03  # largest relative change of the 20th percentile between blocks of a warm model
+_WARMUP_S = 0.5  # longest warm-up
 
 
 @dataclass(frozen=True)
-class Window:
-    """What one window gave for one model.
+class Timings:
+    """The timed invocations of one model, in a block or a window.
 
     Attributes:
         seconds: Of each invocation that counts, float64 of shape (n,).
-        taken: Invocations, those that do not count too.
-        interrupted: Invocations in blocks that lost the CPU.
+        invocations: Number of all invocations.
+        preempted: Number of invocations in blocks during which the thread was preempted.
     """
 
     seconds: Array
-    taken: int
-    interrupted: int
+    invocations: int
+    preempted: int
 
 
-class Subject:
-    """One prepared model, warmed up when it is made.
+class TimedModel:
+    """One prepared model; creating it warms the model up.
 
     Attributes:
-        warmup: Invocations that it took.
+        warmup: Number of invocations of the warm-up.
     """
 
     warmup: int
@@ -51,56 +51,60 @@ class Subject:
 
         Args:
             invoke: Runs the model once.
-            threads: How many threads that uses.
+            threads: Number of threads that ``invoke`` uses.
         """
         self._invoke = invoke
         self._threads = threads
         self.warmup, low_s = _warm_up(invoke)
         self._block = max(1, round(_BLOCK_S / low_s))
 
-    def block(self) -> Window:
+    def block(self) -> Timings:
         """Time one block.
 
-        Of a long invocation on one thread that lost the CPU its CPU time counts: too few of them
-        keep it on a busy machine. Other blocks that lost the CPU do not count.
+        If the thread was preempted, the block does not count. The exception is a long invocation
+        on one thread: its CPU time counts, because too few of these run without preemption on a
+        busy machine.
         """
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
         started_s, started_cpu_s = time.perf_counter(), time.thread_time()
         seconds = np.array([_time(self._invoke) for _ in range(self._block)])
         cpu_s, wall_s = time.thread_time() - started_cpu_s, time.perf_counter() - started_s
         if self._threads == 1:
-            interrupted = wall_s > _LOST * cpu_s
-        else:  # the CPU time of this thread says nothing about the others
-            interrupted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches
-        if interrupted:
+            preempted = wall_s > _PREEMPTED * cpu_s
+        else:  # the CPU time of this thread does not include that of the others
+            preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches
+        if preempted:
             long = self._threads == self._block == 1 and cpu_s >= _LONG_S
             seconds = np.array([cpu_s] if long else [])
-        return Window(seconds, self._block, self._block if interrupted else 0)
+        return Timings(seconds, self._block, self._block if preempted else 0)
 
 
-def take_window(subjects: Sequence[Subject]) -> list[Window]:
-    """Take one window of each subject, block by block in turn, after a block each to wake up."""
-    for subject in subjects:
-        subject.block()
-    blocks: list[list[Window]] = [[] for _ in subjects]
+def time_window(models: Sequence[TimedModel]) -> list[Timings]:
+    """Time one window of each model, block by block in turn.
+
+    Before it, each model runs one block that does not count, which fills the caches.
+    """
+    for model in models:
+        model.block()
+    blocks: list[list[Timings]] = [[] for _ in models]
     started_s = time.perf_counter()
     while not _is_full(blocks, time.perf_counter() - started_s):
-        for subject, own in zip(subjects, blocks, strict=True):
-            own.append(subject.block())
+        for model, own in zip(models, blocks, strict=True):
+            own.append(model.block())
     return [_joined(own) for own in blocks]
 
 
-def _is_full(blocks: Sequence[Sequence[Window]], spent_s: float) -> bool:
-    fewest = min(sum(block.taken for block in own) for own in blocks)
+def _is_full(blocks: Sequence[Sequence[Timings]], spent_s: float) -> bool:
+    fewest = min(sum(block.invocations for block in own) for own in blocks)
     each_s = spent_s / len(blocks)
     return fewest >= 1 and each_s >= (_WINDOW_S if fewest >= _WINDOW else _LONG_WINDOW_S)
 
 
-def _joined(blocks: Sequence[Window]) -> Window:
-    return Window(
+def _joined(blocks: Sequence[Timings]) -> Timings:
+    return Timings(
         np.concatenate([block.seconds for block in blocks]),
-        sum(block.taken for block in blocks),
-        sum(block.interrupted for block in blocks),
+        sum(block.invocations for block in blocks),
+        sum(block.preempted for block in blocks),
     )
 
 
@@ -111,7 +115,11 @@ def _time(invoke: Callable[[], None]) -> float:
 
 
 def _warm_up(invoke: Callable[[], None]) -> tuple[int, float]:
-    """Invoke until two blocks agree; return the invocations and what a fast one takes."""
+    """Invoke until the 20th percentiles of two blocks agree.
+
+    Returns:
+        The number of invocations, and the 20th percentile of the last block in seconds.
+    """
     count, spent_s, before_s = 0, 0.0, 0.0
     while True:
         block: list[float] = []

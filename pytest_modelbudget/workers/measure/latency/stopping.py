@@ -1,45 +1,49 @@
-"""When a latency is known well enough: the whole of it is explained in ``docs/latency.md``."""
+"""When to stop timing, and the estimates; ``docs/latency.md`` explains the method."""
 
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pytest_modelbudget.judge.results import Figure, LatencyEstimate
+from pytest_modelbudget.judge.results import LatencyEstimate, LatencyStatistic
 from pytest_modelbudget.protocol.jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency.quantile_interval import estimate_quantile
-from pytest_modelbudget.workers.measure.latency.sampling import Window
+from pytest_modelbudget.workers.measure.latency.sampling import Timings
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 CONFIDENCE = 0.99
-LOOKS = (10, 20, 40, 80, 160, 320)  # windows after which the answer may be clear
+LOOKS = (10, 20, 40, 80, 160, 320)  # numbers of windows after which the bounds are checked
 LONGEST_S = 10.0
-FEWEST = 12  # windows at least, however long they take
+FEWEST = 12  # windows, however long they take
 CONFIRM_S = 1.5
 PAUSE_S = 0.01
 
-_JUDGED = 4  # invocations in a window that can be called slow
-_LOW = 0.2  # the quantile of a window that tells how fast the machine was
-_SLOW = 1.05  # times the fast windows, above which a window was slow
-_FAST = 0.1  # the quantile of the windows that are the fast ones
-_QUANTILES: dict[Figure, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+_JUDGED = 4  # windows with fewer invocations are never slow windows
+_LOW = 0.2  # this quantile of a window shows how fast the machine was
+_SLOW = 1.05  # a window is slow if that quantile is more than this many times the fast one
+_FAST = 0.1  # the fast one is this quantile over all windows
+_QUANTILES: dict[LatencyStatistic, float] = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
-Windows = Sequence[Sequence[Window]]
-"""For each window one entry of the model; and one of its baseline for a ratio."""
+Windows = Sequence[Sequence[Timings]]
+"""For each window the timings of the model and, for a ratio, those of its baseline."""
 
 
 def sample(
-    take: Callable[[], Sequence[Window]], bounds: Sequence[LatencyBound]
+    take: Callable[[], Sequence[Timings]], bounds: Sequence[LatencyBound]
 ) -> tuple[Windows, float]:
-    """Take windows until every bound is settled, or time is up.
+    """Time windows until the result for every bound is conclusive, or time is up.
 
-    Something slow passes, and nothing makes a model faster than it is: so a latency within its
-    bound is believed at once, and one over it only after ``CONFIRM_S``.
+    Disturbances only slow an invocation down: accept a pass at once, confirm a failure for
+    ``CONFIRM_S``.
+
+    Args:
+        take: Times one window.
+        bounds: The limits to check.
 
     Returns:
         The windows, and the seconds that they took.
     """
-    windows: list[Sequence[Window]] = []
+    windows: list[Sequence[Timings]] = []
     started_s = time.perf_counter()
     spent_s = 0.0
     while len(windows) < FEWEST or (spent_s < LONGEST_S and len(windows) < LOOKS[-1]):
@@ -47,32 +51,34 @@ def sample(
         windows.append(take())
         spent_s = time.perf_counter() - started_s
         if len(windows) in LOOKS and all(
-            _is_settled(estimate(windows, bound.figure), bound.bound, spent_s) for bound in bounds
+            _is_conclusive(estimate(windows, bound.statistic), bound.bound, spent_s)
+            for bound in bounds
         ):
             break
     return windows, spent_s
 
 
-def estimate(windows: Windows, figure: Figure) -> LatencyEstimate:
-    """Estimate ``figure``, in seconds, or as a ratio.
+def estimate(windows: Windows, statistic: LatencyStatistic) -> LatencyEstimate:
+    """Estimate ``statistic``: a quantile in seconds, or the ratio to the baseline.
 
-    The interval misses it with a probability of at most ``1 - CONFIDENCE`` at any of the looks,
-    or at the end (Bonferroni).
+    The probability that the interval misses the true value at any look or at the end is at most
+    ``1 - CONFIDENCE`` (Bonferroni).
     """
     error = (1 - CONFIDENCE) / (len(LOOKS) + 1)
-    if figure == "ratio":
+    if statistic == "ratio":
         found = estimate_quantile(_ratios(windows), 0.5, error)
     else:
         found = estimate_quantile(
-            steady([of[0].seconds for of in windows]), _QUANTILES[figure], error
+            steady([of[0].seconds for of in windows]), _QUANTILES[statistic], error
         )
     return found or LatencyEstimate(value=float("inf"), low=0.0, high=float("inf"))
 
 
 def steady(windows: Sequence[Array]) -> list[Array]:
-    """Leave out windows in which even the fast invocations were slow: the machine was.
+    """Return the windows that are not slow; empty ones are left out.
 
-    CPU time does not show this: a lower frequency, or a neighbour on the same core.
+    In a slow window even the fast invocations are slow, because of a lower clock frequency or of
+    load on the same physical core. CPU time does not show this.
     """
     counted = [window for window in windows if window.size]
     if not counted:
@@ -87,7 +93,7 @@ def steady(windows: Sequence[Array]) -> list[Array]:
 
 
 def _ratios(windows: Windows) -> list[Array]:
-    """Compare the fast invocations of the two models, window by window."""
+    """Return the quotient of the 20th percentiles of the two models, for each window."""
     pairs = [(own.seconds, base.seconds) for own, base in windows]
     return [
         np.array([np.quantile(own, _LOW) / np.quantile(base, _LOW)])
@@ -96,5 +102,5 @@ def _ratios(windows: Windows) -> list[Array]:
     ]
 
 
-def _is_settled(found: LatencyEstimate, bound: float, spent_s: float) -> bool:
+def _is_conclusive(found: LatencyEstimate, bound: float, spent_s: float) -> bool:
     return found.high <= bound or (found.low > bound and spent_s >= CONFIRM_S)

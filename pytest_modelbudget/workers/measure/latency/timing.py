@@ -1,4 +1,4 @@
-"""Times single invocations of a ``.tflite`` on this machine; see ``docs/latency.md``."""
+"""The latency of single invocations of a ``.tflite`` on this machine; see ``docs/latency.md``."""
 
 import gc
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import LatencySample, Measured
+from pytest_modelbudget.judge.results import LatencySample
 from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
-from pytest_modelbudget.workers.measure.latency.sampling import Subject, Window, take_window
+from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, Timings, time_window
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.tflite.random_inputs import random_values
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
@@ -19,45 +19,44 @@ from pytest_modelbudget.workers.userdata.datasets import Array
 
 
 def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
-    """Time ``invoke()`` alone, one call at a time, on random inputs that are always the same.
+    """Time ``invoke()`` alone, one call at a time, on random inputs from a fixed seed.
 
-    A ratio takes both models in one process, block by block in turn.
+    For a ratio, both models run in this process, block by block in turn.
 
     Raises:
-        JobError: The model cannot be used, does not take ``batch_size``, or has inputs that
-            cannot be made up; or there are more threads than cores.
+        JobError: If the model cannot be loaded or does not accept ``batch_size``, if there are no
+            random inputs for its input types, or if ``threads`` is more than the cores.
     """
     if job.threads > host.cores():
-        cause = f"latency.threads is {job.threads}, and there are {host.cores()} cores"
+        cause = f"latency.threads is {job.threads}, but only {host.cores()} cores are available"
         raise JobError(cause, f"write {host.cores()} or less")
     interpreters = [_prepared(path, job) for path in (job.model, job.baseline) if path]
     with _no_garbage_collection():
         progress("warming up")
-        subjects = [Subject(each.invoke, job.threads) for each in interpreters]
+        models = [TimedModel(each.invoke, job.threads) for each in interpreters]
         progress("timing invocations")
         cores = host.core_by_core()
 
-        def take() -> list[Window]:
+        def take() -> list[Timings]:
             if job.threads == 1:
                 next(cores)
-            return take_window(subjects)
+            return time_window(models)
 
         windows, seconds = stopping.sample(take, job.bounds)
     own = [of[0] for of in windows]
-    # A ratio compares within a window, so that it needs none to be steady.
+    # A ratio compares within a window, so slow windows count too.
     counted = [window.seconds for window in own if window.seconds.size]
     kept = counted if job.baseline else stopping.steady(counted)
     return LatencySample(
-        measured=tuple(
-            Measured(figure=bound.figure, estimate=stopping.estimate(windows, bound.figure))
-            for bound in job.bounds
-        ),
+        estimates={
+            bound.statistic: stopping.estimate(windows, bound.statistic) for bound in job.bounds
+        },
+        invocations=sum(window.invocations for window in own),
         counted=sum(map(len, kept)),
-        taken=sum(window.taken for window in own),
-        interrupted=sum(window.interrupted for window in own),
+        preempted=sum(window.preempted for window in own),
         windows=len(own),
         slow_windows=len(counted) - len(kept),
-        warmup=subjects[0].warmup,
+        warmup=models[0].warmup,
         seconds=seconds,
         confidence=stopping.CONFIDENCE,
         threads=job.threads,

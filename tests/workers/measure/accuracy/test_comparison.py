@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from pytest_modelbudget.budgetfile.types import Metric
-from pytest_modelbudget.judge.results import Comparison, Flips, Interval, Score
+from pytest_modelbudget.judge.results import Comparison, Flips, Interval, ModelScore
 from pytest_modelbudget.protocol.jobs import CompareJob, Project
 from pytest_modelbudget.workers.measure.accuracy.comparison import compare
 from pytest_modelbudget.workers.measure.accuracy.metrics import scorer_of
-from pytest_modelbudget.workers.measure.accuracy.per_sample import Outcomes, read_outcomes
+from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns
 from pytest_modelbudget.workers.measure.accuracy.score_intervals import tango, wilson
 
 RANDOM = np.random.default_rng(3)
@@ -30,12 +30,14 @@ def compared(tmp_path: Path) -> Compare:
         folder = tmp_path / name
         folder.mkdir()
         scorer = scorer_of(metric)
-        with Outcomes(folder) as outcomes:
+        with ColumnWriter(folder) as columns:
             for start in range(0, len(y_true), 128):
                 rows = slice(start, start + 128)
-                outcomes.append(scorer.keep(y_true[rows], y_pred[rows]))
-        value = scorer.value(read_outcomes(folder))
-        score = Score(value=value, samples=len(y_true), seconds=1, invoke_s=1, threads=1, data=data)
+                columns.append(scorer.keep(y_true[rows], y_pred[rows]))
+        value = scorer.value(read_columns(folder))
+        score = ModelScore(
+            value=value, samples=len(y_true), seconds=1, invoke_s=1, threads=1, data=data
+        )
         (folder / "result.json").write_text(score.model_dump_json())
         return folder
 
@@ -140,13 +142,16 @@ def test_an_error_against_a_number(compared: Compare) -> None:
 def test_one_sample_has_no_interval_of_an_error(compared: Compare) -> None:
     found = compared(Metric(name="mae"), BAD[:1, 0], GOOD[:1, 0], np.zeros(1))
     assert (found.score, found.drop) == (None, None)
-    assert found.why == "one sample does not tell how samples vary"
+    assert found.why == "the test data has only one sample"
 
 
 def test_samples_in_another_order_are_not_paired(compared: Compare) -> None:
     found = compared(Metric(), BAD, GOOD, data="other")
     assert (found.score, found.drop, found.flips) == (None, None, None)
-    assert found.why.startswith("the test data were not the same for the baseline, or in another")
+    assert found.why == (
+        "data.test returned other samples, or another order, for the baseline than for the model, "
+        "so samples cannot be paired; return the same samples in the same order each time"
+    )
 
 
 def test_more_confidence_is_a_wider_interval(

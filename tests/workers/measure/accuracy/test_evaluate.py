@@ -9,10 +9,10 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Score
+from pytest_modelbudget.judge.results import ModelScore
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Project
 from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
-from pytest_modelbudget.workers.measure.accuracy.per_sample import read_outcomes
+from pytest_modelbudget.workers.measure.accuracy.per_sample import read_columns
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.random((3000, 3)).astype(np.float32)
@@ -25,7 +25,7 @@ def score(
     name: Literal["accuracy", "mae"] = "accuracy",
     output: Path | None = None,
     threads: int = 2,
-) -> Score:
+) -> ModelScore:
     project = Project(rootdir=model.parent, sys_path=())
     job = EvaluateJob(model=model, data=data, metric=Metric(name=name), project=project)
     with TemporaryDirectory() as folder:
@@ -74,13 +74,13 @@ def test_every_sample_with_an_infinite_output_is_counted(models: Path, given: An
     with pytest.raises(JobError) as error:
         score(models / "log.tflite", given((x, x)), "mae")
     assert str(error.value) == (
-        "the model's output y has NaN or infinity in 3 of 9000 samples (first: sample 12); "
-        "look for an overflow in float16, or for a range that calibration missed"
+        "the model's output y contains NaN or infinity in 3 of 9000 samples (first: sample 12); "
+        "check for float16 overflow, and that calibration data covers the range of inputs"
     )
 
 
 def test_a_nan_output_is_no_prediction(models: Path, given: Any) -> None:
-    with pytest.raises(JobError, match="has NaN or infinity in 1 of 2 samples"):
+    with pytest.raises(JobError, match="contains NaN or infinity in 1 of 2 samples"):
         score(models / "log.tflite", given((np.array([[1.0], [-1.0]]), np.zeros(2))), "mae")
 
 
@@ -95,7 +95,7 @@ def test_data_that_does_not_fit_the_model(models: Path, given: Any) -> None:
 def test_data_without_labels(models: Path, given: Any) -> None:
     with pytest.raises(JobError) as error:
         score(models / "double.tflite", given((X, None)))
-    assert str(error.value) == "mine:data: has no y; give y: accuracy needs it"
+    assert str(error.value) == "mine:data: y is None; return labels as y: accuracy needs them"
 
 
 @pytest.mark.parametrize("model", ["double", "fixed"])
@@ -107,7 +107,7 @@ def test_the_number_of_threads_changes_no_outcome(
         folder = tmp_path / str(threads)
         folder.mkdir()
         score(models / f"{model}.tflite", given((X, X)), "mae", folder, threads)
-        kept.append(read_outcomes(folder)["score"])
+        kept.append(read_columns(folder)["score"])
     assert kept[0].shape == (3000,)
     np.testing.assert_array_equal(kept[0], kept[1])
 
@@ -116,7 +116,7 @@ def test_what_is_right_and_its_class_are_kept_in_order(
     models: Path, given: Any, tmp_path: Path
 ) -> None:
     score(models / "double.tflite", given((X, Y)), output=tmp_path)
-    kept = read_outcomes(tmp_path)
+    kept = read_columns(tmp_path)
     np.testing.assert_array_equal(kept["score"], np.arange(3000) % 4 != 0)
     np.testing.assert_array_equal(kept["label"], Y)
 
@@ -138,7 +138,7 @@ def test_the_first_of_several_errors_is_told_whatever_thread_met_it(
     labels = np.zeros(3000, int)
     labels[1500], labels[2900] = 7, 9
     for _ in range(5):
-        with pytest.raises(JobError, match="y has labels 0 to 7, the model has classes 0 to 2"):
+        with pytest.raises(JobError, match="y has labels 0 to 7, but the model has classes 0 to 2"):
             score(models / "double.tflite", given((X, labels)), threads=4)
 
 

@@ -98,7 +98,7 @@ BAD: dict[str, tuple[str, Any, Any, str]] = {
         "accuracy",
         LABELS + 1,
         SCORES,
-        "y has labels 1 to 4, the model has classes 0 to 3; "
+        "y has labels 1 to 4, but the model has classes 0 to 3; "
         "number the classes from 0 as the model does",
     ),
     "no labels": (
@@ -106,65 +106,67 @@ BAD: dict[str, tuple[str, Any, Any, str]] = {
         SCORES[:, 0] * 3,
         SCORES,
         f"y has float32 values ({SCORES[:, 0].min() * 3:g} to {SCORES[:, 0].max() * 3:g}) "
-        "that are no labels; use mae or mse",
+        "that are not integer labels; return integer labels, or use mae or mse",
     ),
     "not one-hot": (
         "accuracy",
         SCORES,
         SCORES,
-        "y of shape (n, 4) is not one-hot; give integer labels",
+        "y of shape (n, 4) is not one-hot; return integer labels",
     ),
     "other one-hot": (
         "accuracy",
         LIST,
         SCORES,
-        "y has shape (n, 2), the model has 4 classes; give labels of shape (n,), or one-hot (n, 4)",
+        "y has shape (n, 2), but the model has 4 classes; "
+        "return labels of shape (n,), or one-hot rows of shape (n, 4)",
     ),
     "picture": (
         "accuracy",
         LABELS,
         SCORES.reshape(200, 2, 2),
-        "classes need an output of shape (n, classes) or (n, 1), the model's is (n, 2, 2); "
-        "choose another metric",
+        "this metric needs an output of shape (n, classes) or (n, 1), "
+        "but the model's output has shape (n, 2, 2); choose another metric",
     ),
     "logit": (
         "f1",
         BINARY,
         10 * PROBABILITIES - 5,
-        "one output is read as a probability, the model gives -5 to 5; "
+        "a single output must be a probability, but the values are -5 to 5; "
         "end the model with a sigmoid",
     ),
     "k": (
         "top_k_accuracy",
         LABELS,
         SCORES,
-        "top_k_accuracy with k 5 needs an output of at least 5 classes, the model's is (n, 4); "
-        "use a smaller k",
+        "top_k_accuracy with k: 5 needs an output of shape (n, 5) or wider, "
+        "but the model's output has shape (n, 4); write a smaller k",
     ),
     "one class": (
         "auc",
         BINARY * 0,
         PROBABILITIES,
-        "auc needs samples of all 2 classes, y has none of class 1; "
-        "give test data with every class",
+        "auc needs samples of all 2 classes, but y has none of class 1; "
+        "add samples of every class to the test data",
     ),
     "no positive": (
         "f1",
         BINARY * 0,
         PROBABILITIES,
-        "f1 needs samples of class 1, y has none; give test data with every class",
+        "f1 needs samples of class 1, but y has none; add samples of every class to the test data",
     ),
     "shapes": (
         "mae",
         LABELS,
         SCORES,
-        "y has shape (n,), the model's output (n, 4); give y the shape of the output",
+        "y has shape (n,), but the model's output has shape (n, 4); "
+        "return y in the shape of the output",
     ),
     "overflow": (
         "mse",
         LABELS * 0.0,
         np.full(200, 1e200),
-        "mse is inf, not a finite number; check the metric and the values it gets",
+        "mse is inf, not a finite number; check the metric and its inputs",
     ),
 }
 

@@ -52,7 +52,7 @@ def test_a_metric_of_the_users_own_gets_all_samples_once(mine: ModuleType) -> No
 def test_a_metric_that_gives_no_number(mine: ModuleType, result: object, said: str) -> None:
     mine.metric = lambda _true, _pred: result  # type: ignore[attr-defined]
     assert failure(OWN, LABELS, SCORES) == (
-        f"mine:metric is {said}, not a finite number; check the metric and the values it gets"
+        f"mine:metric is {said}, not a finite number; check the metric and its inputs"
     )
 
 
@@ -70,19 +70,19 @@ BAD: dict[str, tuple[Any, Any, str]] = {
     "which output": (
         LABELS,
         {"a": SCORES, "b": SCORES},
-        "y is one array, the model's outputs are a, b; "
-        "give y as a dict with the one output to judge, or a metric of your own",
+        "y is one array, but the model has the outputs a, b; "
+        "return y as a dict with the output to evaluate, or write a metric of your own",
     ),
     "unknown output": (
         {"c": LABELS},
         {"a": SCORES, "b": SCORES},
-        "y is keyed by c, the model's outputs are a, b; "
-        "give y as a dict with the one output to judge, or a metric of your own",
+        "y has the keys c, but the model has the outputs a, b; "
+        "return y as a dict with the output to evaluate, or write a metric of your own",
     ),
     "two for one": (
         {"a": LABELS, "b": LABELS},
         SCORES,
-        "y is keyed by a, b, the model has one output; give y as one array",
+        "y has the keys a, b, but the model has one output; return y as one array",
     ),
 }
 

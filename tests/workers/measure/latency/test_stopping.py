@@ -6,12 +6,12 @@ import pytest
 
 from pytest_modelbudget.protocol.jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency import stopping
-from pytest_modelbudget.workers.measure.latency.sampling import Window
+from pytest_modelbudget.workers.measure.latency.sampling import Timings
 from pytest_modelbudget.workers.measure.latency.stopping import LOOKS, estimate, sample, steady
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 TRUE_S = 1e-3
-Take = Callable[[], Sequence[Window]]
+Take = Callable[[], Sequence[Timings]]
 
 
 def noisy(seconds: float, count: int, generator: np.random.Generator) -> Array:
@@ -23,10 +23,10 @@ def simulated(*medians_s: float, count: int = 20, slow: float = 0.0) -> Take:
     """Simulate models on a machine that is 30 % slower in a share ``slow`` of the windows."""
     generator = np.random.default_rng(0)
 
-    def take() -> list[Window]:
+    def take() -> list[Timings]:
         factor = 1.3 if generator.random() < slow else 1.0
         return [
-            Window(noisy(factor * median_s, count, generator), count, 0) for median_s in medians_s
+            Timings(noisy(factor * median_s, count, generator), count, 0) for median_s in medians_s
         ]
 
     return take
@@ -39,7 +39,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def asked(bound: float) -> list[LatencyBound]:
-    return [LatencyBound(figure="p50", bound=bound)]
+    return [LatencyBound(statistic="p50", bound=bound)]
 
 
 @pytest.mark.parametrize("share", [0.9, 1.1])
@@ -73,8 +73,8 @@ def test_time_ends_it_but_not_before_there_is_something_to_judge(
 
 def test_every_bound_is_settled_by_one_sample() -> None:
     bounds = [
-        LatencyBound(figure="p50", bound=2 * TRUE_S),
-        LatencyBound(figure="p99", bound=2 * TRUE_S),
+        LatencyBound(statistic="p50", bound=2 * TRUE_S),
+        LatencyBound(statistic="p99", bound=2 * TRUE_S),
     ]
     windows, _ = sample(simulated(TRUE_S), bounds)
     assert len(windows) > LOOKS[0]  # 200 invocations say nothing about one of 100 at 99 %
@@ -95,7 +95,7 @@ def test_windows_on_a_slow_machine_do_not_count(slow: float) -> None:
 
 def test_a_ratio_does_not_care_how_slow_the_machine_is() -> None:
     windows, _ = sample(
-        simulated(TRUE_S, 4 * TRUE_S, slow=0.5), [LatencyBound(figure="ratio", bound=0.26)]
+        simulated(TRUE_S, 4 * TRUE_S, slow=0.5), [LatencyBound(statistic="ratio", bound=0.26)]
     )
     found = estimate(windows, "ratio")
     assert found.low <= 0.25 <= found.high <= 0.26
@@ -107,7 +107,7 @@ def test_windows_that_are_too_short_are_never_called_slow() -> None:
 
 
 def test_nothing_that_counts_is_infinite_and_never_settled() -> None:
-    lost = Window(np.array([]), 10, 10)
+    lost = Timings(np.array([]), 10, 10)
     windows, _ = sample(lambda: [lost], asked(1e9))
     assert len(windows) == LOOKS[-1]
     found = estimate(windows, "p50")

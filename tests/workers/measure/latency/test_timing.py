@@ -14,7 +14,7 @@ from tests.workers.flatbuffers import edited
 
 
 def job(model: Path, threads: int = 1, batch_size: int = 1) -> LatencyJob:
-    bounds = (LatencyBound(figure="p50", bound=1.0), LatencyBound(figure="p90", bound=1.0))
+    bounds = (LatencyBound(statistic="p50", bound=1.0), LatencyBound(statistic="p90", bound=1.0))
     return LatencyJob(model=model, threads=threads, batch_size=batch_size, bounds=bounds)
 
 
@@ -29,11 +29,11 @@ def test_a_sample_answers_every_bound_and_says_how(models: Path) -> None:
     sample = measure_latency(
         job(models / "quantized.tflite"), lambda activity: activities.append(activity)
     )
-    p50, p90 = sample.estimate("p50"), sample.estimate("p90")
+    p50, p90 = sample.estimates["p50"], sample.estimates["p90"]
     assert p50.low <= p50.value <= p50.high
     assert 0 < p50.value <= p90.value
-    assert 0 < sample.counted <= sample.taken
-    assert sample.interrupted + sample.counted <= sample.taken
+    assert 0 < sample.counted <= sample.invocations
+    assert sample.preempted + sample.counted <= sample.invocations
     assert sample.slow_windows < sample.windows
     assert sample.warmup >= 20
     assert (sample.threads, sample.delegate) == (1, "XNNPACK")
@@ -48,10 +48,10 @@ def test_a_ratio_is_of_two_models(models: Path) -> None:
     asked = job(models / "quantized.tflite").model_copy(
         update={
             "baseline": models / "quantized.tflite",
-            "bounds": (LatencyBound(figure="ratio", bound=100.0),),
+            "bounds": (LatencyBound(statistic="ratio", bound=100.0),),
         }
     )
-    ratio = measure_latency(asked, lambda _activity: None).estimate("ratio")
+    ratio = measure_latency(asked, lambda _activity: None).estimates["ratio"]
     assert ratio.low <= ratio.value <= ratio.high
     assert 0 < ratio.value < 100
 
@@ -59,7 +59,7 @@ def test_a_ratio_is_of_two_models(models: Path) -> None:
 @pytest.mark.parametrize("name", ["two", "log"])
 def test_every_kind_of_input_is_filled(models: Path, name: str) -> None:
     asked = job(models / f"{name}.tflite", batch_size=2)
-    assert measure_latency(asked, lambda _activity: None).estimate("p50").value > 0
+    assert measure_latency(asked, lambda _activity: None).estimates["p50"].value > 0
 
 
 def test_whole_numbers_are_filled_and_several_threads_are_timed(models: Path) -> None:
@@ -76,7 +76,8 @@ def test_a_batch_size_that_the_model_does_not_take(models: Path) -> None:
 def test_more_threads_than_cores(models: Path) -> None:
     cores = host.cores()
     assert refused(job(models / "double.tflite", threads=cores + 1)) == (
-        f"latency.threads is {cores + 1}, and there are {cores} cores; write {cores} or less"
+        f"latency.threads is {cores + 1}, but only {cores} cores are available; "
+        f"write {cores} or less"
     )
 
 
