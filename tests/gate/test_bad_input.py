@@ -93,7 +93,7 @@ MEASURED = {
     ),
     "has the wrong shape": (
         "import numpy as np\ndef test(): return np.zeros((9, 15), 'f4'), np.zeros(9, int)",
-        "input x takes samples of shape (16,), but x has samples of shape (15,)",
+        "input x needs samples of shape (16,), but x has samples of shape (15,)",
     ),
     "has lengths that differ": (
         "import numpy as np\ndef test(): return np.zeros((9, 16), 'f4'), np.zeros(8, int)",
@@ -160,7 +160,7 @@ def test_a_model_file_that_is_none_is_an_error(gate: Project, case: str) -> None
 def test_a_module_that_is_missing_is_an_error(gate: Project) -> None:
     result = gate.pytest("-v", "-k", "max_bytes")
     assert outcomes(result.output) == {FLOAT32: "PASSED", INT8: "ERROR"}
-    result.has("module data is not found")
+    result.has("module data was not found")
 
 
 def test_a_cache_that_cannot_be_written_is_said(gate: Project) -> None:

@@ -1,4 +1,4 @@
-"""Samples in memory: what was given as ``(x, y)`` as checked numpy arrays, cut to one size."""
+"""Batches of samples in memory: conversion to numpy arrays, checks, and batch sizes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Arrays = Array | dict[str, Array]
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Samples, along the first axis of every array; ``y`` is None for data without labels."""
+    """Samples along the first axis of every array; ``y`` is None for data without labels."""
 
     x: Arrays
     y: Arrays | None
@@ -27,7 +27,7 @@ class Batch:
         return Batch(_cut(self.x, rows), None if self.y is None else _cut(self.y, rows))
 
     def named(self) -> dict[str, Array]:
-        """Every array by the name that a message gives it, such as ``x`` or ``y['box']``."""
+        """All arrays by their names in messages, such as ``x`` or ``y['box']``."""
         return _named("x", self.x) | ({} if self.y is None else _named("y", self.y))
 
 
@@ -35,31 +35,47 @@ def to_batch(pair: object) -> Batch:
     """Convert a pair ``(x, y)`` of arrays, nested lists, tensors, or dicts of them.
 
     Raises:
-        JobError: It is not a pair, is ragged or no numbers, or lengths differ.
+        JobError: If ``pair`` is not a pair, if an array is ragged or not numeric, or if the
+            lengths differ.
     """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        raise JobError(f"gives {kind_of(pair)}, not a pair (x, y)", "return (x, y)")
+        raise not_a_pair(pair)
     x, y = pair
     batch = Batch(_arrays("x", x), None if y is None else _arrays("y", y))
     lengths = {name: len(array) for name, array in batch.named().items()}
     if len(set(lengths.values())) > 1:
         counts = " and ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise JobError(f"lengths differ: {counts} samples", "give one y for each x")
+        raise JobError(f"lengths differ: {counts} samples", "return one y for each x")
     return batch
 
 
+def not_a_pair(found: object) -> JobError:
+    """Return the error about data that is not a pair ``(x, y)``."""
+    return JobError(f"expected a pair (x, y), got {_described(found)}", "return (x, y)")
+
+
 def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
-    """Raise JobError unless ``dtype`` is of real numbers or bool."""
+    """Check that ``dtype`` is of real numbers or bool.
+
+    Raises:
+        JobError: If ``dtype`` is of anything else, such as text or objects.
+    """
     if dtype.kind not in "biuf":
-        hint = "encode labels and categories as numbers; rows must have one length"
-        raise JobError(f"{name} has dtype {dtype}, not numbers", hint)
+        hint = "encode labels as numbers, and pad rows to one length"
+        raise JobError(f"{name} has dtype {dtype}, which is not numeric", hint)
+
+
+def single_value(name: str, dtype: np.dtype[Any]) -> JobError:
+    """Return the error about an array without axes."""
+    hint = "make the sample the first axis"
+    return JobError(f"{name} is a single {dtype} value, not an array of samples", hint)
 
 
 def checked(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """Pass batches on while they have samples, one common shape and no NaN.
+    """Yield ``batches`` after checking each.
 
     Raises:
-        JobError: There are no samples at all, shapes change, or there is a NaN.
+        JobError: If there are no samples, if names or shapes change, or if a value is NaN.
     """
     seen = 0
     shapes: dict[str, tuple[int, ...]] = {}
@@ -72,11 +88,11 @@ def checked(batches: Iterable[Batch]) -> Iterator[Batch]:
         seen += len(batch)
         yield batch
     if not seen:
-        raise JobError("has no samples", "give at least one sample")
+        raise JobError("there are no samples", "return at least one sample")
 
 
 def rebatch(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
-    """Cut and join batches of any length to ``size`` samples; the last may be shorter."""
+    """Yield the samples of ``batches`` in batches of ``size``; the last may be shorter."""
     pending: list[Batch] = []
     for batch in batches:
         rest = batch
@@ -121,7 +137,7 @@ def _join(batches: list[Batch]) -> Batch:
 def _arrays(name: str, given: object) -> Arrays:
     if isinstance(given, dict):
         if not given:
-            raise JobError(f"{name} is an empty dict", "key it by input or output name")
+            raise JobError(f"{name} is an empty dict", "use input or output names as keys")
         return {key: _array(f"{name}[{key!r}]", value) for key, value in given.items()}
     return _array(name, given)
 
@@ -129,42 +145,42 @@ def _arrays(name: str, given: object) -> Arrays:
 def _array(name: str, given: object) -> Array:
     try:
         array = np.asarray(given)
-    except ValueError as error:  # how numpy refuses nested lists of several lengths
+    except ValueError as error:  # numpy raises it for nested lists of several lengths
         raise JobError(f"{name} is ragged: {error}", "pad every sample to one shape") from error
     check_dtype(name, array.dtype)
     if array.ndim == 0:
-        hint = "its first axis must be the sample"
-        raise JobError(f"{name} is one {array.dtype} value, not an array of samples", hint)
+        raise single_value(name, array.dtype)
     return array
 
 
 def _check_shapes(arrays: dict[str, Array], shapes: dict[str, tuple[int, ...]], seen: int) -> None:
     if arrays.keys() != shapes.keys():
         found, before = ", ".join(arrays), ", ".join(shapes)
-        raise JobError(f"gives {found} from sample {seen} on, {before} before", "give the same")
+        cause = f"the arrays change at sample {seen} from {before} to {found}"
+        raise JobError(cause, "return the same arrays in every batch")
     for name, array in arrays.items():
         if array.shape[1:] != shapes[name]:
             raise JobError(
-                f"{name} has samples of shape {array.shape[1:]} from sample {seen} on, "
-                f"{shapes[name]} before",
+                f"the shape of a sample of {name} changes at sample {seen} from {shapes[name]} to "
+                f"{array.shape[1:]}",
                 "pad or crop every sample to one shape",
             )
 
 
 def _check_nan(name: str, array: Array, seen: int) -> None:
-    # max() passes a NaN on and needs no temporary array, as isnan() over all values would.
+    # max() returns NaN if there is one, and needs no temporary array as isnan() does.
     if array.dtype.kind != "f" or not array.size or not np.isnan(array.max()):
         return
     bad = np.flatnonzero(np.isnan(array).reshape(len(array), -1).any(axis=1))
     raise JobError(
-        f"{name} has NaN in {len(bad)} of the first {seen + len(array)} samples "
+        f"{name} contains NaN in {len(bad)} of the first {seen + len(array)} samples "
         f"(first: sample {seen + bad[0]})",
         "remove or fill missing values",
     )
 
 
-def kind_of(value: object) -> str:
-    """Say in a few words what a value is, for a message."""
+def _described(value: object) -> str:
+    """Describe the type of a value, for a message."""
     if value is None:
         return "None"
     if isinstance(value, np.ndarray):

@@ -1,4 +1,4 @@
-"""Opens what ``data:`` names, whatever its kind, as batches of ``(x, y)``."""
+"""Opens a data source of a budget file, of any kind, as batches of ``(x, y)``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from pytest_modelbudget.workers.userdata.batches import (
     Arrays,
     Batch,
     checked,
-    kind_of,
+    not_a_pair,
     rebatch,
     to_batch,
 )
@@ -29,8 +29,8 @@ class Dataset:
     """Samples that can be read any number of times, a batch at a time.
 
     Args:
-        name: The source, as messages name it.
-        read: Starts a pass over all samples, in batches of about the size asked for.
+        name: The name of the source in messages.
+        read: Yields all samples in batches of any size; it gets the wanted size as a suggestion.
     """
 
     def __init__(self, name: str, read: Callable[[int], Iterable[Batch]]) -> None:
@@ -38,17 +38,18 @@ class Dataset:
         self._read = read
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """Yield all samples from the first on, ``size`` at a time; the last batch may be shorter.
+        """Yield all samples in order, in batches of ``size``; the last may be shorter.
 
         Raises:
-            JobError: The data is empty, ragged, no numbers, has NaN, or the user's code raised.
+            JobError: If the data is empty, ragged, not numeric or contains NaN, or if the user's
+                code raises.
         """
         batches = self._read(size)
         with _naming(self._name):
             yield from rebatch(checked(batches), size)
 
     def head(self, count: int) -> Batch:
-        """Return the first ``count`` samples, or all if there are fewer."""
+        """Return the first ``count`` samples, or all samples if there are fewer."""
         return next(self.batches(count))
 
 
@@ -56,11 +57,11 @@ def open_data(source: Source) -> Dataset:
     """Open an ``.npz``, or call the user's callable.
 
     The callable may return a tuple ``(x, y)`` of arrays, a ``tf.data.Dataset`` of samples or
-    of batches, or any other iterable of ``(x, y)`` batches. An iterator, which can be read
-    only once, is asked for anew for every pass.
+    of batches, or any other iterable of ``(x, y)`` batches. An iterator can be read only once,
+    so the callable is called again for every further pass.
 
     Raises:
-        JobError: The callable fails, or returns something else.
+        JobError: If the callable raises, or returns something else.
     """
     if isinstance(source, FileSource):
         path = source.path
@@ -77,7 +78,7 @@ def open_data(source: Source) -> Dataset:
             return Dataset(name, _reader_of_iterators(source, loaded))
         if isinstance(loaded, Iterable) and not isinstance(loaded, str | bytes | dict | np.ndarray):
             return Dataset(name, lambda _size: _converted(loaded))
-        raise JobError(f"gives {kind_of(loaded)}, not a pair (x, y)", "return (x, y)")
+        raise not_a_pair(loaded)
 
 
 def _slices(whole: Batch, size: int) -> Iterator[Batch]:
@@ -101,10 +102,10 @@ def _tensorflow_batches(dataset: object, size: int) -> Iterator[Batch]:
 
 
 def _converted(pairs: Iterable[object]) -> Iterator[Batch]:
-    with user_code("reading it"):
+    with user_code("the iterable"):
         iterator = iter(pairs)
     while True:
-        with user_code("reading it"):
+        with user_code("the iterable"):
             pair = next(iterator, _END)
         if pair is _END:
             return
@@ -120,24 +121,24 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def named_inputs(x: Arrays, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """Give each input of a model its array.
+    """Return the array of each input of a model, by input name.
 
     Args:
         x: One array, or a dict keyed by input name; the first axis is the sample.
-        inputs: Each input's name and shape with the batch axis; -1 is any size.
+        inputs: The name and shape of each input; the first axis is the batch, and -1 is any size.
 
     Raises:
-        JobError: Names, ranks or sizes do not fit.
+        JobError: If names, ranks or sizes do not fit.
     """
     listed = ", ".join(f"{name} {_sample(shape)}" for name, shape in inputs.items())
     if not isinstance(x, dict):
         if len(inputs) != 1:
             cause = f"x is one array, but the model has {len(inputs)} inputs: {listed}"
-            raise JobError(cause, "give x as a dict keyed by input name")
+            raise JobError(cause, "return x as a dict with the input names as keys")
         x = {next(iter(inputs)): x}
     if x.keys() != inputs.keys():
-        cause = f"x is keyed by {', '.join(x)}, but the model's inputs are {listed}"
-        raise JobError(cause, "key x by the model's input names")
+        cause = f"x has the keys {', '.join(x)}, but the model has the inputs {listed}"
+        raise JobError(cause, "return x as a dict with the input names as keys")
     for name, shape in inputs.items():
         _check_shape(name, x[name].shape, shape)
     return {name: x[name] for name in inputs}
@@ -150,7 +151,7 @@ def _check_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> 
     lacks_channel = wanted[1:] == (*found[1:], 1)
     hint = "add the last axis: x[..., numpy.newaxis]" if lacks_channel else "reshape the samples"
     raise JobError(
-        f"input {name} takes samples of shape {_sample(wanted)}, "
+        f"input {name} needs samples of shape {_sample(wanted)}, "
         f"but x has samples of shape {_sample(found)}",
         hint,
     )

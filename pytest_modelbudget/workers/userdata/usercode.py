@@ -1,4 +1,4 @@
-"""Finds and calls the user's own code, and says where it went wrong."""
+"""Imports and calls the user's own code, and locates errors in it."""
 
 import importlib
 import pkgutil
@@ -24,10 +24,10 @@ _THIS_PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def enter(project: Project) -> None:
-    """Make the project's modules importable, and import those it asks for.
+    """Make the project's modules importable, and import those of ``project.imports``.
 
     Raises:
-        JobError: A module of ``project.imports`` is not found or raises.
+        JobError: If a module of ``project.imports`` is not found or raises.
     """
     paths = [*project.sys_path, str(project.rootdir), *sys.path]
     sys.path[:] = dict.fromkeys(paths)
@@ -36,10 +36,10 @@ def enter(project: Project) -> None:
 
 
 def load_callable(reference: str) -> Callable[..., object]:
-    """Import what ``package.module:callable`` names.
+    """Return the callable that ``reference``, such as ``package.module:callable``, names.
 
     Raises:
-        JobError: The module is not found or raises, or has no such callable.
+        JobError: If the module is not found or raises, or does not have such a callable.
     """
     name, _, attribute = reference.partition(":")
     module = _import(name)
@@ -57,10 +57,10 @@ def load_callable(reference: str) -> Callable[..., object]:
 
 
 def call_user(reference: str, args: Mapping[str, object]) -> object:
-    """Call what ``reference`` names with the keyword arguments ``args``.
+    """Call the callable that ``reference`` names with the keyword arguments ``args``.
 
     Raises:
-        JobError: It cannot be loaded, or it raised.
+        JobError: If the callable cannot be loaded, or raises.
     """
     function = load_callable(reference)
     with user_code(reference):
@@ -69,17 +69,17 @@ def call_user(reference: str, args: Mapping[str, object]) -> object:
 
 @contextmanager
 def user_code(name: str) -> Iterator[None]:
-    """Turn whatever the body raises into a JobError that says where; the log gets it whole.
+    """Convert any exception of the body to a JobError, and print the traceback to the log.
 
     Args:
-        name: What is running, as the error is to name it.
+        name: The name of the code in the message.
 
     Raises:
-        JobError: The body raised; one line with the exception and the user's own line.
+        JobError: If the body raises; it names the exception and the line of the user's code.
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # a user's code may raise anything, or call exit()
+    except (Exception, SystemExit) as error:  # the user's code may raise anything, or call exit()
         traceback.print_exc()
         raise JobError(f"{name} raised {_described(error)}") from error
 
@@ -105,7 +105,7 @@ def _not_found(name: str, missing: str) -> JobError:
     prefix = f"{parent}." if parent else ""
     siblings = (prefix + module.name for module in pkgutil.iter_modules(places))
     hint = _nearest(missing, siblings) or f"it was searched for in {', '.join(places)}"
-    return JobError(f"module {name} is not found", hint)
+    return JobError(f"module {name} was not found", hint)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -131,7 +131,7 @@ def _described(error: BaseException) -> str:
 
 
 def _is_users_own(path: Path) -> bool:
-    """Generated code such as ``<frozen importlib>`` has no file and is nobody's."""
+    """Return whether the file is the user's; code such as ``<frozen importlib>`` has no file."""
     return (
         path.is_file()
         and not _is_library(path)

@@ -94,15 +94,16 @@ def test_tensorflow_datasets_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch
 
     dataset = tf.data.Dataset.from_tensor_slices((X, Y))
     assert failure(dataset.repeat(), monkeypatch) == (
-        "mine:data: the tf.data.Dataset never ends; leave out repeat()"
+        "mine:data: the tf.data.Dataset is infinite; remove repeat()"
     )
     assert failure(tf.data.Dataset.from_tensor_slices((X, X)), monkeypatch) == (
-        "mine:data: the tf.data.Dataset has elements of shape (2,) and (2,): "
-        "one sample or a batch?; end it with batch(32), without drop_remainder"
+        "mine:data: the tf.data.Dataset has elements of shape (2,) and (2,), each of which may be "
+        "one sample or a batch; end it with batch(32), without drop_remainder"
     )
     assert failure(tf.data.Dataset.from_tensor_slices(X), monkeypatch) == (
         "mine:data: the tf.data.Dataset has elements "
-        "TensorSpec(shape=(2,), dtype=tf.float32, name=None), not (x, y); give pairs (x, y)"
+        "TensorSpec(shape=(2,), dtype=tf.float32, name=None), not pairs (x, y); "
+        "return a dataset of (x, y)"
     )
 
 
@@ -118,38 +119,40 @@ def failing() -> Iterator[tuple[Any, Any]]:
 
 
 BAD = {
-    "None": (None, "gives None, not a pair (x, y); return (x, y)"),
+    "None": (None, "expected a pair (x, y), got None; return (x, y)"),
     "one array": (
         X,
-        "gives one array of shape (10, 2) and dtype float32, not a pair (x, y); return (x, y)",
+        "expected a pair (x, y), got one array of shape (10, 2) and dtype float32; return (x, y)",
     ),
-    "triple": ((X, Y, Y), "gives a tuple of 3, not a pair (x, y); return (x, y)"),
-    "dict": ({"x": X}, "gives a dict, not a pair (x, y); return (x, y)"),
-    "batch": ([X], "gives one array of shape (10, 2) and dtype float32, not a pair (x, y); "
+    "triple": ((X, Y, Y), "expected a pair (x, y), got a tuple of 3; return (x, y)"),
+    "dict": ({"x": X}, "expected a pair (x, y), got a dict; return (x, y)"),
+    "batch": ([X], "expected a pair (x, y), got one array of shape (10, 2) and dtype float32; "
                    "return (x, y)"),
     "lengths": (
         (X, Y[:9]),
-        "lengths differ: x has 10 and y has 9 samples; give one y for each x",
+        "lengths differ: x has 10 and y has 9 samples; return one y for each x",
     ),
-    "empty": ((X[:0], Y[:0]), "has no samples; give at least one sample"),
-    "no batches": ([], "has no samples; give at least one sample"),
+    "empty": ((X[:0], Y[:0]), "there are no samples; return at least one sample"),
+    "no batches": ([], "there are no samples; return at least one sample"),
     "NaN in x": (
         (nan_at(1, 3, 7), Y),
-        "x has NaN in 2 of the first 4 samples (first: sample 1); remove or fill missing values",
+        "x contains NaN in 2 of the first 4 samples (first: sample 1); "
+        "remove or fill missing values",
     ),
     "NaN in y": (
         [(X, X), (X, nan_at(6))],
-        "y has NaN in 1 of the first 20 samples (first: sample 16); remove or fill missing values",
+        "y contains NaN in 1 of the first 20 samples (first: sample 16); "
+        "remove or fill missing values",
     ),
     "strings": (
         (X, np.array(["cat"] * 10)),
-        "y has dtype <U3, not numbers; encode labels and categories as numbers; "
-        "rows must have one length",
+        "y has dtype <U3, which is not numeric; encode labels as numbers, "
+        "and pad rows to one length",
     ),
     "objects": (
         (X, np.array([None] * 10)),
-        "y has dtype object, not numbers; encode labels and categories as numbers; "
-        "rows must have one length",
+        "y has dtype object, which is not numeric; encode labels as numbers, "
+        "and pad rows to one length",
     ),
     "ragged": (
         ([[1, 2], [3]], [0, 1]),
@@ -157,16 +160,17 @@ BAD = {
         "inhomogeneous shape after 1 dimensions. The detected shape was (2,) + inhomogeneous "
         "part.; pad every sample to one shape",
     ),
-    "scalar": ((3, 4), "x is one int64 value, not an array of samples; "
-                       "its first axis must be the sample"),
+    "scalar": ((3, 4), "x is a single int64 value, not an array of samples; "
+                       "make the sample the first axis"),
     "shapes change": (
         [(X, Y), (X[:, :1], Y)],
-        "x has samples of shape (1,) from sample 10 on, (2,) before; "
+        "the shape of a sample of x changes at sample 10 from (2,) to (1,); "
         "pad or crop every sample to one shape",
     ),
     "names change": (
         [({"a": X}, Y), ({"b": X}, Y)],
-        "gives x['b'], y from sample 10 on, x['a'], y before; give the same",
+        "the arrays change at sample 10 from x['a'], y to x['b'], y; "
+        "return the same arrays in every batch",
     ),
 }  # fmt: skip
 
@@ -179,14 +183,16 @@ def test_bad_data(value: object, expected: str, monkeypatch: pytest.MonkeyPatch)
 def test_an_iterator_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     line = failing.__code__.co_firstlineno + 2
     assert failure(failing, monkeypatch) == (
-        f"mine:data: reading it raised RuntimeError: disk is gone (test_datasets.py:{line})"
+        f"mine:data: the iterable raised RuntimeError: disk is gone (test_datasets.py:{line})"
     )
 
 
 def test_an_iterator_that_is_the_same_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = opened(pairs(5), monkeypatch)
     assert len(list(dataset.batches(10))) == 1
-    with pytest.raises(JobError, match="mine:data: has no samples"):
+    with pytest.raises(
+        JobError, match="mine:data: there are no samples; return at least one sample"
+    ):
         list(dataset.batches(10))
 
 
@@ -200,22 +206,23 @@ MISFITS: dict[str, tuple[Any, dict[str, tuple[int, ...]], str]] = {
         X,
         {"a": (-1, 2), "b": (-1, 3, -1)},
         "x is one array, but the model has 2 inputs: a (2,), b (3, any); "
-        "give x as a dict keyed by input name",
+        "return x as a dict with the input names as keys",
     ),
     "names": (
         {"c": X},
         {"a": (-1, 2)},
-        "x is keyed by c, but the model's inputs are a (2,); key x by the model's input names",
+        "x has the keys c, but the model has the inputs a (2,); "
+        "return x as a dict with the input names as keys",
     ),
     "size": (
         X,
         {"a": (-1, 3)},
-        "input a takes samples of shape (3,), but x has samples of shape (2,); reshape the samples",
+        "input a needs samples of shape (3,), but x has samples of shape (2,); reshape the samples",
     ),
     "channel": (
         X,
         {"a": (-1, 2, 1)},
-        "input a takes samples of shape (2, 1), but x has samples of shape (2,); "
+        "input a needs samples of shape (2, 1), but x has samples of shape (2,); "
         "add the last axis: x[..., numpy.newaxis]",
     ),
 }

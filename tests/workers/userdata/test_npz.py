@@ -26,28 +26,33 @@ def file_failure(path: Path) -> str:
 def test_bad_files(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     hint = "write it with numpy.savez(path, x=x, y=y)"
-    assert file_failure(path) == "FILE: there is no such file; correct the path"
+    assert file_failure(path) == "FILE: the file does not exist; correct the path"
     assert file_failure(tmp_path) == (
-        f"FILE: is not a readable .npz: [Errno 21] Is a directory: 'FILE'; {hint}"
+        f"FILE: the file cannot be read as .npz: [Errno 21] Is a directory: 'FILE'; {hint}"
     )
     path.write_bytes(b"random bytes")
-    assert file_failure(path) == f"FILE: is not a readable .npz: File is not a zip file; {hint}"
+    assert file_failure(path) == (
+        f"FILE: the file cannot be read as .npz: File is not a zip file; {hint}"
+    )
     np.savez(path, images=X, y=Y)
-    assert file_failure(path) == f"FILE: has no x; it holds images, y; {hint}"
+    assert file_failure(path) == f"FILE: the file lacks x; it contains images, y; {hint}"
     np.savez(path)
-    assert file_failure(path) == f"FILE: has no x and no y; it holds nothing; {hint}"
+    assert file_failure(path) == f"FILE: the file lacks x and y; it contains no arrays; {hint}"
     np.savez(path, x=X, y=Y[:3])
     assert file_failure(path) == (
-        "FILE: lengths differ: x has 10 and y has 3 samples; give one y for each x"
+        "FILE: lengths differ: x has 10 and y has 3 samples; save one y for each x"
     )
     np.savez(path, x=X, y=np.array([None] * 10))
-    assert file_failure(path).startswith("FILE: y has dtype object, not numbers; ")
+    assert file_failure(path) == (
+        "FILE: y has dtype object, which is not numeric; "
+        "encode labels as numbers, and pad rows to one length"
+    )
     np.savez(path, x=X, y=np.array(3))
     assert file_failure(path) == (
-        "FILE: y is one int64 value, not an array of samples; its first axis must be the sample"
+        "FILE: y is a single int64 value, not an array of samples; make the sample the first axis"
     )
     np.savez(path, x=X[:0], y=Y[:0])
-    assert file_failure(path) == "FILE: has no samples; give at least one sample"
+    assert file_failure(path) == "FILE: there are no samples; return at least one sample"
 
 
 def test_a_damaged_npz(tmp_path: Path) -> None:
@@ -57,6 +62,6 @@ def test_a_damaged_npz(tmp_path: Path) -> None:
     damaged[damaged.index(X.tobytes())] ^= 1
     path.write_bytes(damaged)
     assert file_failure(path) == (
-        "FILE: is not a readable .npz: Bad CRC-32 for file 'x.npy'; "
+        "FILE: the file cannot be read as .npz: Bad CRC-32 for file 'x.npy'; "
         "write it with numpy.savez(path, x=x, y=y)"
     )

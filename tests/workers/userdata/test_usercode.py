@@ -64,7 +64,7 @@ def test_a_missing_import_is_named(write: Write) -> None:
     project = write("layers_of_mine.py", "")
     with pytest.raises(JobError) as error:
         enter(project.model_copy(update={"imports": ("layers_of_min",)}))
-    assert message(error) == "module layers_of_min is not found; did you mean layers_of_mine?"
+    assert message(error) == "module layers_of_min was not found; did you mean layers_of_mine?"
 
 
 def test_a_missing_module_says_where_it_was_searched_for(write: Write, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_missing_module_says_where_it_was_searched_for(write: Write, tmp_path:
     sys.path[:] = [str(tmp_path), *(path for path in sys.path if "python3" in path)]
     with pytest.raises(JobError) as error:
         load_callable("qqqq:build")
-    assert message(error) == f"module qqqq is not found; it was searched for in {tmp_path}"
+    assert message(error) == f"module qqqq was not found; it was searched for in {tmp_path}"
 
 
 def test_a_missing_submodule_gets_the_nearest_name(write: Write) -> None:
@@ -81,7 +81,7 @@ def test_a_missing_submodule_gets_the_nearest_name(write: Write) -> None:
     with pytest.raises(JobError) as error:
         load_callable("store_of_mine.digit:build")
     assert message(error) == (
-        "module store_of_mine.digit is not found; did you mean store_of_mine.digits?"
+        "module store_of_mine.digit was not found; did you mean store_of_mine.digits?"
     )
 
 

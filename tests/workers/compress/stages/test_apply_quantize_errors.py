@@ -76,26 +76,26 @@ def test_parameters_that_cannot_work(
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (call("no_images"), "no_images: has no samples; give at least one sample"),
+        (call("no_images"), "no_images: there are no samples; return at least one sample"),
         (
             call("nan_images"),
-            "nan_images: x has NaN in 1 of the first 20 samples (first: sample 7); "
+            "nan_images: x contains NaN in 1 of the first 20 samples (first: sample 7); "
             "remove or fill missing values",
         ),
         (
             call("images", shape=[8, 8]),
-            "images: input image takes samples of shape (8, 8, 3), but x has samples of shape "
+            "images: input image needs samples of shape (8, 8, 3), but x has samples of shape "
             "(8, 8); reshape the samples",
         ),
         (
             call("images", dtype="complex64"),
-            "images: x has dtype complex64, not numbers; "
-            "encode labels and categories as numbers; rows must have one length",
+            "images: x has dtype complex64, which is not numeric; "
+            "encode labels as numbers, and pad rows to one length",
         ),
         (
             call("two_sides"),
-            "two_sides: x is keyed by left, right, but the model's inputs are image (8, 8, 3); "
-            "key x by the model's input names",
+            "two_sides: x has the keys left, right, but the model has the inputs image (8, 8, 3); "
+            "return x as a dict with the input names as keys",
         ),
     ],
 )

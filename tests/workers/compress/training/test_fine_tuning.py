@@ -118,7 +118,7 @@ def test_several_inputs_are_given_by_name() -> None:
 
 TOO_FEW = "tests.workers.compress.trainees:images has 20 samples, fewer than one batch of 32"
 FITS_NOT = (
-    "tests.workers.compress.trainees:tokens: input image takes samples of shape (8, 8, 4), "
+    "tests.workers.compress.trainees:tokens: input image needs samples of shape (8, 8, 4), "
     "but x has"
 )
 

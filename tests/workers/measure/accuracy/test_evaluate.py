@@ -88,7 +88,7 @@ def test_data_that_does_not_fit_the_model(models: Path, given: Any) -> None:
     with pytest.raises(JobError) as error:
         score(models / "double.tflite", given((X[:, :2], Y)))
     assert str(error.value) == (
-        "input x takes samples of shape (3,), but x has samples of shape (2,); reshape the samples"
+        "input x needs samples of shape (3,), but x has samples of shape (2,); reshape the samples"
     )
 
 
