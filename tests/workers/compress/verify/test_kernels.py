@@ -6,8 +6,11 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.verify import kernels
 from pytest_modelbudget.workers.compress.verify.kernels import verify_kernels
 from pytest_modelbudget.workers.compress.verify.probes import add_probes
+from pytest_modelbudget.workers.tflite.runs import run_model
+from pytest_modelbudget.workers.tflite.tensors import Values
 from pytest_modelbudget.workers.tflite.tflite_file import parse
 from tests.workers.flatbuffers import BLOBS, WIDEN, add, edited, emptied, store, tensor
 
@@ -55,6 +58,26 @@ def test_reference_kernels_that_end_their_process(
 
     log = capfd.readouterr().err
     assert f"{SKIPPED}: the BUILTIN_REF kernels cannot run the model: they crashed\n" in log
+
+
+def test_operators_that_cannot_be_compared_are_not_taken_for_rounding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if the reference kernels returned other values, and crashed on single operators."""
+
+    def run(model: bytes, resolver: Any, samples: Any, wanted: Any = None) -> Values:
+        found = run_model(model, resolver, samples)
+        return {} if wanted else {index: values + 1 for index, values in found.items()}
+
+    monkeypatch.setattr(kernels, "run_in_child", run)
+
+    message = refused(BLOBS.read_bytes())
+
+    assert message.startswith(
+        "it returns other values with XNNPACK than with LiteRT's BUILTIN_REF kernels: "
+    )
+    assert " differs by 1, and rounding explains only 0.00" in message
+    assert message.endswith(f"; first wrong operator: unknown; {HINT}")
 
 
 def test_outputs_are_also_seen_before_softmax(tmp_path: Path) -> None:
