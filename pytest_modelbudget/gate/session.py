@@ -14,6 +14,7 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.engine.builder import BuildError
 from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
+from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
@@ -33,6 +34,7 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        _refuse_unsupported(config)
         options = _options(config)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)
@@ -107,6 +109,16 @@ def session_of(config: pytest.Config) -> Session:
         session = config.stash[SESSION] = Session(config)
         config.add_cleanup(session.close)
     return config.stash[SESSION]
+
+
+def _refuse_unsupported(config: pytest.Config) -> None:
+    """Refuse to start in an environment that is not supported."""
+    problems = unsupported_versions()
+    if problems and hasattr(config, "workerinput"):
+        # pytest-xdist starts a worker again that ends with a usage error.
+        pytest.fail("\n".join(problems), pytrace=False)
+    if problems:
+        raise pytest.UsageError(*problems)
 
 
 async def _open(options: PipelineOptions) -> Pipeline:
