@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.autograph.core import config as autograph
 
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.errors import JobError
@@ -22,6 +23,10 @@ from pytest_modelbudget.workers.userdata.usercode import call_user, load_callabl
 # ``tf.keras`` was read before. A user's model would be of Keras 3 in one stage and of Keras 2 in
 # the next: https://github.com/tensorflow/model-optimization/issues/1119
 dir(tf.keras)
+
+# Early releases (2.16 is one) lack this rule of later ones: they rewrite all of tf_keras in each
+# trace, which takes longer than the training itself.
+autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
 
 
 def load_model(source: Source, seed: int) -> Model:
