@@ -1,0 +1,50 @@
+"""What ``nox`` runs: the linters, the types, and the tests on the corners of what is supported."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = True
+
+OLDEST = "2.16"  # TensorFlow
+# TensorFlow 2.20 is the first for Python 3.13.
+CORNERS = [("3.11", OLDEST), ("3.11", "2.21"), ("3.12", OLDEST), ("3.13", "2.20"), ("3.13", "2.21")]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install("ruff")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    session.install("--editable", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+@nox.parametrize("python,tensorflow", CORNERS)
+def tests(session: nox.Session, tensorflow: str) -> None:
+    """Run the example's gate and the fast tests; arguments of yours replace both."""
+    install(session, tensorflow)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("pytest", "budgets", "--budget-cache", f"{session.create_tmp()}/cache")
+    session.run("pytest", "-m", "not tensorflow")
+
+
+def install(session: nox.Session, tensorflow: str) -> None:
+    """Install the project with this TensorFlow; with the oldest, all else is as old as allowed."""
+    constraints = []
+    if tensorflow == OLDEST:
+        lowest = session.run("python", "tools/lowest_versions.py", silent=True)
+        file = Path(session.create_tmp(), "lowest.txt")
+        file.write_text(str(lowest))
+        constraints = ["--constraint", str(file)]
+    session.install("--editable", ".[dev]", f"tensorflow=={tensorflow}.*", *constraints)
