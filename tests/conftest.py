@@ -18,6 +18,10 @@ from hypothesis import settings
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
+from tests import lazy
+
+lazy.install()
+
 
 @dataclass(frozen=True)
 class Result:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import tf_keras
-from tf_keras import layers
 
 Zeros = dict[str, list[int]]
 
 
 def sequential() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
             layers.Input((8, 8, 3)),
@@ -28,6 +28,7 @@ def sequential() -> tuple[Any, Zeros]:
 
 
 def residual() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 3))
     x = skip = layers.Conv2D(8, 3, padding="same", name="stem")(x)
     x = layers.BatchNormalization(name="stem_norm")(x)
@@ -42,6 +43,7 @@ def residual() -> tuple[Any, Zeros]:
 
 
 def concatenated() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 3))
     left = layers.Conv2D(4, 3, name="left")(x)
     right = layers.Conv2D(6, 3, name="right")(x)
@@ -54,6 +56,7 @@ def concatenated() -> tuple[Any, Zeros]:
 
 
 def shared() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     left, right = layers.Input((8, 5), name="left"), layers.Input((8, 5), name="right")
     first, twice = layers.Conv1D(6, 3, name="first"), layers.Conv1D(4, 3, name="twice")
     wider = [layers.Dense(8, name=f"{x.name}_wider")(x) for x in (left, right)]
@@ -67,6 +70,7 @@ def shared() -> tuple[Any, Zeros]:
 
 
 def decoder() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     code = layers.Input((5,))
     x = layers.Dense(4 * 4 * 6, activation="relu", name="dense")(code)
     x = layers.Reshape((4, 4, 6))(x)
@@ -78,6 +82,7 @@ def decoder() -> tuple[Any, Zeros]:
 
 
 def gated() -> tuple[Any, Zeros]:
+    layers = tf_keras.layers
     x = image = layers.Input((6, 6, 2))
     x = layers.Conv2D(8, 3, name="conv")(x)
     gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
@@ -91,6 +96,7 @@ def gated() -> tuple[Any, Zeros]:
 
 def digits(*, momentum: float = 0.99) -> Any:
     """An untrained classifier of the example project's digits, compiled."""
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 1), name="image")
     for index in range(2):
         x = layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"conv_{index}")(x)
@@ -104,6 +110,7 @@ def digits(*, momentum: float = 0.99) -> Any:
 
 def residual_digits() -> Any:
     """A classifier of the digits whose convolutions are tied."""
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 1), name="image")
     x = layers.Conv2D(4, 3, padding="same", name="stem")(x)
     x = layers.Add()([x, layers.Conv2D(4, 3, padding="same", name="conv")(x)])
@@ -115,6 +122,7 @@ def residual_digits() -> Any:
 
 def untraceable() -> Any:
     """A model in which most layers make channels that must stay."""
+    layers = tf_keras.layers
     x = image = layers.Input((6, 6, 2), name="image")
     x = layers.Conv2D(4, 1, name="free")(x)
     x = layers.Conv2D(4, 1, name="before_lambda")(x)
@@ -137,6 +145,7 @@ def untraceable() -> Any:
 
 def constant(logits: Any, activation: str | None) -> Any:
     """A model from a row number to that row of ``logits``, or to its softmax."""
+    layers = tf_keras.layers
     row = layers.Input((1,), dtype="int32", name="row")
     x = layers.Embedding(*logits.shape, weights=[logits])(row)
     return tf_keras.Model(row, layers.Activation(activation or "linear")(layers.Flatten()(x)))

@@ -102,15 +102,3 @@ def augmented() -> Any:
     x = layers.Conv2DTranspose(2, 3, name="up", dtype="mixed_float16")(x)
     x = layers.AdaptiveAveragePooling2D(2, name="adaptive")(x)
     return keras.Model(image, layers.SpectralNormalization(layers.Dense(3), name="spectral")(x))
-
-
-MODELS = [
-    sequential,
-    residual,
-    nested_and_shared,
-    recurrent,
-    masked_text,
-    attention,
-    preprocessing,
-    augmented,
-]

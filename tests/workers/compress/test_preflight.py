@@ -18,7 +18,7 @@ from pytest_modelbudget.budgetfile.types import FileSource, Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import Preflight, PreflightJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
-from pytest_modelbudget.workers.compress.preflight import preflight
+from pytest_modelbudget.workers.compress import preflight
 from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import CLASSES, call, images, job
@@ -47,7 +47,7 @@ def stream() -> Stream:
 
 def check(model: Source, *stages: Stage, train: Source | None = None) -> Preflight:
     steps = tuple(job(stage, model, train=train) for stage in stages)
-    return preflight(PreflightJob(steps=steps), no_progress)
+    return preflight.preflight(PreflightJob(steps=steps), no_progress)
 
 
 def test_it_chooses_the_same_layers_as_the_stages_without_training(tmp_path: Path) -> None:

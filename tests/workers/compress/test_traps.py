@@ -29,11 +29,11 @@ from tests.workers.compress.building import call, make, no_progress
 from tests.workers.compress.trainees import job
 
 ROOT = Path(__file__).parents[3]
-layers = tf_keras.layers
 
 
 def unsupported() -> Any:
     """Return a model of what tfmot raises at, and two layers that it supports."""
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 4), name="image")
     x = layers.Normalization(mean=0.5, variance=1.0, name="normalize")(x)
     x = layers.Rescaling(2.0, name="rescale")(x)

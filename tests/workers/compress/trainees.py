@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import tf_keras
 from numpy.typing import NDArray
-from tf_keras import layers
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
@@ -98,6 +97,7 @@ def accuracy(model: Any) -> float:
 
 
 def cnn(*, compiled: bool = True, frozen: Sequence[str] = (), rate: float = 0.01) -> Any:
+    layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
             layers.Input((8, 8, 4), name="image"),
@@ -120,6 +120,7 @@ def cnn(*, compiled: bool = True, frozen: Sequence[str] = (), rate: float = 0.01
 
 def perceptron() -> Any:
     """Return the model that is the quickest to train."""
+    layers = tf_keras.layers
     image = layers.Input((8, 8, 4), name="image")
     x = layers.Dense(10, activation="relu", name="dense")(layers.Flatten(name="flat")(image))
     model = tf_keras.Model(image, layers.Dense(CLASSES, activation="softmax", name="class")(x))
@@ -129,6 +130,7 @@ def perceptron() -> Any:
 
 def two_sides() -> Any:
     """Return a functional model with two inputs, a shared and a nested part, and logits."""
+    layers = tf_keras.layers
     left, right = layers.Input((8, 8, 4), name="left"), layers.Input((8, 8, 1), name="right")
     shared = layers.Dense(32, name="shared")
     part = tf_keras.Sequential(
@@ -144,6 +146,7 @@ def two_sides() -> Any:
 
 
 def lstm() -> Any:
+    layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
             layers.Input((6,), dtype="int64", name="tokens"),
@@ -159,6 +162,7 @@ def lstm() -> Any:
 
 
 def attention() -> Any:
+    layers = tf_keras.layers
     x = image = layers.Input((8, 8, 4), name="image")
     x = layers.Reshape((64, 4), name="reshape")(x)
     x = layers.MultiHeadAttention(2, 8, name="attention")(x, x)

@@ -11,7 +11,7 @@ from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Training
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models.compiled import Compiled
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
-from pytest_modelbudget.workers.compress.training.trainable import begin
+from pytest_modelbudget.workers.compress.training import trainable
 from tests.workers.compress.trainees import accuracy, call, job
 
 pytestmark = [
@@ -57,7 +57,7 @@ def test_losses_and_optimizers_of_files_are_found(
 
 def test_the_budget_file_goes_before_the_model_and_the_stage_before_both() -> None:
     wanted = job(Prune(), call("cnn"), optimizer="sgd", learning_rate=0.5, loss="mse")
-    compiled = begin(wanted).compiled
+    compiled = trainable.begin(wanted).compiled
 
     for rate, expected in [(None, 0.5), (0.25, 0.25)]:
         made = compile_arguments(compiled, wanted.training, rate)

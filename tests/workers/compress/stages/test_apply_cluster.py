@@ -9,15 +9,15 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import Cluster, LayerSelection, Prune
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
-from pytest_modelbudget.workers.compress.training.trainable import begin, load
+from pytest_modelbudget.workers.compress.training import trainable
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import CLASSES, accuracy, call, job
 
 pytestmark = pytest.mark.tensorflow
-layers = tf_keras.layers
 
 
 def dropout_cnn(*, rate: float) -> Any:
+    layers = tf_keras.layers
     model = tf_keras.Sequential(
         [
             layers.Input((8, 8, 4)),
@@ -38,7 +38,7 @@ def make(output: Path, model: Any = None, pruned: Path | None = None, **stage: A
     before = (Prune(),) if pruned else ()
     wanted = job(Cluster(**stage), model or call("cnn"), parent=pruned, before=before)
     run_stage(wanted, output, no_progress)
-    return load(output).model
+    return trainable.load(output).model
 
 
 def unique_values(model: Any) -> dict[str, int]:
@@ -73,7 +73,7 @@ def test_every_kernel_gets_its_clusters_and_the_model_still_works(tmp_path: Path
 @pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
 def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Path) -> None:
     source = call("cnn", rate=1e-6)
-    before = begin(job(Cluster(), source)).model.get_layer("dense").kernel.numpy()
+    before = trainable.begin(job(Cluster(), source)).model.get_layer("dense").kernel.numpy()
 
     model = make(tmp_path, source, init=init, layers=LayerSelection(only=("dense",)))
 
@@ -100,7 +100,7 @@ def test_pruned_weights_stay_zero_also_in_a_skipped_layer(tmp_path: Path) -> Non
     pruned, clustered = tmp_path / "pruned", tmp_path / "clustered"
     pruned.mkdir()
     run_stage(job(Prune(), call("cnn")), pruned, no_progress)
-    before = load(pruned).model
+    before = trainable.load(pruned).model
 
     after = make(
         clustered, pruned=pruned, clusters=8, epochs=2, layers=LayerSelection(skip=("class",))
@@ -133,7 +133,7 @@ def test_recurrent_and_attention_layers_are_clustered(tmp_path: Path) -> None:
     for name, wanted in (("lstm", lstm), ("attention", attention)):
         (tmp_path / name).mkdir()
         run_stage(wanted, tmp_path / name, no_progress)
-        model = load(tmp_path / name).model
+        model = trainable.load(tmp_path / name).model
 
         kernels = {key: count for key, count in unique_values(model).items() if "bias" not in key}
         assert set(kernels.values()) == {4}, kernels

@@ -11,7 +11,7 @@ from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
-from pytest_modelbudget.workers.compress.training.distilling import Distiller
+from pytest_modelbudget.workers.compress.training import distilling
 from tests.workers.compress import graphs, students
 from tests.workers.compress.building import job, no_progress
 
@@ -100,7 +100,7 @@ def test_the_loss_is_that_of_hinton(ends: str) -> None:
     activation = "softmax" if ends == "probabilities" else None
     teacher, student = (graphs.constant(logits, activation) for logits in (taught, learned))
     loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=ends == "logits")
-    distiller = Distiller(teacher, student, temperature=3.0, alpha=0.25)
+    distiller = distilling.Distiller(teacher, student, temperature=3.0, alpha=0.25)
     distiller.compile("sgd", loss)
     rows = np.arange(4)
     x, y = tf.constant(rows[:, None]), tf.constant(rows % 3)

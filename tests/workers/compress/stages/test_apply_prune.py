@@ -8,7 +8,7 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import LayerSelection, Prune
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
-from pytest_modelbudget.workers.compress.training.trainable import load
+from pytest_modelbudget.workers.compress.training import trainable
 from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import accuracy, call, job
@@ -25,7 +25,7 @@ def make(output: Path, model: str = "cnn", train: str = "images", **stage: Any) 
     output.mkdir(exist_ok=True)
     wanted = job(Prune(**stage), call(model), train=call(train))
     run_stage(wanted, output, no_progress)
-    return load(output).model
+    return trainable.load(output).model
 
 
 def sparsities(model: Any) -> dict[str, float]:
@@ -179,7 +179,10 @@ def test_zeros_of_an_earlier_prune_stay(tmp_path: Path) -> None:
 
     run_stage(second, tmp_path / "2", no_progress)
 
-    assert sparsities(load(tmp_path / "2").model) == {"dense/kernel": 0.9, "class/kernel": 0.5}
+    assert sparsities(trainable.load(tmp_path / "2").model) == {
+        "dense/kernel": 0.9,
+        "class/kernel": 0.5,
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,13 @@ from example_project import data
 from pytest_modelbudget.budgetfile.stages import LayerSelection, PruneChannels
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.channels.rank import choose, find_groups, why_whole
-from pytest_modelbudget.workers.compress.channels.removal import remove_channels, verify_removal
-from pytest_modelbudget.workers.compress.channels.walk import follow
+from pytest_modelbudget.workers.compress.channels import rank, removal, walk
 from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.workers.compress import graphs
 from tests.workers.compress.building import job, no_progress
 
 pytestmark = pytest.mark.tensorflow
-Graph = Callable[[], tuple[Any, graphs.Zeros]]
-GRAPHS = [
-    graphs.sequential,
-    graphs.residual,
-    graphs.concatenated,
-    graphs.shared,
-    graphs.decoder,
-    graphs.gated,
-]
+GRAPHS = ["sequential", "residual", "concatenated", "shared", "decoder", "gated"]
 
 
 def randomize(model: Any, zeros: Mapping[str, list[int]]) -> None:
@@ -45,18 +35,18 @@ def randomize(model: Any, zeros: Mapping[str, list[int]]) -> None:
                 weight.assign(values)
 
 
-@pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: str(graph.__name__))
-def test_removing_filters_that_are_zero_changes_no_output(graph: Graph) -> None:
-    model, zeros = graph()
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_removing_filters_that_are_zero_changes_no_output(graph: str) -> None:
+    model, zeros = getattr(graphs, graph)()
     randomize(model, zeros)
     random = np.random.default_rng(1)
     inputs = [random.random((3, *x.shape[1:]), np.float32) for x in model.inputs]
     expected = model(inputs if len(inputs) > 1 else inputs[0])
 
-    trace = follow(model)
-    keep = choose(trace, find_groups(trace), 0.5, "l1")
-    smaller = remove_channels(model, trace, keep)
-    verify_removal(model, smaller, trace, keep)
+    trace = walk.follow(model)
+    keep = rank.choose(trace, rank.find_groups(trace), 0.5, "l1")
+    smaller = removal.remove_channels(model, trace, keep)
+    removal.verify_removal(model, smaller, trace, keep)
 
     removed = {
         name: np.flatnonzero(~keep[maker.channels]).tolist()
@@ -70,14 +60,14 @@ def test_removing_filters_that_are_zero_changes_no_output(graph: Graph) -> None:
         np.testing.assert_allclose(output, wanted, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: str(graph.__name__))
-def test_tied_layers_lose_the_same_channels_whatever_their_weights(graph: Graph) -> None:
-    model, _ = graph()
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_tied_layers_lose_the_same_channels_whatever_their_weights(graph: str) -> None:
+    model, _ = getattr(graphs, graph)()
     randomize(model, {})
-    trace = follow(model)
-    keep = choose(trace, find_groups(trace), 0.5, "l2")
+    trace = walk.follow(model)
+    keep = rank.choose(trace, rank.find_groups(trace), 0.5, "l2")
 
-    verify_removal(model, remove_channels(model, trace, keep), trace, keep)
+    removal.verify_removal(model, removal.remove_channels(model, trace, keep), trace, keep)
 
 
 def as_list(outputs: Any) -> list[Any]:
@@ -87,14 +77,14 @@ def as_list(outputs: Any) -> list[Any]:
 def test_a_wrong_cut_is_found() -> None:
     model, _ = graphs.residual()
     randomize(model, {})
-    trace = follow(model)
-    keep = choose(trace, find_groups(trace), 0.5, "l1")
-    smaller = remove_channels(model, trace, keep)
+    trace = walk.follow(model)
+    keep = rank.choose(trace, rank.find_groups(trace), 0.5, "l1")
+    smaller = removal.remove_channels(model, trace, keep)
     kernel = smaller.get_layer("conv").kernel
     kernel.assign(kernel[..., ::-1])
 
     with pytest.raises(JobError) as raised:
-        verify_removal(model, smaller, trace, keep)
+        removal.verify_removal(model, smaller, trace, keep)
     assert re.fullmatch(
         r"without the removed channels the output logits differs by 0\.\d+ of the largest value; "
         r"this is a bug in prune_channels: report it, and leave the stage out",
@@ -108,11 +98,11 @@ def test_a_wrong_cut_is_found() -> None:
 def test_the_fraction_is_rounded_down_and_one_channel_stays(fraction: float, kept: int) -> None:
     layers = tf_keras.layers
     model = tf_keras.Sequential([layers.Input((4,)), layers.Dense(100), layers.Dense(2)])
-    trace = follow(model)
+    trace = walk.follow(model)
 
-    keep = choose(trace, find_groups(trace), fraction, "l2")
+    keep = rank.choose(trace, rank.find_groups(trace), fraction, "l2")
 
-    assert remove_channels(model, trace, keep).layers[0].units == kept
+    assert removal.remove_channels(model, trace, keep).layers[0].units == kept
 
 
 @pytest.mark.parametrize(("criterion", "removed"), [("l1", 2), ("l2", 0), ("batch_norm", 1)])
@@ -124,9 +114,9 @@ def test_each_criterion_has_its_own_ranking(criterion: Any, removed: int) -> Non
     kernel = np.array([[3.0, 5.0, 4.9], [3.0, 0.5, 0.0]])
     model.layers[0].set_weights([kernel, np.zeros(3)])
     model.layers[1].gamma.assign([-2.0, 0.1, 1.0])
-    trace = follow(model)
+    trace = walk.follow(model)
 
-    keep = choose(trace, find_groups(trace), 0.4, criterion)
+    keep = rank.choose(trace, rank.find_groups(trace), 0.4, criterion)
 
     assert np.flatnonzero(~keep[trace.makers[model.layers[0].name].channels]) == [removed]
 
@@ -224,9 +214,9 @@ def test_a_layer_tied_to_a_skipped_one(tmp_path: Path) -> None:
 
 def test_what_cannot_be_followed_keeps_its_channels_and_says_why() -> None:
     model = graphs.untraceable()
-    trace = follow(model)
+    trace = walk.follow(model)
 
-    reasons = {layer.name: why_whole(trace, layer, "l1") for layer in model.layers}
+    reasons = {layer.name: rank.why_whole(trace, layer, "l1") for layer in model.layers}
 
     assert {name: reason for name, reason in reasons.items() if name in trace.makers} == {
         "free": None,
@@ -242,7 +232,7 @@ def test_what_cannot_be_followed_keeps_its_channels_and_says_why() -> None:
     }
     assert reasons["grouped"] == "its filters or units cannot be traced through the model"
     assert reasons["lstm"] == "LSTM has no filters or units that can be removed"
-    keep = choose(trace, find_groups(trace), 0.5, "l1")
-    smaller = remove_channels(model, trace, keep)
-    verify_removal(model, smaller, trace, keep)
+    keep = rank.choose(trace, rank.find_groups(trace), 0.5, "l1")
+    smaller = removal.remove_channels(model, trace, keep)
+    removal.verify_removal(model, smaller, trace, keep)
     assert smaller.get_layer("free").filters == 2

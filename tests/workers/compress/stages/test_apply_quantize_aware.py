@@ -23,7 +23,6 @@ from tests.workers.compress.building import invoke, no_progress, signature
 from tests.workers.compress.trainees import CLASSES, job
 
 pytestmark = pytest.mark.tensorflow
-layers = tf_keras.layers
 PRUNE, CLUSTER = Prune(sparsity=0.75, epochs=5), Cluster(clusters=8, epochs=2)
 PER_CHANNEL = Cluster(clusters=8, per_channel=True, epochs=2)
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
@@ -37,6 +36,7 @@ def own(name: str, **args: Any) -> CallSource:
 
 def residual() -> Any:
     """Return 1x1 convolutions around a residual, with batch normalization of every kind."""
+    layers = tf_keras.layers
     image = layers.Input((8, 8, 4), name="image")
     x = layers.BatchNormalization(name="first_norm")(image)
     x = skip = layers.Conv2D(16, 1, activation="relu", name="stem")(x)
@@ -58,6 +58,7 @@ def residual() -> Any:
 
 def transferred() -> Any:
     """Return a model on a nested one that only infers, as transfer learning does it."""
+    layers = tf_keras.layers
     base = tf_keras.Sequential(
         [
             layers.Input((8, 8, 4)),
@@ -76,6 +77,7 @@ def transferred() -> Any:
 
 def far() -> Any:
     """Return a model whose outputs go far beyond the range that tfmot starts with."""
+    layers = tf_keras.layers
     image = layers.Input((8, 8, 4), name="image")
     x = layers.Dense(CLASSES, name="scores")(layers.Flatten()(image))
     model = tf_keras.Model(image, x)

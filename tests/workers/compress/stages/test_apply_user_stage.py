@@ -7,7 +7,7 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import UserStage
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
-from pytest_modelbudget.workers.compress.training.trainable import Trainable, load
+from pytest_modelbudget.workers.compress.training import trainable
 from tests.workers.compress import trainees
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import call, job
@@ -39,13 +39,13 @@ def crash(model: Any) -> Any:
     raise RuntimeError(f"no {model.name} today")
 
 
-def make(output: Path, name: str, **args: Any) -> Trainable:
+def make(output: Path, name: str, **args: Any) -> "trainable.Trainable":
     wanted = job(
         UserStage(call=f"tests.workers.compress.stages.test_apply_user_stage:{name}", args=args),
         call("cnn"),
     )
     run_stage(wanted, output, no_progress)
-    return load(output)
+    return trainable.load(output)
 
 
 def test_it_gets_the_model_and_its_arguments(tmp_path: Path) -> None:

@@ -10,9 +10,7 @@ from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
-from pytest_modelbudget.workers.compress.training import training_set
-from pytest_modelbudget.workers.compress.training.fine_tuning import fit
-from pytest_modelbudget.workers.compress.training.trainable import begin, load, save
+from pytest_modelbudget.workers.compress.training import fine_tuning, trainable, training_set
 from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps, plan_steps
 from tests.workers.compress import trainees
 from tests.workers.compress.building import no_progress
@@ -26,8 +24,8 @@ pytestmark = [
 
 
 def train(wanted: BuildJob, epochs: int = 1, **options: Any) -> Any:
-    start = begin(wanted)
-    fit(start, wanted, epochs, no_progress, **options)
+    start = trainable.begin(wanted)
+    fine_tuning.fit(start, wanted, epochs, no_progress, **options)
     return start.model
 
 
@@ -37,13 +35,13 @@ def weights(model: Any) -> bytes:
 
 def test_training_learns_and_tells_its_progress() -> None:
     wanted = job(Prune(), call("cnn"))
-    start = begin(wanted)
+    start = trainable.begin(wanted)
     told = []
 
     def tell(activity: str) -> None:
         told.append(activity)
 
-    fit(start, wanted, 3, tell)
+    fine_tuning.fit(start, wanted, 3, tell)
 
     assert accuracy(start.model) > 0.95
     assert told[0::2] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
@@ -84,15 +82,15 @@ def test_an_epoch_shows_each_sample_once_in_a_new_order(monkeypatch: pytest.Monk
 
 def test_what_a_model_was_compiled_with_survives_its_file(tmp_path: Path) -> None:
     wanted = job(Prune(), call("cnn", rate=0.125))
-    start = begin(wanted)
-    fit(start, wanted, 1, no_progress)
-    save(start, tmp_path)
+    start = trainable.begin(wanted)
+    fine_tuning.fit(start, wanted, 1, no_progress)
+    trainable.save(start, tmp_path)
 
-    again = load(tmp_path)
+    again = trainable.load(tmp_path)
 
     assert weights(again.model) == weights(start.model)
     assert again.compiled == start.compiled
-    fit(again, wanted, 1, no_progress)
+    fine_tuning.fit(again, wanted, 1, no_progress)
     assert again.model.optimizer.learning_rate.numpy() == 0.125
     # Adam has two more variables for each weight; none of them is in the file.
     assert (tmp_path / "model.keras").stat().st_size < 2 * len(weights(start.model)) + 30_000

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.stages import LayerSelection
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.compress.training.selections import choose_layers
+from pytest_modelbudget.workers.compress.training import selections
 from tests.workers.compress import trainees
 
 pytestmark = pytest.mark.tensorflow
@@ -17,7 +17,7 @@ def kernels(layer: Any) -> str | None:
 
 
 def test_unsupported_layers_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    choice = choose_layers(trainees.cnn(), LayerSelection(), kernels)
+    choice = selections.choose_layers(trainees.cnn(), LayerSelection(), kernels)
 
     assert choice.chosen == ("conv", "dense", "class")
     assert choice.skipped == dict.fromkeys(("norm", "depthwise", "flat", "dropout"), "no kernel")
@@ -38,15 +38,20 @@ def test_unsupported_layers_are_skipped_with_the_reason(tmp_path: Path) -> None:
     ],
 )
 def test_layers_are_chosen_by_glob_or_class(layers: Any, chosen: tuple[str, ...]) -> None:
-    assert choose_layers(trainees.cnn(), LayerSelection(**layers), kernels).chosen == chosen
+    assert (
+        selections.choose_layers(trainees.cnn(), LayerSelection(**layers), kernels).chosen == chosen
+    )
 
 
 def test_nested_layers_are_named_with_their_model() -> None:
     model = trainees.two_sides()
 
-    assert "part/conv" in choose_layers(model, LayerSelection(), kernels).chosen
+    assert "part/conv" in selections.choose_layers(model, LayerSelection(), kernels).chosen
     for pattern in ("part/*", "conv", "Conv2D"):
-        assert "part/conv" in choose_layers(model, LayerSelection(only=(pattern,)), kernels).chosen
+        assert (
+            "part/conv"
+            in selections.choose_layers(model, LayerSelection(only=(pattern,)), kernels).chosen
+        )
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,6 @@ def test_nested_layers_are_named_with_their_model() -> None:
 )
 def test_a_choice_without_layers(layers: Any, message: str) -> None:
     with pytest.raises(JobError) as raised:
-        choose_layers(trainees.cnn(), LayerSelection(**layers), kernels)
+        selections.choose_layers(trainees.cnn(), LayerSelection(**layers), kernels)
 
     assert str(raised.value) == message
