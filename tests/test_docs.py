@@ -1,3 +1,4 @@
+import ast
 import re
 from pathlib import Path
 
@@ -6,7 +7,9 @@ import pytest
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.budgetfile.stages import STAGES
 
-RECIPES = (Path(__file__).parents[1] / "docs" / "recipes.md").read_text()
+ROOT = Path(__file__).parents[1]
+RECIPES = (ROOT / "docs" / "recipes.md").read_text()
+TRAPS = (ROOT / "docs" / "traps.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -25,3 +28,14 @@ def test_the_parameters_and_defaults_of_each_stage_are_those_documented(name: st
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_is_documented(preset: str) -> None:
     assert f"`{preset}`" in RECIPES.partition("## Presets")[2].partition("## Stages")[0]
+
+
+def test_every_trap_cites_a_test_that_pytest_runs() -> None:
+    rows = [line for line in TRAPS.splitlines() if re.match(r"\| (?!trap |---)", line)]
+    cited = [re.search(r"\| `(tests/[\w/]+/test_\w+\.py)::(test_\w+)` \|$", row) for row in rows]
+    assert len(rows) > 40
+    for row, test in zip(rows, cited, strict=True):
+        assert test, f"cites no test: {row}"
+        tree = ast.parse((ROOT / test[1]).read_text())
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert test[2] in functions, f"{test[1]} has no {test[2]}"

@@ -1,12 +1,6 @@
-"""What tfmot and the converter do without a word; ``docs/traps.md`` lists all of it.
+"""Traps of tfmot and the converter that are not about one stage; see ``docs/traps.md``."""
 
-Most traps are shown caught or avoided by the tests of the stage or the recipe that they are
-about. Here is what belongs to none of them.
-"""
-
-import ast
 import json
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,8 +21,6 @@ from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.recipes.reading import read
 from tests.workers.compress.building import call, make, no_progress
 from tests.workers.compress.trainees import job
-
-ROOT = Path(__file__).parents[3]
 
 
 def unsupported() -> Any:
@@ -109,13 +101,3 @@ def test_only_the_converter_leaves_small_weights_float(tmp_path: Path) -> None:
         make(tmp_path / backend, call("cnn", units=200), stage, parent)
         opened = read(tmp_path / backend / "model.tflite")
         assert {kernel.dtype for kernel in opened.kernels} == kept
-
-
-def test_every_test_that_the_list_of_traps_names_exists() -> None:
-    listed = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "traps.md").read_text())
-    assert len(listed) > 20
-    for name, function in listed:
-        tree = ast.parse((ROOT / name).read_text())
-        assert function in {
-            node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)
-        }, f"{name} has no {function}"

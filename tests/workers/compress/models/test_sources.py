@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -136,3 +139,25 @@ def test_a_damaged_saved_model(tmp_path: Path) -> None:
     (tmp_path / "folder" / "saved_model.pb").write_bytes(NOISE)
 
     assert fails(tmp_path / "folder").startswith("folder cannot be loaded: ")
+
+
+GENERATIONS = """
+import sys
+if sys.argv[1] == "sources":
+    import pytest_modelbudget.workers.compress.models.sources
+import tensorflow_model_optimization
+import tensorflow as tf
+print(tf.keras.Model.__module__.partition(".")[0])
+"""
+
+
+@pytest.mark.parametrize(("first", "generation"), [("nothing", "tf_keras"), ("sources", "keras")])
+def test_tfmot_changes_what_tf_keras_is_unless_sources_came_first(
+    first: str, generation: str
+) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", GENERATIONS, first]
+    # A process that has imported tfmot hands the variable on to its children.
+    env = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [generation]

@@ -7,6 +7,7 @@ import pytest
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Cluster, LayerSelection, Prune
+from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training import trainable
@@ -156,3 +157,26 @@ def test_more_clusters_than_weights(tmp_path: Path) -> None:
         "layers: every layer that matches 'conv' is unsupported: too small: 36 weights in an "
         "output channel for 40 clusters (conv); remove it from layers: only"
     )
+
+
+# Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_keras_3_model_that_tfmot_clusters_to_none(tmp_path: Path) -> None:
+    import keras
+    import tensorflow_model_optimization as tfmot
+
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 4), name="image"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(CLASSES, activation="softmax", name="class"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.save(tmp_path / "model.keras")
+    linear = tfmot.clustering.keras.CentroidInitialization.LINEAR
+    assert tfmot.clustering.keras.cluster_weights(model, 8, linear) is None
+
+    clustered = make(tmp_path / "out", FileSource(path=tmp_path / "model.keras"), clusters=8)
+
+    assert unique_values(clustered) == {"class/kernel": 8}

@@ -1,7 +1,9 @@
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import tf_keras
@@ -273,6 +275,24 @@ def test_ranges_are_right_after_a_few_steps(tmp_path: Path) -> None:
     (found,) = invoke(convert(folder), {"image": x}).values()
     assert np.abs(outputs).max() > 50
     np.testing.assert_allclose(found, outputs, atol=0.1 * np.abs(outputs).max())
+
+
+def test_the_trained_model_is_saved_with_each_variable_once(tmp_path: Path) -> None:
+    model = qat.quantize(trainees.perceptron(), ["dense", "class"])
+    model.save(tmp_path / "model.keras")
+    qat.save_quantized(model, tmp_path)
+
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        archive.extract("model.weights.h5", tmp_path)
+    assert count_arrays(tmp_path / "model.weights.h5") > len(model.weights)  # Why it is not used.
+    assert count_arrays(tmp_path / "quantized.h5") == len(model.weights)
+
+
+def count_arrays(path: Path) -> int:
+    with h5py.File(path) as file:
+        found: list[Any] = []
+        file.visititems(lambda _, item: found.append(item) if hasattr(item, "shape") else None)
+        return len(found)
 
 
 def test_the_same_job_gives_the_same_bytes(trained: FileSource, tmp_path: Path) -> None:

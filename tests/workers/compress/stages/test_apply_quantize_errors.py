@@ -170,3 +170,33 @@ def test_the_converter_needs_more_than_a_tflite(cnn: Path, tmp_path: Path) -> No
         str(raised.value)
         == f"backend: converter cannot read the .tflite {path}; use backend: litert"
     )
+
+
+def sum_of_two() -> Any:
+    import keras
+
+    left, right = (keras.layers.Input((4,), name=name) for name in ("left", "right"))
+    return keras.Model([left, right], keras.layers.Add(name="sum")([left, right]))
+
+
+def scaled_by_powers_of_two() -> Any:
+    """Return inputs whose sum has a smaller scale than an input, each scale a power of two.
+
+    LiteRT cannot prepare an ADD with such int16 scales.
+    """
+    left = np.full((8, 4), 32767 * 2.0**-14, np.float32)
+    return {"left": left, "right": -left / 2}, np.zeros(8)
+
+
+def test_a_file_that_litert_cannot_prepare_is_refused(tmp_path: Path) -> None:
+    here = "tests.workers.compress.stages.test_apply_quantize_errors"
+    model = CallSource(call=f"{here}:sum_of_two")
+    calibration = CallSource(call=f"{here}:scaled_by_powers_of_two")
+    make(tmp_path / "float", model)
+
+    with pytest.raises(JobError) as raised:
+        make(tmp_path, model, Quantize(scheme="int16x8"), tmp_path / "float", calibration)
+
+    message = str(raised.value)
+    assert "bytes) does not run in LiteRT: " in message
+    assert "input1_shift <= 0" in message
