@@ -1,6 +1,6 @@
 """The hooks and options of the pytest plugin.
 
-Everything else is imported with the first budget file.
+Everything else, apart from the table of reports, is imported with the first budget file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_modelbudget.report import REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,9 +49,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--budget-jobs", type=int, metavar="N", help="how many builds run at a time")
     group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
     group.addoption("--budget-rebuild", action="store_true", help="ignore cached results")
-    group.addoption(
-        "--budget-artifacts", metavar="DIR", help="copy each artifact whose limits all pass to DIR"
-    )
     group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
     group.addoption("--budget-adb-serial", metavar="SERIAL", help="the serial number of the device")
     group.addoption(
@@ -62,12 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "modelbudget_cache", "the cache directory, relative to rootdir", default=".modelbudget"
     )
     parser.addini("modelbudget_rebuild", "ignore cached results", type="bool", default=False)
-    parser.addini(
-        "modelbudget_artifacts", "copy each artifact whose limits all pass to this directory"
-    )
     parser.addini("modelbudget_adb", "the path of the program adb", default="adb")
     parser.addini("modelbudget_adb_serial", "the serial number of the device")
     parser.addini("modelbudget_adb_benchmark", "benchmark_model, built for the device")
+    for report in REPORTS:
+        group.addoption(f"--budget-{report.name}", metavar=report.metavar, help=report.help)
+        parser.addini(f"modelbudget_{report.name}", report.help)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -114,14 +113,16 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Copy the artifacts that passed to the directory of ``--budget-artifacts``."""
+    """Write the reports that were given a path, relative to the working directory."""
     config = session.config
     recorder = config.stash.get(RECORDER, None)
-    directory = config.option.budget_artifacts or config.getini("modelbudget_artifacts")
-    if recorder and directory and (rows := recorder.rows()):
-        from pytest_modelbudget.report.artifacts import ship
-
-        ship(config.invocation_params.dir / directory, rows)
+    if recorder is None:
+        return
+    for report in REPORTS:
+        given = config.getoption(f"budget_{report.name}")
+        path = given or config.getini(f"modelbudget_{report.name}")
+        if path and (rows := recorder.rows()):
+            report.write(config.invocation_params.dir / path, rows)
 
 
 def pytest_terminal_summary(

@@ -1,1 +1,61 @@
-"""One file for each way to show verdicts."""
+"""The reports: one module each.
+
+This module is imported in every pytest session, so it imports only the standard library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pytest_modelbudget.report.row import Row
+
+
+class ReportModule(Protocol):
+    """What the module of a report that is written to a path offers."""
+
+    def write(self, path: Path, rows: Sequence[Row]) -> None:
+        """Write the report.
+
+        Args:
+            path: The absolute path that the user gave.
+            rows: The results of all limits of the session, at least one.
+        """
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """A report that is written to a path if the user gives one.
+
+    Attributes:
+        name: The name in ``--budget-<name>`` and ``modelbudget_<name>``.
+        metavar: The kind of path, as the help shows it.
+        help: One line for the help.
+        module: The module of this package with ``write``; see ``ReportModule``.
+    """
+
+    name: str
+    metavar: str
+    help: str
+    module: str
+
+    def write(self, path: Path, rows: Sequence[Row]) -> None:
+        """Import the module of the report, and write the report; see ``ReportModule.write``."""
+        module = import_module(f"{__name__}.{self.module}")
+        cast("ReportModule", module).write(path, rows)
+
+
+REPORTS = (
+    WrittenReport(
+        "artifacts",
+        "DIR",
+        "copy each artifact whose limits all pass to this directory",
+        "artifacts",
+    ),
+)
+"""The reports that are written to a path."""

@@ -8,16 +8,12 @@ from pathlib import Path
 from pytest_modelbudget.report.row import Row
 
 
-def ship(directory: Path, rows: Iterable[Row]) -> list[Path]:
+def write(directory: Path, rows: Iterable[Row]) -> None:
     """Copy each artifact whose limits all passed to ``directory``.
 
-    The file is named after budget file and variant: ``budgets/digits_cnn.int8.tflite``. One that
-    an earlier run left there is removed if its variant did not pass now.
-
-    Returns:
-        The files written.
+    The file is named after the budget file and the variant: ``budgets/digits_cnn.int8.tflite``.
+    A file of an earlier session is removed if its variant did not pass in this session.
     """
-    shipped = []
     ordered = sorted(rows, key=_subject)
     for (budget, variant), group in groupby(ordered, key=_subject):
         judged = list(group)
@@ -29,8 +25,6 @@ def ship(directory: Path, rows: Iterable[Row]) -> list[Path]:
             staged = target.with_suffix(".part")
             shutil.copyfile(judged[0].artifact, staged)
             staged.replace(target)
-            shipped.append(target)
-    return shipped
 
 
 def _subject(row: Row) -> tuple[str, str]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.report.artifacts import ship
+from pytest_modelbudget.report.artifacts import write
 from pytest_modelbudget.report.row import Row, Status
 
 Make = Callable[..., Row]
@@ -29,21 +29,20 @@ def shipped(directory: Path) -> dict[str, str]:
 
 def test_what_passed_ships_under_the_names_of_file_and_variant(tmp_path: Path, row: Make) -> None:
     rows = [row("int8"), row("", budget="budgets/kws.budget.yml"), row("int8")]
-    written = ship(tmp_path / "dist" / "models", rows)
+    write(tmp_path / "dist" / "models", rows)
     assert shipped(tmp_path / "dist" / "models") == {
         "digits.int8.tflite": "the model int8",
         "budgets/kws.tflite": "the model ",
     }
-    assert sorted(file.name for file in written) == ["digits.int8.tflite", "kws.tflite"]
 
 
 @pytest.mark.parametrize("outcome", ["exceeded", "unmeasured", "error"])
 def test_one_limit_that_does_not_hold_keeps_its_variant_back(
     tmp_path: Path, row: Make, outcome: Status
 ) -> None:
-    ship(tmp_path / "dist", [row("int8")])
+    write(tmp_path / "dist", [row("int8")])
     rows = [row("int8"), row("int4"), row("int8", outcome), row("int8")]
-    ship(tmp_path / "dist", rows)
+    write(tmp_path / "dist", rows)
     assert shipped(tmp_path / "dist") == {"digits.int4.tflite": "the model int4"}
 
 
@@ -51,5 +50,5 @@ def test_an_older_file_is_replaced(tmp_path: Path, row: Make) -> None:
     dist = tmp_path / "dist"
     dist.mkdir()
     (dist / "digits.int8.tflite").write_text("an older model")
-    ship(dist, [row("int8")])
+    write(dist, [row("int8")])
     assert shipped(dist) == {"digits.int8.tflite": "the model int8"}
