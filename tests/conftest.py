@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A deadline fails on a busy machine, whatever the code does.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
-
 from tests import lazy
 
 lazy.install()
+
+# A deadline fails on a busy machine, whatever the code does.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @dataclass(frozen=True)
