@@ -92,7 +92,8 @@ def _too_small(measurement: Measurement, limit: Limit, bound: float) -> str:
         return ""
     base = LIMITS[limit.name].base_unit
     smallest = format_value(measurement.resolvable, base, limit.unit, apart_from=bound)
+    samples = "1 sample" if measurement.samples == 1 else f"{measurement.samples:,} samples"
     return (
-        f"test set too small: with {measurement.samples:,} samples, drops under {smallest} cannot "
+        f"test set too small: with {samples}, drops under {smallest} cannot "
         f"be told from zero (limit: {format_exact(bound, base, limit.unit)})"
     )

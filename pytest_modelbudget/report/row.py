@@ -14,6 +14,7 @@ from pytest_modelbudget.units.format import (
     format_interval,
     format_share,
     format_value,
+    readable_unit,
 )
 from pytest_modelbudget.units.table import BaseUnit
 
@@ -124,9 +125,10 @@ class Row:
         if self.unit == "operators":
             return f"{self.measured:.0f}" if self.measured else "none", "none", ""
         base, unit = self.unit, self.written_unit
-        measured = format_value(self.measured, base, unit, apart_from=self.limit)
+        shown_in = readable_unit(self.measured, base, unit)
+        measured = format_value(self.measured, base, shown_in, apart_from=self.limit)
         if self.low is not None:
-            measured += f" ({format_interval(self.low, self.high, base, unit)})"
+            measured += f" ({format_interval(self.low, self.high, base, shown_in)})"
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
         return measured, format_exact(self.limit, base, unit), f"{sign}{self._margin(base)}"
 

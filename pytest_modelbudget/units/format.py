@@ -69,8 +69,7 @@ def format_bytes(size_bytes: float) -> str:
 
 def format_seconds(duration_s: float) -> str:
     """Return a duration in the largest unit that it reaches, such as ``1.50 ms``."""
-    reached = [unit for unit, factor in UNITS["seconds"].items() if abs(duration_s) >= factor]
-    return format_value(duration_s, "seconds", reached[-1] if reached else "us")
+    return format_value(duration_s, "seconds", _largest_duration(duration_s))
 
 
 def format_score(score: float) -> str:
@@ -80,7 +79,22 @@ def format_score(score: float) -> str:
 
 def format_share(share: float) -> str:
     """Return a share of something, such as ``1.6 %``, or ``3,775 times`` for a large one."""
-    return f"{share:,.0f} times" if share >= 10 else f"{100 * share:.1f} %"
+    if share >= 10:
+        return f"{share:,.0f} times"
+    return f"{100 * share:.1f} %" if share >= 1e-3 or not share else f"{100 * share:.2g} %"
+
+
+def readable_unit(value: float, base: BaseUnit, unit: str) -> str:
+    """Return ``unit``, or a smaller one of sizes and durations far below 1 ``unit``."""
+    if not value or abs(value) * 100 >= UNITS[base][unit]:
+        return unit
+    return {"seconds": _largest_duration(value), "bytes": "B"}.get(base, unit)
+
+
+def _largest_duration(duration_s: float) -> str:
+    """Return the largest unit that a duration reaches."""
+    reached = [unit for unit, factor in UNITS["seconds"].items() if abs(duration_s) >= factor]
+    return reached[-1] if reached else "us"
 
 
 def _in_unit(value: float, base: BaseUnit, unit: str) -> Decimal:

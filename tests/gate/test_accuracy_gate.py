@@ -46,18 +46,21 @@ def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) 
         number__max_accuracy_drop="PASSED",
         f1__max_accuracy_drop="PASSED",
     )
-    note = "the test set is too small: it resolves a drop of 0.01053, the limit is 0.005000"
+    note = (
+        "test set too small: with 400 samples, drops under 1.05 pp cannot be told from zero "
+        "(limit: 0.5 pp)"
+    )
     result.has(
-        "min_accuracy: 0.9391 is 0.01094 below the minimum of 0.9500",
-        "low end of 0.9625 accuracy over 400 samples; 95% interval 0.9391 to 0.9771 (Wilson)",
-        "max_accuracy_drop: 0.01402 is 0.009023 over the limit of 0.005000",
-        "high end of drop 0.002500, 95% interval -0.007036 to 0.01402 (paired, Tango); "
+        "min_accuracy: 0.9391 is 0.01094 below the minimum of 0.95",
+        "low end of 0.9625 accuracy over 400 samples; 95 % interval 0.9391\u20130.9771 (Wilson)",
+        "max_accuracy_drop: 1.40 pp is 0.902 pp over the limit of 0.5 pp",
+        "high end of drop 0.250 pp, 95 % interval -0.704 to 1.40 pp (paired, Tango); "
         "accuracy 0.9625 over 400 samples; samples lost 1, gained 0 (p 0.5); "
         "class 1 lost most: 0.936 to 0.927",
         f"note {note}",
         "= model budgets =",
         "point",
-        note,
+        f"blobs:test: {note}",
     )
     cases = ElementTree.parse(blobs.root / "junit.xml").iter("testcase")
     notes = [p.get("value") for c in cases for p in c.iter("property") if p.get("name") == "note"]
@@ -110,7 +113,7 @@ def test_samples_that_come_shuffled_are_not_paired(blobs: Project) -> None:
         "max_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
         "max_relative_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
     )
-    assert f"drop 0.002500, no interval: {why}" in (blobs.root / "junit.xml").read_text()
+    assert f"drop 0.250 pp, no interval: {why}" in (blobs.root / "junit.xml").read_text()
 
 
 BAD = """
@@ -191,7 +194,7 @@ def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(blobs: Project)
         "data:raises raised KeyError: 'class 9' (data.py:20)",
         "`confidence` needs an interval: the metric failed on 1000 of 1000 resamples: "
         "data:sometimes raised ValueError: samples repeat",
-        "the baseline's data:zero is 0: no share of it can be taken",
+        "the baseline's data:zero is 0, so a drop cannot be a share of it",
         "one_sample",
-        "the test set is too small: it resolves a drop of 0.79",
+        "test set too small: with 1 sample, drops under 79",
     )

@@ -49,7 +49,10 @@ BUILDS = {
     ),
     "is missing": ("def calibrate(): ...", "module data has no calibration"),
     "does not parse": ("def (:", "importing data raised SyntaxError"),
-    "returns nothing": ("def calibration(): ...", "data:calibration: gives None"),
+    "returns nothing": (
+        "def calibration(): ...",
+        "data:calibration: expected a pair (x, y), got None",
+    ),
 }
 
 
@@ -105,7 +108,7 @@ MEASURED = {
     ),
     "makes the model overflow": (
         "import numpy as np\ndef test(): return np.full((9, 16), 3e38, 'f4'), np.zeros(9, int)",
-        "the model's output output_0 has NaN or infinity in 9 of 9 samples",
+        "the model's output output_0 contains NaN or infinity in 9 of 9 samples",
     ),
 }
 

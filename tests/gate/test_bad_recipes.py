@@ -35,7 +35,7 @@ WRITTEN = {
     ),
     "[cluster, prune]": "recipe[1] > prune: loses what cluster made; put it before cluster",
     "[quantize_aware, parts:scale]": (
-        "recipe[1] > parts:scale: loses the quantization; put it before quantize_aware"
+        "recipe[1] > parts:scale: loses what quantize_aware made; put it before quantize_aware"
     ),
 }
 

@@ -103,7 +103,7 @@ def test_a_note_is_about_its_test_data() -> None:
 
 def test_a_size_is_explained_to_the_byte() -> None:
     assert sized(60_001, 60_000).explain() == (
-        "max_bytes: 60.001 kB is 0.00100 kB (0.0 %) over the limit of 60 kB\n"
+        "max_bytes: 60.001 kB is 0.00100 kB (0.0017 %) over the limit of 60 kB\n"
         "\n"
         "  measured    60.001 kB (60,001 B)  the .tflite as it is\n"
         "  limit       budgets/digits.budget.yaml:14:21\n"

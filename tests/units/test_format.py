@@ -11,6 +11,7 @@ from pytest_modelbudget.units.format import (
     format_seconds,
     format_share,
     format_value,
+    readable_unit,
 )
 from pytest_modelbudget.units.table import BaseUnit
 
@@ -28,6 +29,8 @@ from pytest_modelbudget.units.table import BaseUnit
         (format_score(0), "0"),
         (format_score(-0.00125), "-0.001250"),
         (format_share(0.0164), "1.6 %"),
+        (format_share(0.00016), "0.016 %"),
+        (format_share(0), "0.0 %"),
         (format_share(9.99), "999.0 %"),
         (format_share(3775), "3,775 times"),
     ],
@@ -93,6 +96,24 @@ def test_a_value_looks_like_its_limit_only_if_it_is_the_same(
 )
 def test_intervals(low: float, high: float | None, base: BaseUnit, unit: str, shown: str) -> None:
     assert format_interval(low, high, base, unit) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "base", "unit", "shown"),
+    [
+        (6.4e-7, "seconds", "s", "us"),
+        (4.31e-5, "seconds", "ms", "ms"),
+        (4.31e-5, "seconds", "s", "us"),
+        (0.0, "seconds", "s", "s"),
+        (12, "bytes", "MB", "B"),
+        (43_704, "bytes", "kB", "kB"),
+        (1e-6, "score", "pp", "pp"),
+    ],
+)
+def test_a_value_far_below_its_limit_gets_a_smaller_unit(
+    value: float, base: BaseUnit, unit: str, shown: str
+) -> None:
+    assert readable_unit(value, base, unit) == shown
 
 
 SIZES = st.integers(1, 2**50)
