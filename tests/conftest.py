@@ -78,7 +78,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, *args],
             cwd=self.root,
-            env=_environment() | (env or {}),
+            env=_environment() | dict(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
