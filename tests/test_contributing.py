@@ -63,7 +63,7 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
 
 
 def gate(project: Project, budget: str, *args: str) -> Result:
-    """Run one float model against ``budget``, and pytest with ``args``."""
+    """Write a budget for the float model of ``blobs``, and run pytest."""
     project.write("blobs.budget.yaml", f"version: 1\nmodel: blobs.tflite\nrecipe: []\n{budget}")
     return project.pytest("-v", *args)
 
@@ -71,16 +71,24 @@ def gate(project: Project, budget: str, *args: str) -> Result:
 def test_a_limit(follow: Follow, blobs: Project) -> None:
     follow("Add a limit")
 
-    result = gate(blobs, "budget: {max_operator_kinds: 1}\n")
+    result = gate(
+        blobs,
+        "data: {calibration: blobs:calibration}\n"
+        "variants: {int8: {recipe: int8, budget: {max_operator_kinds: 2}}}\n",
+    )
 
-    assert outcomes(result.output) == {"blobs.budget.yaml::max_operator_kinds": "FAILED"}
-    result.has("kinds of operators: FULLY_CONNECTED, ")
+    assert outcomes(result.output) == {"blobs.budget.yaml::int8::max_operator_kinds": "FAILED"}
+    result.has(
+        "max_operator_kinds: 3 is 1 (50 %) over the limit of 2",
+        "measured 3 kinds of operators: DEQUANTIZE, FULLY_CONNECTED, QUANTIZE",
+        "what helps layers that convert to operators that the model already has",
+    )
 
 
 def test_a_measurement(follow: Follow, blobs: Project) -> None:
     follow("Add a measurement")
 
-    result = gate(blobs, "budget: {max_lzma_bytes: 1 kB, max_bytes: 1 MB}\n")
+    result = gate(blobs, "budget: {max_lzma_bytes: 100 B, max_bytes: 1 MB}\n")
 
     assert outcomes(result.output) == {
         "blobs.budget.yaml::max_lzma_bytes": "FAILED",
@@ -106,7 +114,7 @@ def test_a_report(follow: Follow, blobs: Project) -> None:
     assert result.exitcode == 0, result.output
     with (blobs.root / "reports" / "limits.csv").open() as file:
         [row] = csv.DictReader(file)
-    assert (row["name"], row["limit"], row["outcome"]) == ("max_bytes", "1000000.0", "within")
+    assert (row["name"], row["limit"], row["outcome"]) == ("max_bytes", "1000000", "within")
 
 
 MODEL = """
