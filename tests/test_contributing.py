@@ -79,7 +79,7 @@ def test_a_limit(follow: Follow, blobs: Project) -> None:
 
     assert outcomes(result.output) == {"blobs.budget.yaml::int8::max_operator_kinds": "FAILED"}
     result.has(
-        "max_operator_kinds: 3 is 1 (50 %) over the limit of 2",
+        "max_operator_kinds: 3 is 1 (50.0 %) over the limit of 2",
         "measured 3 kinds of operators: DEQUANTIZE, FULLY_CONNECTED, QUANTIZE",
         "what helps layers that convert to operators that the model already has",
     )
