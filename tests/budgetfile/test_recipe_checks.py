@@ -142,10 +142,24 @@ PARAMETERS = [
         ],
     ),
     (
-        "recipe: [quantize: {scheme: int16x8, io: int8}]",
+        "recipe: [quantize: {scheme: float16, io: int8}]",
         [
-            "5:38: recipe[0] > io: scheme int16x8 has float32 inputs and outputs, not int8; "
+            "5:38: recipe[0] > io: scheme float16 has float32 inputs and outputs, not int8; "
             "leave it out, or write scheme: int8",
+        ],
+    ),
+    (
+        "recipe: [quantize: {scheme: int16x8, io: uint8}]",
+        [
+            "5:38: recipe[0] > io: LiteRT cannot convert uint8 to the int16 activations of "
+            "int16x8; write io: int8, or leave it out",
+        ],
+    ),
+    (
+        "recipe: [quantize: {scheme: int16x8, io: int8, backend: converter}]",
+        [
+            "5:38: recipe[0] > io: the converter gives int16x8 float32 inputs and outputs only; "
+            "leave it out, or write backend: litert",
         ],
     ),
     (
@@ -174,6 +188,7 @@ def test_what_cannot_work_together(problems: Problems, recipe: str, expected: li
     [
         "[prune_channels, prune, cluster, quantize_aware]",
         "[distill: {student: m:s}, prune, quantize]",
+        "[quantize: {scheme: int16x8, io: int8}]",
         "[convert: {sparse: true}, quantize: {layers: {dense: int4}}]",
         "[prune, prune, cluster, m:stage, convert]",
         "[prune, cluster, quantize_aware, convert: {sparse: true}]",

@@ -71,9 +71,7 @@ class Quantize(StageBase):
         """Yield parameters that exclude each other."""
         if "layers" in self.model_fields_set:
             yield from self._layers_problems()
-        if self.io != "float32" and self.scheme != "int8":
-            what = f"scheme {self.scheme} has float32 inputs and outputs, not {self.io}"
-            yield ParameterProblem("io", what, "leave it out, or write scheme: int8")
+        yield from self._io_problems()
         if self.backend == "converter" and self.layers != LayerSelection():
             what = "the converter quantizes all layers alike"
             yield ParameterProblem("layers", what, "write backend: litert")
@@ -89,6 +87,19 @@ class Quantize(StageBase):
     def needs_tensorflow(self, model: Source) -> bool:  # noqa: ARG002
         """Tell whether TensorFlow's converter quantizes, not the LiteRT quantizer."""
         return self.backend == "converter"
+
+    def _io_problems(self) -> Iterator[ParameterProblem]:
+        if self.io == "float32" or self.scheme == "int8":
+            return
+        if self.scheme != "int16x8":
+            what = f"scheme {self.scheme} has float32 inputs and outputs, not {self.io}"
+            yield ParameterProblem("io", what, "leave it out, or write scheme: int8")
+        elif self.io == "uint8":
+            what = "LiteRT cannot convert uint8 to the int16 activations of int16x8"
+            yield ParameterProblem("io", what, "write io: int8, or leave it out")
+        elif self.backend == "converter":
+            what = "the converter gives int16x8 float32 inputs and outputs only"
+            yield ParameterProblem("io", what, "leave it out, or write backend: litert")
 
     def _layers_problems(self) -> Iterator[ParameterProblem]:
         if isinstance(self.layers, LayerSelection):
