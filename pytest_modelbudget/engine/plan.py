@@ -15,6 +15,7 @@ TOOLS = (
     "keras",
     "numpy",
     "pytest-modelbudget",
+    "scipy",
     "tensorflow",
     "tensorflow-model-optimization",
     "tf-keras",

@@ -82,7 +82,7 @@ def _require_conclusive(
         raise UnmeasuredError(
             f"inconclusive: the {100 * measurement.confidence:g} % interval "
             f"{format_interval(low, high, base, limit.unit)} contains the limit "
-            f"{format_exact(bound, base, limit.unit)} {measurement.disturbed}"
+            f"{format_exact(bound, base, limit.unit)}; {measurement.disturbed}"
         )
 
 

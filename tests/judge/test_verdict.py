@@ -156,4 +156,4 @@ def test_an_interval_that_holds_the_limit_is_unmeasured(
 ) -> None:
     with pytest.raises(UnmeasuredError) as raised:
         judge(Limit("max_latency", bound, "ms", PLACE), spread(low, high))
-    assert str(raised.value) == f"inconclusive: the 99 % interval {text} after 10 s, much"
+    assert str(raised.value) == f"inconclusive: the 99 % interval {text}; after 10 s, much"
