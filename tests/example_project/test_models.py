@@ -27,7 +27,7 @@ def test_images_and_labels_have_the_shapes_types_and_range_said() -> None:
     for (x, y), count in [(data.train(), 997), (data.test(), 800), (data.calibration(), 256)]:
         assert (x.shape, x.dtype.name) == ((count, 8, 8, 1), "float32")
         assert (y.shape, y.dtype.name) == ((count,), "int64")
-        assert (x.min(), x.max()) == (0, 1)
+        assert (np.min(x), np.max(x)) == (0, 1)
         assert set(y) == set(range(10))
 
 

@@ -178,5 +178,5 @@ def _quantization(tensor: TensorT) -> tuple[Array, int | None]:
     if parameters.scale is None or len(parameters.scale) == 1:
         return zero, None
     axis = parameters.quantizedDimension
-    others = [each for each in range(len(tensor.shape)) if each != axis]
+    others = tuple(each for each in range(len(tensor.shape)) if each != axis)
     return np.expand_dims(zero, others) if len(zero) > 1 else zero, axis

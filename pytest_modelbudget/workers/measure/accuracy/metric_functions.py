@@ -66,7 +66,8 @@ def auc(y_true: Array, y_pred: Array) -> float:
     labels = _labels(y_true, count)
     seen = np.bincount(labels, minlength=count)
     if not seen.all():
-        cause = f"auc needs samples of all {count} classes, but y has none of class {seen.argmin()}"
+        missing = np.argmin(seen)
+        cause = f"auc needs samples of all {count} classes, but y has none of class {missing}"
         raise JobError(cause, "add samples of every class to the test data")
     if count == 2:
         return _binary_auc(labels == 1, y_pred.reshape(len(labels), -1)[:, -1])
@@ -141,7 +142,7 @@ def _labels(y: Array, count: int) -> Labels:
     if y.dtype.kind == "f" and (labels != y.reshape(len(y))).any():
         cause = f"y has {y.dtype} values ({_range(y)}) that are not integer labels"
         raise JobError(cause, "return integer labels, or use mae or mse")
-    if labels.min() < 0 or labels.max() >= count:
+    if np.min(labels) < 0 or np.max(labels) >= count:
         cause = f"y has labels {_range(y)}, but the model has classes 0 to {count - 1}"
         raise JobError(cause, "number the classes from 0 as the model does")
     return labels

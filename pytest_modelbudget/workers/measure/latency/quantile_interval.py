@@ -58,7 +58,7 @@ def _effective_size(windows: Sequence[Array], value: float, quantile: float, err
     shares = np.array([np.mean(window <= value) for window in windows])
     total = sizes.sum()
     spread = np.sum((sizes * (shares - quantile)) ** 2) * count / (count - 1) / total**2
-    design_effect = max(1.0, spread / (quantile * (1 - quantile) / total))
+    design_effect = max(1.0, float(spread / (quantile * (1 - quantile) / total)))
     # The spread is estimated from few windows, so Student's t replaces the normal quantile.
     student, normal = special.stdtrit(count - 1, 1 - error / 2), special.ndtri(1 - error / 2)
     inflation = (student / normal) ** 2

@@ -105,7 +105,7 @@ BAD: dict[str, tuple[str, Any, Any, str]] = {
         "accuracy",
         SCORES[:, 0] * 3,
         SCORES,
-        f"y has float32 values ({SCORES[:, 0].min() * 3:g} to {SCORES[:, 0].max() * 3:g}) "
+        f"y has float32 values ({np.min(SCORES[:, 0]) * 3:g} to {np.max(SCORES[:, 0]) * 3:g}) "
         "that are not integer labels; return integer labels, or use mae or mse",
     ),
     "not one-hot": (
