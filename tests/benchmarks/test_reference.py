@@ -16,6 +16,7 @@ BENCHMARKS = Path(data.__file__).parents[1]
 def test_every_budget_file_is_valid_and_what_it_depends_on_exists(path: Path) -> None:
     for budget in load(path):
         assert budget.limits
+        assert budget.depends_on
         assert all((path.parent / pattern).exists() for pattern in budget.depends_on)
 
 

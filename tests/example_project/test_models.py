@@ -55,7 +55,10 @@ def test_a_reconstruction_has_its_input_as_its_target() -> None:
 
 def test_every_file_that_a_budget_names_exists() -> None:
     budgets = ROOT.parent / "budgets"
-    for budget in sorted(budgets.glob("*.budget.yaml")):
+    files = sorted(budgets.glob("*.budget.yaml"))
+    assert files
+    for budget in files:
+        assert yaml.safe_load(budget.read_text())["depends_on"]
         for pattern in yaml.safe_load(budget.read_text())["depends_on"]:
             named = budgets / pattern
             assert list(named.parent.glob(named.name)), f"{budget.name}: {pattern}"

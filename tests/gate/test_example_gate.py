@@ -28,7 +28,9 @@ def gate(project: Project, *options: str, **env: str) -> Result:
 @pytest.fixture(scope="module")
 def cold(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Result]:
     project = checkout(tmp_path_factory.mktemp("one"))
-    return project, gate(project, "--junitxml=junit.xml")
+    result = gate(project, "--junitxml=junit.xml")
+    assert len(outcomes(result.output)) >= VARIANTS, result.output
+    return project, result
 
 
 def shipped(project: Project) -> dict[str, bytes]:

@@ -116,7 +116,9 @@ def test_zeros_come_in_blocks(opened: Open) -> None:
 
 
 def test_zeros_come_in_patterns(opened: Open) -> None:
-    for kernel in opened("prune_pattern").kernels[1:]:
+    _, *kernels = opened("prune_pattern").kernels
+    assert len(kernels) == 3
+    for kernel in kernels:
         groups = kernel.values.reshape(-1, 4)
         assert set((groups == 0).sum(axis=1)) == {2}
 

@@ -18,6 +18,6 @@ def test_every_stage_has_a_module() -> None:
 def test_a_module_works_on_its_own_stage(stage: type) -> None:
     module = import_module(f"{stages.__name__}.{MODULES[stage]}")
 
-    for name in ("run", "preflight"):
-        if hasattr(module, name):
-            assert get_type_hints(getattr(module, name))["stage"] is stage
+    offered = ["run", *(name for name in ["preflight"] if hasattr(module, name))]
+    for name in offered:
+        assert get_type_hints(getattr(module, name))["stage"] is stage

@@ -74,6 +74,7 @@ def test_right_and_wrong_are_paired_sample_by_sample(compared: Compare) -> None:
     assert found.flips.gained_samples == tuple(gained)
     assert found.drop == tango(len(lost), len(gained), 500, 0.95)
     assert found.score == wilson(int(np.count_nonzero(right)), 500, 0.95)
+    assert [each.label for each in found.classes] == [0, 1, 2]
     for each in found.classes:
         rows = np.flatnonzero(np.equal(LABELS, each.label))
         assert each.samples == len(rows)
