@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Mapping
@@ -12,15 +13,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from tests import lazy
+from tests.zygote import Zygotes
 
 lazy.install()
 
 # A deadline fails on a busy machine, whatever the code does.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+PYTHONPATH = os.environ.get("PYTHONPATH")
+SESSION = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+ZYGOTES = Zygotes(Path(tempfile.gettempdir()) / f"zygotes-{SESSION}", SESSION)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads its options
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Use every core if all tests are to run; a few of them are done sooner in one process."""
+    all_tests = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if all_tests and config.pluginmanager.hasplugin("xdist"):
+        option = config.option
+        if option.numprocesses is None and option.dist == "no":
+            option.numprocesses = "auto"
+            option.dist = "loadscope"  # the fixtures of a module are made once
 
 
 @dataclass(frozen=True)
@@ -66,7 +84,21 @@ class Project:
         return path
 
     def pytest(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
-        return self.run("-m", "pytest", "-p", "no:cacheprovider", *args, env=env)
+        """Run pytest without other plugins, but with xdist if ``args`` contain -n.
+
+        The process is forked, unless xdist starts more of them or its ``PYTHONPATH`` is another.
+        """
+        is_distributed = any(arg.startswith("-n") for arg in args)
+        plugins = ["-p", "xdist"] if is_distributed else []
+        words = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "modelbudget", *plugins, *args]
+        own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
+        if is_distributed or _environment(own).get("PYTHONPATH") != PYTHONPATH:
+            return self.run(*words, env=own)
+        with tempfile.TemporaryFile("w+") as output, open(os.devnull) as nothing:
+            streams = (nothing.fileno(), output.fileno(), output.fileno())
+            code = ZYGOTES.run(words, self.root, _environment(own), streams)
+            output.seek(0)
+            return Result(code, output.read())
 
     def refusing(self, *modules: str) -> dict[str, str]:
         """Return an environment in which no Python process can import ``modules``."""
@@ -78,7 +110,7 @@ class Project:
         done = subprocess.run(
             [sys.executable, *args],
             cwd=self.root,
-            env=_environment() | dict(env or {}),
+            env=_environment(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -87,13 +119,13 @@ class Project:
         return Result(done.returncode, done.stdout)
 
 
-def _environment() -> dict[str, str]:
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a command, without what an import of tfmot in a test has set.
 
     https://github.com/tensorflow/model-optimization/issues/1119
     """
-    own = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
-    return own | {"COLUMNS": "120", "CI": "true"}
+    ours = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    return ours | {"COLUMNS": "120", "CI": "true"} | dict(own)
 
 
 def outcomes(output: str) -> dict[str, str]:
@@ -108,6 +140,23 @@ def eventually(condition: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     pytest.fail("it did not happen within a minute")
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that is the same in all xdist workers."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def once(path: Path, make: Callable[[Path], object]) -> Path:
+    """Return ``path``, made by the first process that asks for it."""
+    with FileLock(path.with_suffix(".lock")):
+        if not path.exists():
+            unfinished = path.with_name(f"unfinished-{path.name}")  # Keras goes by the suffix
+            make(unfinished)
+            unfinished.rename(path)
+    return path
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 ) -> None:
     project.write("conftest.py", SPY)
     project.write("test_nothing.py", "def test_nothing(): pass")
-    result = project.pytest("-s")
+    result = project.run("-m", "pytest", "-s")
     assert result.exitcode == 0
     assert not loaded(result.output) & {"pydantic", "yaml", "filelock", *LITE, *HEAVY}
 
@@ -145,7 +145,7 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 def test_collecting_and_gating_load_no_worker_module_into_pytest(blobs: Project) -> None:
     blobs.write("conftest.py", SPY)
     for options in (["--collect-only"], []):
-        result = blobs.pytest("-s", *options)
+        result = blobs.run("-m", "pytest", "-s", *options)
         assert result.exitcode == 0
         assert "pydantic" in loaded(result.output)
         assert not loaded(result.output) & (LITE | HEAVY)
