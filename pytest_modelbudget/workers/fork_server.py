@@ -39,6 +39,9 @@ PRELOADS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "pytest_modelbudget.workers.compress.job",
             "pytest_modelbudget.workers.compress.models.sources",
             "pytest_modelbudget.workers.compress.convert.tf_converter",
+            # The import of tfmot, which ``sources`` has to come before, and all training.
+            "pytest_modelbudget.workers.compress.preflight",
+            "pytest_modelbudget.workers.compress.stages.apply_quantize_aware",
         ),
     }
 )
