@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.conftest import Project, Result, outcomes
+from tests.conftest import Project, Result, once, outcomes
 from tests.recipes import models
 
 ROOT = Path(__file__).parents[2]
@@ -46,15 +47,12 @@ Gate = Callable[[str], Gated]
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+def trained(shared: Path) -> Callable[[str, str], Path]:
     """Return a function that trains a model of ``models``, once, and gives its file."""
-    folder = tmp_path_factory.mktemp("trained")
 
     def train(name: str, generation: str = "keras") -> Path:
-        path = folder / f"{name}_{generation}.keras"
-        if not path.exists():
-            _train(name, generation, path)
-        return path
+        path = shared / f"{name}_{generation}.keras"
+        return once(path, partial(_train, name, generation))
 
     return train
 

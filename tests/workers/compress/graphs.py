@@ -94,13 +94,13 @@ def gated() -> tuple[Any, Zeros]:
     return model, {"conv": zeros, "excite": zeros, "squeeze": [0, 1]}
 
 
-def digits(*, momentum: float = 0.99) -> Any:
+def digits() -> Any:
     """An untrained classifier of the example project's digits, compiled."""
     layers = tf_keras.layers
     x = image = layers.Input((8, 8, 1), name="image")
     for index in range(2):
         x = layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"conv_{index}")(x)
-        x = layers.ReLU()(layers.BatchNormalization(momentum=momentum)(x))
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
         x = layers.MaxPooling2D()(x)
     x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten()(x))
     model = tf_keras.Model(image, layers.Dense(10, activation="softmax", name="digit")(x))

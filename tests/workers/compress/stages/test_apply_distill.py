@@ -18,14 +18,9 @@ from tests.workers.compress.building import job, no_progress
 pytestmark = pytest.mark.tensorflow
 
 
-@pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> FileSource:
-    path = tmp_path_factory.mktemp("teacher") / "digits.keras"
-    tf_keras.utils.set_random_seed(0)
-    model = graphs.digits(momentum=0.9)
-    model.fit(*data.train(), epochs=10, verbose=0)
-    model.save(path)
-    return FileSource(path=path)
+@pytest.fixture
+def teacher(digits: FileSource) -> FileSource:
+    return digits
 
 
 def run(

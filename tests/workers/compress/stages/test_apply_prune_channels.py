@@ -121,16 +121,6 @@ def test_each_criterion_has_its_own_ranking(criterion: Any, removed: int) -> Non
     assert np.flatnonzero(~keep[trace.makers[model.layers[0].name].channels]) == [removed]
 
 
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> FileSource:
-    path = tmp_path_factory.mktemp("digits") / "digits.keras"
-    tf_keras.utils.set_random_seed(0)
-    model = graphs.digits()
-    model.fit(*data.train(), epochs=10, verbose=0)
-    model.save(path)
-    return FileSource(path=path)
-
-
 def run(output: Path, model: Source, **stage: Any) -> Any:
     """Run the stage on the digits, and return the model that it wrote."""
     output.mkdir()
