@@ -34,7 +34,8 @@ ZYGOTES = Zygotes(Path(tempfile.gettempdir()) / f"zygotes-{SESSION}", SESSION)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Use every core if all tests are to run; a few of them are done sooner in one process."""
     all_tests = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if all_tests and config.pluginmanager.hasplugin("xdist"):
+    is_xdist_worker = hasattr(config, "workerinput")
+    if all_tests and config.pluginmanager.hasplugin("xdist") and not is_xdist_worker:
         option = config.option
         if option.numprocesses is None and option.dist == "no":
             option.numprocesses = "auto"

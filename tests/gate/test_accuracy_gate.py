@@ -83,6 +83,7 @@ def test_an_unchanged_model_is_neither_evaluated_nor_compared_again(blobs: Proje
     blobs.write("blobs.budget.yaml", text)
     once = blobs.pytest()
     read = (blobs.root / "read").read_text()
+    assert once.output.count("EXCEEDED") == 2, once.output
     again = blobs.pytest()
     # Twice for accuracy and twice for f1: the model and its baseline, each metric by itself.
     assert (blobs.root / "read").read_text() == read == "...."
