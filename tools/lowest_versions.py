@@ -1,6 +1,6 @@
 """Print pip constraints: the lower bound of everything that pyproject.toml requires.
 
-The oldest corners of ``nox`` are installed with them: each bound is tested.
+The oldest corners of ``nox`` and of ``.ci/run`` are installed with them: each bound is tested.
 """
 
 import re

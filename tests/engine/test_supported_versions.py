@@ -23,7 +23,7 @@ def pretend(
             "Metadata-Version: 2.1",
             f"Name: {name}",
             f"Version: {version}",
-            f"Requires-Python: {metadata.metadata(name)['Requires-Python']}",
+            f"Requires-Python: {metadata.metadata(name).get('Requires-Python', '>=3.11')}",
             *(f"Requires-Dist: {each}" for each in required),
         ]
         path = folder / f"{name.replace('-', '_')}-{version}.dist-info" / "METADATA"
