@@ -36,7 +36,6 @@ class Zygotes:
     def __init__(self, folder: Path, owner: int) -> None:
         self.folder = folder
         self.owner = owner
-        self._started: list[subprocess.Popen[bytes]] = []
 
     def run(
         self, args: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]
@@ -89,7 +88,7 @@ class Zygotes:
                     stderr=log,
                     start_new_session=True,
                 )
-        self._started.append(process)  # nobody waits for it: it ends after this process
+        process.returncode = 0  # nobody waits for it: it ends after this process
 
 
 def serve(zygotes: Zygotes, kind: str, descriptor: int) -> None:

@@ -19,11 +19,12 @@ def pretend(
     for name in {**versions, **requires}:
         version = versions.get(name) or metadata.version(name)
         required = [*(metadata.requires(name) or []), *requires.get(name, [])]
+        ranges = metadata.metadata(name).get_all("Requires-Python", [])
         lines = [
             "Metadata-Version: 2.1",
             f"Name: {name}",
             f"Version: {version}",
-            f"Requires-Python: {metadata.metadata(name).get('Requires-Python', '>=3.11')}",
+            *(f"Requires-Python: {each}" for each in ranges),
             *(f"Requires-Dist: {each}" for each in required),
         ]
         path = folder / f"{name.replace('-', '_')}-{version}.dist-info" / "METADATA"

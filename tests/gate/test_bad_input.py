@@ -203,7 +203,13 @@ def calibration():
 def test_workers_do_not_outlive_pytest(gate: Project, number: int, exitcode: int) -> None:
     gate.write("data.py", HANGS)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", "int8"]
-    running = subprocess.Popen(command, cwd=gate.root, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(
+        command,
+        cwd=gate.root,
+        stdout=subprocess.DEVNULL,
+        # A shell starts what is in the background with SIGINT ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     pid_file = gate.root / "pid"
     eventually(lambda: pid_file.exists() and bool(pid_file.read_text()))
     running.send_signal(number)
