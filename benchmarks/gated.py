@@ -82,7 +82,7 @@ def _properties(case: ElementTree.Element) -> dict[str, str]:
 
 def _variant(budget: Budget) -> Variant:
     store = Store(CACHE)
-    entries = [store.find(step.key) for step in steps_of(budget)]
+    entries = [store.find(step.key, None) for step in steps_of(budget)]
     built = [
         Built.model_validate_json((entry.path / "result.json").read_bytes())
         for entry in entries

@@ -115,7 +115,7 @@ def cached(project: Project, filled: Path) -> Project:
 
 
 def entry(project: Project) -> Path:
-    [folder] = (project.root / ".modelbudget" / "entries").glob("*/*")
+    [folder] = (project.root / ".modelbudget" / "entries").glob("*/*/*")
     return folder
 
 
@@ -138,7 +138,7 @@ def test_cache_verify_names_what_is_damaged(cached: Project) -> None:
     model.write_bytes(model.read_bytes()[:-1])
     assert modelbudget(cached, "cache", "verify") == Result(
         1,
-        f"{entry(cached).name}: damaged; it is rebuilt when it is needed\n"
+        f"{entry(cached).parent.name}: damaged; it is rebuilt when it is needed\n"
         ".modelbudget: 1 entry, 1 damaged\n",
     )
 

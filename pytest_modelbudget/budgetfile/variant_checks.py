@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
+from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
@@ -14,6 +15,7 @@ from pytest_modelbudget.budgetfile.targets import HOST, target_kind
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import Problem
 from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.units.invalid import shown
 from pytest_modelbudget.units.table import Quantity
 
 _FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
@@ -52,9 +54,19 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _score_problems(document, variant)
     yield from _thread_problems(document, variant)
     yield from _ratio_problems(document, variant)
+    yield from _file_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
+
+
+def _file_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    for index, entry in enumerate(variant.value("depends_on") or ()):
+        if not files_of(entry, document.path.parent):
+            location = (*variant.settings[("depends_on",)].location, index)
+            what = f"no file matches {shown(entry)}"
+            hint = "correct it, or leave it out; paths are relative to this file"
+            yield document.problem(location, what, hint)
 
 
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:

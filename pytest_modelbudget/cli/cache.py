@@ -45,16 +45,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _info(store: Store, options: argparse.Namespace) -> int:  # noqa: ARG001 (see `run`)
     size_bytes = sum(file.stat().st_size for file in store.root.rglob("*") if file.is_file())
-    print(f"{store.root}: {counted(len(store.keys()), 'entry')}, {format_bytes(size_bytes)}")
+    print(f"{store.root}: {counted(len(store.folders()), 'entry')}, {format_bytes(size_bytes)}")
     return 0
 
 
 def _verify(store: Store, options: argparse.Namespace) -> int:  # noqa: ARG001 (see `run`)
-    keys = store.keys()
-    damaged = [key for key in keys if store.find(key) is None]
-    for key in damaged:
-        print(f"{key}: damaged; it is rebuilt when it is needed")
-    print(f"{store.root}: {counted(len(keys), 'entry')}, {len(damaged)} damaged")
+    damaged = store.damaged()
+    for folder in damaged:
+        print(f"{folder.parent.name}: damaged; it is rebuilt when it is needed")
+    entries = counted(len(store.folders()), "entry")
+    print(f"{store.root}: {entries}, {len(damaged)} damaged")
     return 1 if damaged else 0
 
 

@@ -77,7 +77,7 @@ class Builder:
         return FileSize(plan.same_size, tuple(others))
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
-        if entry := self._scheduler.find(step.key):
+        if entry := self._find(step):
             return _read_artifact(entry, cached=True)
         self._count(step)
         if not checked:  # else the step after it has checked the whole chain
@@ -94,12 +94,15 @@ class Builder:
                 raise BuildError(f"{step.span}: {step.where}: {error}", step.key) from error
         return _read_artifact(entry, cached=False)
 
+    def _find(self, step: Step) -> Entry | None:
+        return self._scheduler.find(step.key, step.job.project)
+
     def _count(self, step: Step) -> None:
         """Add ``step`` and the steps before it that are not cached to ``planned``."""
         missing: Step | None = step
         while missing and missing.key not in self._counted:
             self._counted.add(missing.key)
-            if self._scheduler.find(missing.key):
+            if self._find(missing):
                 return
             self.planned += 1
             missing = missing.parent
@@ -107,7 +110,7 @@ class Builder:
     async def _preflight(self, step: Step) -> None:
         """Check every training stage up to ``step`` before the first one trains."""
         chain = training_steps(step)
-        if not chain or self._scheduler.find(chain[-1].key):
+        if not chain or self._find(chain[-1]):
             return
         try:
             name = f"preflight {chain[-1].key}"
@@ -119,7 +122,7 @@ class Builder:
 
     async def _check(self, chain: tuple[Step, ...]) -> None:
         key = digest(["preflight", chain[-1].key])
-        if self._scheduler.find(key):
+        if self._scheduler.find(key, chain[-1].job.project):
             return
         job = PreflightJob(steps=tuple(step.job for step in chain))
         status = TaskStatus(f"{chain[-1].title} preflight")
@@ -145,4 +148,5 @@ def _read_artifact(entry: Entry, *, cached: bool) -> Artifact:
             for stage, choice in built.layer_choices
             if (why := choice.why_skipped())
         ),
+        unrecorded=entry.dependencies.undeclared,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.engine.builder import Builder
-from pytest_modelbudget.engine.plan import Evaluation, Plan, Step, tool_versions
+from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler, read_result
 from pytest_modelbudget.engine.task_status import TaskStatus
@@ -30,6 +30,10 @@ class Evaluations:
         """Return the score of the variant."""
         return await self._score(_evaluation(plan), plan.step)
 
+    async def unrecorded(self, plan: Plan) -> tuple[str, ...]:
+        """Return what the score depends on that could not be recorded."""
+        return (await self._evaluated(_evaluation(plan), plan.step)).dependencies.undeclared
+
     async def baseline(self, plan: Plan) -> float:
         """Return the score of the baseline: measured, or the number in the budget file."""
         if isinstance(plan.baseline, FixedBaseline):
@@ -53,7 +57,7 @@ class Evaluations:
     async def _evaluate(self, evaluation: Evaluation, step: Step) -> Entry:
         artifact = await self._builder.artifact(step)
         key = digest(["score", artifact.sha256, evaluation.key])
-        if found := self._scheduler.find(key):
+        if found := self._scheduler.find(key, evaluation.project):
             return found  # a cached result does not wait for a slot
         job = EvaluateJob(
             model=artifact.path,
@@ -76,11 +80,11 @@ class Evaluations:
         against: str | float = ""
         if before:
             entry = await before
-            known, against = entry.path, entry.key
+            known, against = entry.path, entry.content
         elif isinstance(baseline, FixedBaseline):
             known = against = baseline.score
         confidence = evaluation.confidence or USUAL_CONFIDENCE
-        key = digest(["comparison", scored.key, against, confidence, tool_versions()])
+        key = digest(["comparison", evaluation.key, scored.content, against, confidence])
         job = CompareJob(
             scored=scored.path,
             baseline=known,

@@ -1,19 +1,23 @@
-"""Digests of the user's own code and files as they are now, without importing them."""
+"""What a budget names: files by their content, modules by where they are, without an import.
+
+What those modules read is recorded while they run; see ``protocol/dependencies.py``.
+"""
 
 import ast
-import glob
+import os
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.types import CallSource, Source
+from pytest_modelbudget.protocol.installed import is_installed
+from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import digest, file_digest
 
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
-INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -25,27 +29,35 @@ class Fingerprint:
 
 
 class Fingerprints:
-    """The fingerprints of one session; each module and source is read once.
+    """The fingerprints of the sources of one project; each module and source is read once.
 
     Args:
-        search_path: Where modules are found, in order, as in the workers.
+        project: Where modules are found, as in the workers.
     """
 
-    def __init__(self, search_path: tuple[str, ...]) -> None:
-        self._search_path = search_path
+    def __init__(self, project: Project) -> None:
+        self._root = project.rootdir
+        self._search_path = (*project.sys_path, str(project.rootdir))
         self._sources: dict[str, Fingerprint] = {}
         self._modules: dict[str, tuple[str, tuple[str, ...]] | None] = {}
 
     def of_source(self, source: Source) -> Fingerprint:
-        """Fingerprint a callable by its module and what that imports, a file by its bytes."""
+        """Fingerprint a callable by its module, a file by its bytes."""
         name = source.model_dump_json()
         if name not in self._sources:
             self._sources[name] = self._read_source(source)
         return self._sources[name]
 
     def of_modules(self, names: Iterable[str]) -> Fingerprint:
-        """Fingerprint project modules together with every project module they import."""
-        files: dict[str, str] = {}
+        """Fingerprint modules by where they are.
+
+        ``tensorflow`` is whether one of them imports it, or a project module that they import.
+        """
+        found = [(name, module and module[0]) for name in names for module in [self._read(name)]]
+        return Fingerprint(digest(found), bool(self._reached(names) & TENSORFLOW))
+
+    def _reached(self, names: Iterable[str]) -> set[str]:
+        """Return the top-level names of all modules that ``names`` import, in any depth."""
         reached: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -53,11 +65,9 @@ class Fingerprints:
                 if name in reached:
                     continue
                 reached.add(name)
-                if module := self._read_module(name):
-                    files[name], imported = module
-                    waiting.extend(imported)
-        top_level = {name.partition(".")[0] for name in reached}
-        return Fingerprint(digest(files), bool(top_level & TENSORFLOW))
+                if module := self._read(name):
+                    waiting.extend(module[1])
+        return {name.partition(".")[0] for name in reached}
 
     def _read_source(self, source: Source) -> Fingerprint:
         if isinstance(source, CallSource):
@@ -65,49 +75,37 @@ class Fingerprints:
             return Fingerprint(digest([source.call, source.args, code.sha256]), code.tensorflow)
         return Fingerprint(digest(_tree_digest(source.path)))
 
-    def _read_module(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+    def _read(self, name: str) -> tuple[str, tuple[str, ...]] | None:
+        """Return where a module is and what it imports; None if it is not of the project."""
         if name not in self._modules:
             path = _project_file(name, self._search_path)
-            found = (file_digest(path), tuple(_imports(path, name))) if path else None
+            found = (self._portable(path), tuple(_imports(path, name))) if path else None
             self._modules[name] = found
         return self._modules[name]
 
+    def _portable(self, path: Path) -> str:
+        return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
 
-def of_globs(patterns: Iterable[str], directory: Path) -> str:
-    """Return a digest of the files that ``patterns``, relative to ``directory``, match now.
+
+def of_files(entries: Iterable[str], directory: Path) -> str:
+    """Return a digest of the files that ``depends_on`` names now.
 
     Names count as they are relative to ``directory``, so that checkouts may lie anywhere.
     """
-    names = {
-        name
-        for pattern in patterns
-        for name in glob.glob(pattern, root_dir=directory, recursive=True)
-        if (directory / name).is_file()
-    }
-    return digest([(name, file_digest(directory / name)) for name in sorted(names)])
+    files = sorted({file for entry in entries for file in files_of(entry, directory)})
+    return digest([(os.path.relpath(file, directory), file_digest(file)) for file in files])
 
 
 def _tree_digest(path: Path) -> list[tuple[str, str]]:
     """List the files of a path that is a file or a folder, by relative name and digest."""
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return [(str(file.relative_to(path)), file_digest(file)) for file in files]
+        return [(str(file.relative_to(path)), file_digest(file)) for file in files_of(".", path)]
     return [(path.suffix, file_digest(path))] if path.is_file() else []
 
 
 def _with_parents(name: str) -> list[str]:
     parts = name.split(".")
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-
-
-def _is_installed(path: Path) -> bool:
-    """Tell whether code is known by its version, not by its bytes.
-
-    It may lie in a ``site-packages`` of another environment: the system's, or the user's.
-    """
-    paths = sysconfig.get_paths()
-    standard = {Path(paths[name]).resolve() for name in ("stdlib", "platstdlib")}
-    return not INSTALLED.isdisjoint(path.parts) or any(map(path.is_relative_to, standard))
 
 
 def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
@@ -123,8 +121,8 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
         where = list(spec.submodule_search_locations or ())
     if spec is None or not spec.has_location or spec.origin is None:
         return None
-    path = Path(spec.origin).resolve()
-    return None if path.suffix != ".py" or _is_installed(path) else path
+    path = Path(os.path.abspath(spec.origin))
+    return None if path.suffix != ".py" or is_installed(str(path.parent)) else path
 
 
 def _imports(path: Path, name: str) -> Iterator[str]:

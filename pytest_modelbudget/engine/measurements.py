@@ -12,7 +12,6 @@ from pytest_modelbudget.protocol.jobs import (
     InspectJob,
     LatencyJob,
     MemoryJob,
-    Project,
     TargetJob,
 )
 from pytest_modelbudget.protocol.store import digest
@@ -27,9 +26,8 @@ class Measurements:
     Every method raises ``UnmeasuredError`` if the measurement failed.
     """
 
-    def __init__(self, scheduler: Scheduler, project: Project, adb: Adb) -> None:
+    def __init__(self, scheduler: Scheduler, adb: Adb) -> None:
         self._scheduler = scheduler
-        self._project = project
         self._adb = adb
 
     def structure(self, artifact: Artifact, plan: Plan) -> Awaitable[Structure]:
@@ -83,7 +81,7 @@ class Measurements:
             batch_size=plan.invocation.batch_size,
             timeout_s=plan.timeout_s,
             adb=self._adb,
-            project=self._project,
+            project=plan.step.job.project,
         )
         status = TaskStatus(f"{plan.title} target")
         # The worker process stops a hanging target itself and reports the target's output.

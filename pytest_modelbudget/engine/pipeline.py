@@ -29,6 +29,7 @@ class PipelineOptions:
     """The options of one session, resolved; paths are absolute."""
 
     cache_dir: Path
+    session: str
     jobs: int
     rebuild: bool
     project: Project
@@ -39,11 +40,11 @@ class Pipeline:
     """Plans, builds and measures for one session, on one event loop."""
 
     def __init__(self, options: PipelineOptions) -> None:
-        self._scheduler = Scheduler(options.cache_dir, rebuild=options.rebuild)
+        self._scheduler = Scheduler(options.cache_dir, options.session, rebuild=options.rebuild)
         self._planner = Planner(options.project)
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
-        self._measurements = Measurements(self._scheduler, options.project, options.adb)
+        self._measurements = Measurements(self._scheduler, options.adb)
 
     @property
     def running(self) -> list[TaskStatus]:
@@ -89,9 +90,11 @@ class Pipeline:
         plan = self._plan(budget)
         needs = _needs(limit, plan)
         artifact = await self._builder.artifact(plan.step)
+        unrecorded = artifact.unrecorded
         score = baseline = comparison = latency = structure = figures = arena = None
         if "score" in needs:
             score = await self._evaluations.score(plan)
+            unrecorded += await self._evaluations.unrecorded(plan)
             comparison = await self._evaluations.comparison(plan, paired="baseline" in needs)
         if "baseline" in needs:
             baseline = await self._evaluations.baseline(plan)
@@ -116,6 +119,7 @@ class Pipeline:
             comparison=comparison,
             confident=budget.confidence is not None,
             test_data=str(budget.data.test or ""),
+            unrecorded=tuple(dict.fromkeys(unrecorded)),
             latency=latency,
             structure=structure,
             figures=figures,

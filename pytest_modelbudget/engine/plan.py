@@ -1,5 +1,6 @@
 """What to build and to measure for one variant; ``planner.py`` makes it from a budget."""
 
+import platform
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -24,8 +25,9 @@ TOOLS = (
 
 @cache
 def tool_versions() -> dict[str, str]:
-    """Return the versions of all tools that a result depends on."""
-    return {tool: metadata.version(tool) for tool in TOOLS}
+    """Return the versions of Python and of all tools that a result depends on."""
+    python = {"python": ".".join(platform.python_version_tuple()[:2])}
+    return python | {tool: metadata.version(tool) for tool in TOOLS}
 
 
 @dataclass(frozen=True)

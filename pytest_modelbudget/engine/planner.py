@@ -1,15 +1,15 @@
 """From a budget to its plan: a chain of steps that makes the artifact, each with a content key.
 
-A key covers all that the bytes depend on: the model and what it imports from the
-project, the data that the step reads, the stage's parameters, the seed, and the
-versions of the tools. Limits are not in it: tightening a budget rebuilds nothing.
+A key covers what the budget file says of a step: the model, the data, the stage's
+parameters, the seed; and the versions of the tools. What the user's code reads is recorded with
+each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
-from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_globs
+from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
 from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
 from pytest_modelbudget.engine.plan import Evaluation, Invocation, OtherForm, Plan, Step
 from pytest_modelbudget.errors import Span
@@ -28,7 +28,7 @@ class Planner:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._fingerprints = Fingerprints((*project.sys_path, str(project.rootdir)))
+        self._fingerprints: dict[Project, Fingerprints] = {}
         self._plans: dict[int, Plan] = {}
 
     def plan(self, budget: Budget) -> Plan:
@@ -38,8 +38,28 @@ class Planner:
             ModelBudgetError, OSError: If a file or module that it names cannot be read.
         """
         if id(budget) not in self._plans:
-            self._plans[id(budget)] = _Steps(budget, self._fingerprints, self._project).plan()
+            project = _project(budget, self._project)
+            fingerprints = self._fingerprints.setdefault(project, Fingerprints(project))
+            self._plans[id(budget)] = _Steps(budget, fingerprints, project).plan()
         return self._plans[id(budget)]
+
+
+def _project(budget: Budget, project: Project) -> Project:
+    """Return ``project`` as the modules of ``budget`` see it.
+
+    Those beside the budget file come first, as pytest has it for a test file: two budget files
+    may each have their own ``data.py``.
+    """
+    folder = budget.span.path.parent
+    while (folder / "__init__.py").exists():
+        folder = folder.parent
+    return project.model_copy(
+        update={
+            "sys_path": (str(folder), *project.sys_path),
+            "imports": budget.imports,
+            "depends_on": bool(budget.depends_on),
+        }
+    )
 
 
 class _Steps:
@@ -48,10 +68,10 @@ class _Steps:
     def __init__(self, budget: Budget, fingerprints: Fingerprints, project: Project) -> None:
         self._budget = budget
         self._fingerprints = fingerprints
-        self._project = project.model_copy(update={"imports": budget.imports})
+        self._project = project
         self._surroundings = [
             fingerprints.of_modules(budget.imports).sha256,
-            of_globs(budget.depends_on, budget.span.path.parent),
+            of_files(budget.depends_on, budget.span.path.parent),
             plans.tool_versions(),
         ]
 
@@ -113,12 +133,21 @@ class _Steps:
     ) -> Step:
         budget, stage = self._budget, located.stage
         data = stage.data_read(budget.data)
-        read = [data.train, data.calibration, *stage.own_sources(), None if parent else model]
-        inputs = [self._fingerprints.of_source(source) for source in read if source is not None]
+        read = {
+            "train": data.train,
+            "calibration": data.calibration,
+            "model": None if parent else model,
+            **{f"own {number}": own for number, own in enumerate(stage.own_sources())},
+        }
+        inputs = {
+            role: self._fingerprints.of_source(source)
+            for role, source in read.items()
+            if source is not None
+        }
         identity = [
             stage.model_dump(mode="json"),
             parent and parent.key,
-            [fingerprint.sha256 for fingerprint in inputs],
+            {role: fingerprint.sha256 for role, fingerprint in inputs.items()},
             budget.training.model_dump(mode="json") if stage.trains else None,
             budget.seed,
             *self._surroundings,
@@ -139,7 +168,8 @@ class _Steps:
             parent=parent,
             where=located.where,
             span=located.span,
-            tensorflow=any(each.tensorflow for each in inputs) or stage.needs_tensorflow(model),
+            tensorflow=any(each.tensorflow for each in inputs.values())
+            or stage.needs_tensorflow(model),
             timeout_s=budget.timeout_s,
         )
 

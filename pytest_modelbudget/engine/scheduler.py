@@ -1,8 +1,8 @@
 """Runs each task of a session once, in a worker process, and keeps its result in the store."""
 
 import asyncio
+import os
 import shutil
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +16,14 @@ from pytest_modelbudget.protocol.jobs import (
     RESULT,
     Job,
     LatencyJob,
+    Project,
     StoredJob,
     TargetJob,
     Task,
+    project_of,
 )
 from pytest_modelbudget.protocol.store import Entry, Store
+from pytest_modelbudget.protocol.surroundings import Surroundings
 
 T = TypeVar("T")
 Result = TypeVar("Result", bound=Frozen)
@@ -31,12 +34,15 @@ class Scheduler:
 
     Args:
         cache_dir: The directory of the store.
-        rebuild: Whether results of earlier sessions are ignored.
+        session: Names the session of pytest, the same in all its processes.
+        rebuild: Whether results of other sessions are ignored.
     """
 
-    def __init__(self, cache_dir: Path, *, rebuild: bool) -> None:
-        self._store = Store(cache_dir)
-        self._made_after_s = time.time() if rebuild else 0.0
+    def __init__(self, cache_dir: Path, session: str, *, rebuild: bool) -> None:
+        self._store = Store(cache_dir, session, rebuild=rebuild)
+        self._session = session
+        self._rebuild = rebuild
+        self._surroundings: dict[Project, Surroundings] = {}
         self._fork_servers = ForkServers()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         # A task that takes less than a second does not wait for a training.
@@ -51,9 +57,19 @@ class Scheduler:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._tasks[name]
 
-    def find(self, key: str) -> Entry | None:
-        """Return the entry of ``key`` if it is in the store and not ignored."""
-        return self._store.find(key, self._made_after_s)
+    def find(self, key: str, project: Project | None) -> Entry | None:
+        """Return an entry of ``key`` if all that it was made from is as it was.
+
+        Args:
+            key: The key of a result.
+            project: Whose code is read for it; None if it is made from its key alone.
+        """
+        if project is None:
+            return self._store.find(key, None)
+        if project not in self._surroundings:
+            own = [self._store.root]
+            self._surroundings[project] = Surroundings(project, os.environ, own)
+        return self._store.find(key, self._surroundings[project])
 
     async def stored(
         self, kind: WorkerKind, key: str, job: StoredJob, timeout_s: float, status: TaskStatus
@@ -69,9 +85,12 @@ class Scheduler:
         except WorkerError:
             self._store.sweep(key)
             raise
-        entry = self.find(key)
+        entry = self.find(key, project_of(job))
         if entry is None:
-            raise WorkerError(f"the result in the cache {self._store.root} is missing or damaged")
+            raise WorkerError(
+                f"the result is no longer in the cache {self._store.root}, "
+                "or what it was made from has changed"
+            )
         shutil.rmtree(folder, ignore_errors=True)
         return entry
 
@@ -83,7 +102,7 @@ class Scheduler:
         Raises:
             UnmeasuredError: if that failed.
         """
-        if entry := self.find(key):
+        if entry := self.find(key, project_of(job)):
             return entry
         try:
             return await self.stored(kind, key, job, timeout_s, status)
@@ -124,7 +143,8 @@ class Scheduler:
             key=key,
             store=self._store.root,
             timeout_s=timeout_s,
-            made_after_s=self._made_after_s,
+            session=self._session,
+            rebuild=self._rebuild,
             job=job,
         )
         self.running.append(status)

@@ -73,7 +73,7 @@ class LimitItem(pytest.Item):
         session = session_of(self.config)
         try:
             findings = session.find(self.budget, self.limit)
-            self._row = self._row.of_artifact(findings.artifact)
+            self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
             verdict = judge(self.limit, measure(self.limit, findings))
             self._row = self._row.judged(verdict, findings.test_data)
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import pytest
 
@@ -133,6 +134,7 @@ def _options(config: pytest.Config) -> PipelineOptions:
     )
     return PipelineOptions(
         cache_dir=cache_dir,
+        session=_session_name(config),
         jobs=_jobs(config),
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),
         project=Project(
@@ -140,6 +142,12 @@ def _options(config: pytest.Config) -> PipelineOptions:
         ),
         adb=_adb(config),
     )
+
+
+def _session_name(config: pytest.Config) -> str:
+    """Return a name that all processes of pytest-xdist share, and no other session has."""
+    workerinput: dict[str, str] = getattr(config, "workerinput", {})
+    return workerinput.get("testrunuid") or uuid4().hex
 
 
 def _adb(config: pytest.Config) -> Adb:

@@ -34,6 +34,7 @@ class Artifact:
         seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
         layers_skipped: A line for each stage that skipped layers.
+        unrecorded: What it depends on that could not be recorded, if nothing stands for it.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Artifact:
     seconds: float
     cached: bool
     layers_skipped: str = ""
+    unrecorded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Findings:
     Attributes:
         confident: Whether the interval must lie inside the limit, not only the value.
         test_data: The source of the test set, as messages name it.
+        unrecorded: What its artifact or score depends on that could not be recorded.
     """
 
     artifact: Artifact
@@ -62,6 +65,7 @@ class Findings:
     comparison: Comparison | None = None
     confident: bool = False
     test_data: str = ""
+    unrecorded: tuple[str, ...] = ()
     latency: LatencySample | None = None
     structure: Structure | None = None
     figures: Figures | None = None

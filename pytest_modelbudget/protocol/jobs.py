@@ -20,11 +20,15 @@ TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
 
 
 class Project(Frozen):
-    """Where the user's modules are found, and what to import before anything else."""
+    """Where the user's modules are found, and what to import before anything else.
+
+    ``depends_on`` tells whether the budget names further files that its results depend on.
+    """
 
     rootdir: Path
     sys_path: Sequence[str]
     imports: Sequence[str] = ()
+    depends_on: bool = False
 
 
 class BuildJob(Frozen):
@@ -161,6 +165,13 @@ StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | Me
 """The jobs whose result goes into the store."""
 
 Job = StoredJob | LatencyJob | TargetJob
+
+
+def project_of(job: Job) -> Project | None:
+    """Return the project whose code ``job`` runs; None if it runs none."""
+    return None if isinstance(job, InspectJob | MemoryJob | LatencyJob) else job.project
+
+
 Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
 
 
@@ -171,14 +182,16 @@ class Task(Frozen):
         key: Where in the store its result goes; empty if it is not kept.
         store: The cache directory.
         timeout_s: How long it may take once it has started.
-        made_after_s: A stored result older than this (seconds since the epoch) does not count.
+        session: Names the session of pytest.
+        rebuild: Whether a stored result of another session does not count.
         job: What to do.
     """
 
     key: str
     store: Path
     timeout_s: float
-    made_after_s: float
+    session: str
+    rebuild: bool
     job: Job
 
 

@@ -1,8 +1,11 @@
-"""The content-addressed store: artifacts and measurements, filed under what they were made from.
+"""The store: artifacts and measurements, filed under what the budget file says of them.
 
 An entry is a folder of files under its key. It is added as a whole, and verified against its
 own digests before it is used, so that a full disk, a killed process or a flipped bit costs a
 rebuild and never gives a wrong number.
+
+A key may have several entries, each made from other files or packages: an entry is found only
+while all that it was made from is as it was (``dependencies.py``).
 """
 
 import hashlib
@@ -20,8 +23,10 @@ from pydantic import ValidationError
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.surroundings import Surroundings
 
-MANIFEST = "entry.json"
+MANIFEST, DEPENDENCIES = "entry.json", "dependencies.json"
 
 
 class StoreError(ModelBudgetError):
@@ -29,19 +34,25 @@ class StoreError(ModelBudgetError):
 
 
 class Manifest(Frozen):
-    """When an entry was made (seconds since the epoch), and the SHA-256 of each of its files."""
+    """The session in which an entry was made, and the SHA-256 of each of its files."""
 
-    created_s: float
+    session: str
     sha256: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A verified entry: its key, its folder, and the SHA-256 of each file in it."""
+    """A verified entry: its folder, the SHA-256 of each file in it, and what it was made from."""
 
-    key: str
     path: Path
+    session: str
     sha256: dict[str, str]
+    dependencies: Dependencies
+
+    @property
+    def content(self) -> str:
+        """A digest of its files; what they were made from does not count."""
+        return digest({name: each for name, each in self.sha256.items() if name != DEPENDENCIES})
 
 
 def digest(content: object) -> str:
@@ -61,31 +72,35 @@ class Store:
 
     Args:
         root: The directory; made when the first entry or task is written.
+        session: Names the session of pytest, the same in all its processes.
+        rebuild: Whether entries of other sessions do not count.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, session: str = "", *, rebuild: bool = False) -> None:
         self.root = root
+        self._session = session
+        self._rebuild = rebuild
 
-    def find(self, key: str, made_after_s: float = 0.0) -> Entry | None:
-        """Return the verified entry of ``key``, or None if it is missing or damaged.
+    def find(self, key: str, surroundings: Surroundings | None) -> Entry | None:
+        """Return an entry of ``key`` that can be used, or None if there is none.
 
         Args:
-            key: A content key, from ``digest``.
-            made_after_s: Seconds since the epoch; an older entry does not count.
+            key: From ``digest``.
+            surroundings: What it must have been made from; None if it is made from its key alone.
         """
-        folder = self._folder(key)
-        try:
-            manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-            intact = all(
-                file_digest(folder / name) == sha256 for name, sha256 in manifest.sha256.items()
-            )
-        except (OSError, ValidationError):
-            return None
-        if not intact or manifest.created_s < made_after_s:
-            return None
-        with suppress(OSError):  # A read-only cache can still be used.
-            os.utime(folder)
-        return Entry(key, folder, manifest.sha256)
+        for folder in self._folders(key):
+            entry = _read(folder)
+            if entry and self._counts(entry, surroundings):
+                with suppress(OSError):  # A read-only cache can still be used.
+                    os.utime(folder)
+                return entry
+        return None
+
+    def _counts(self, entry: Entry, surroundings: Surroundings | None) -> bool:
+        is_of_session = entry.session == self._session
+        if not is_of_session and (self._rebuild or entry.dependencies.undeclared):
+            return False
+        return surroundings is None or not surroundings.first_change(entry.dependencies)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -95,9 +110,10 @@ class Store:
 
     @contextmanager
     def adding(self, key: str) -> Iterator[Path]:
-        """Yield an empty folder that becomes the entry of ``key`` and replaces an older one.
+        """Yield an empty folder that becomes an entry of ``key``.
 
-        Call it inside ``lock(key)``. If the body raises, no file remains.
+        It replaces an entry that was made from the same. Call it inside ``lock(key)``. If the
+        body raises, no file remains.
         """
         staged = self._made("staging") / key
         shutil.rmtree(staged, ignore_errors=True)
@@ -105,9 +121,12 @@ class Store:
             staged.mkdir()
             yield staged
             digests = {file.name: file_digest(file) for file in sorted(staged.iterdir())}
-            manifest = Manifest(created_s=time.time(), sha256=digests)
+            manifest = Manifest(session=self._session, sha256=digests)
             (staged / MANIFEST).write_text(manifest.model_dump_json())
-            folder = self._folder(key)
+            for other in self._folders(key):
+                if _read(other) is None:
+                    shutil.rmtree(other, ignore_errors=True)
+            folder = self._folder(key) / digests.get(DEPENDENCIES, "alone")[:16]
             folder.parent.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
             staged.rename(folder)
@@ -132,24 +151,32 @@ class Store:
             else:
                 return folder
 
-    def keys(self) -> list[str]:
-        """Return the keys of all entries, verified or not."""
-        return [folder.name for folder in self._entries()]
+    def folders(self) -> list[Path]:
+        """Return the folders of all entries, verified or not."""
+        return sorted(self.root.glob("entries/*/*/*"))
+
+    def damaged(self) -> list[Path]:
+        """Return the folders of the entries that cannot be verified."""
+        return [folder for folder in self.folders() if _read(folder) is None]
 
     def prune(self, unused_s: float) -> int:
         """Delete entries that were not used for ``unused_s`` seconds, and return their number."""
         before_s = time.time() - unused_s
-        old = [folder for folder in self._entries() if folder.stat().st_mtime <= before_s]
+        old = [folder for folder in self.folders() if folder.stat().st_mtime <= before_s]
         left = [task for task in self.root.glob("tasks/*") if task.stat().st_mtime <= before_s]
         for folder in [*old, *left]:
             shutil.rmtree(folder, ignore_errors=True)
         return len(old)
 
-    def _entries(self) -> list[Path]:
-        return sorted(self.root.glob("entries/*/*"))
-
     def _folder(self, key: str) -> Path:
         return self.root / "entries" / key[:2] / key
+
+    def _folders(self, key: str) -> list[Path]:
+        """Return the folders of the entries of ``key``, the last one used first."""
+        used = {}
+        with suppress(OSError):
+            used = {each: each.stat().st_mtime for each in self._folder(key).iterdir()}
+        return sorted(used, key=lambda folder: used[folder], reverse=True)
 
     def _made(self, name: str) -> Path:
         folder = self.root / name
@@ -166,3 +193,19 @@ class Store:
                     "name another with --budget-cache DIR"
                 ) from error
         return folder
+
+
+def _read(folder: Path) -> Entry | None:
+    """Return the entry in ``folder``; None if it is damaged."""
+    try:
+        manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        for name, sha256 in manifest.sha256.items():
+            if file_digest(folder / name) != sha256:
+                return None
+        dependencies = Dependencies()
+        if DEPENDENCIES in manifest.sha256:
+            content = (folder / DEPENDENCIES).read_bytes()
+            dependencies = Dependencies.model_validate_json(content)
+    except (OSError, ValidationError):
+        return None
+    return Entry(folder, manifest.session, manifest.sha256, dependencies)

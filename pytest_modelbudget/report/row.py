@@ -1,6 +1,7 @@
 """One limit as all reports show it; it travels as JUnit properties, also out of xdist workers."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -44,6 +45,7 @@ class Row:
         built: ``built`` in this session, or ``cached``.
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
+        unrecorded: What it depends on that could not be recorded, if anything.
     """
 
     budget: str
@@ -67,15 +69,17 @@ class Row:
     built: str = ""
     seconds: float | None = None
     layers_skipped: str = ""
+    unrecorded: str = ""
 
-    def of_artifact(self, artifact: Artifact) -> Self:
-        """Return the row with the artifact it is about."""
+    def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
+        """Return the row with the artifact it is about, and what was not recorded of it."""
         return dataclasses.replace(
             self,
             artifact=as_seen(artifact.path),
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
             layers_skipped=artifact.layers_skipped,
+            unrecorded=", ".join(unrecorded),
         )
 
     def judged(self, verdict: Verdict, test_data: str) -> Self:

@@ -26,6 +26,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     for subject, variant in _by_variant(cells).items():
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
         yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
+        yield from (Line(f"  {line}") for line in _unrecorded(variant))
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
     yield from (Line(line) for line in _notes(cells))
@@ -58,6 +59,14 @@ def _history(rows: list[Row]) -> str:
 
 def _layers_skipped(rows: list[Row]) -> str:
     return next((row.layers_skipped for row in rows if row.layers_skipped), "")
+
+
+def _unrecorded(rows: list[Row]) -> Iterator[str]:
+    """Yield why the results of a variant are made again in every session."""
+    known = dict.fromkeys(row.unrecorded for row in rows if row.unrecorded)
+    if known:
+        yield f"made again in every session: it depends on {', '.join(known)}"
+        yield "(name what stands for it in depends_on)"
 
 
 def _align(cells: Iterable[str], widths: Iterable[int]) -> str:

@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 
+from pytest_modelbudget.protocol import installed
 from pytest_modelbudget.protocol.jobs import LOG, Event, Happening
 from pytest_modelbudget.workers.run import run
 
@@ -55,13 +56,15 @@ def main(kind: str) -> None:
     # Only events go to the real standard output; all other output goes to standard error.
     events = os.dup(1)
     os.dup2(2, 1)
+    environ = dict(os.environ)  # some imports change it
     for name in PRELOADS[kind]:
         import_module(name)
+    installed.look_up()
     _send(events, Event(task="", happened="ready"))
-    _serve(events)
+    _serve(events, environ)
 
 
-def _serve(events: int) -> None:
+def _serve(events: int, environ: Mapping[str, str]) -> None:
     workers: dict[str, BaseProcess] = {}
     unread = b""
     while True:
@@ -76,13 +79,15 @@ def _serve(events: int) -> None:
                 return
             *commands, unread = (unread + received).split(b"\n")
             for command in commands:
-                _execute(events, workers, command.decode())
+                _execute(events, workers, command.decode(), environ)
 
 
-def _execute(events: int, workers: dict[str, BaseProcess], command: str) -> None:
+def _execute(
+    events: int, workers: dict[str, BaseProcess], command: str, environ: Mapping[str, str]
+) -> None:
     verb, _, task = command.partition(" ")
     if verb == "run":
-        workers[task] = get_context("fork").Process(target=_work, args=(events, task))
+        workers[task] = get_context("fork").Process(target=_work, args=(events, task, environ))
         workers[task].start()
     elif task in workers:
         _kill(workers[task])
@@ -102,7 +107,7 @@ def _kill(process: BaseProcess) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _work(events: int, task: str) -> None:
+def _work(events: int, task: str, environ: Mapping[str, str]) -> None:
     """Run a task in a new worker process, with its own process group and the task's log."""
     os.setsid()
     log = os.open(Path(task) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -113,7 +118,7 @@ def _work(events: int, task: str) -> None:
     def notify(happened: Happening, activity: str) -> None:
         _send(events, Event(task=task, happened=happened, activity=activity[:MAX_CHARS]))
 
-    failure = run(Path(task), notify)
+    failure = run(Path(task), notify, environ)
     if failure:
         cut = {"cause": failure.cause[:MAX_CHARS], "hint": failure.hint[:MAX_CHARS]}
         _send(events, Event(task=task, happened="failed", failure=failure.model_copy(update=cut)))

@@ -1,22 +1,35 @@
 """Runs one task; ``python -m pytest_modelbudget.workers.run FOLDER`` repeats one by hand."""
 
 import faulthandler
+import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import RESULT, TASK, Failure, Happening, Task
-from pytest_modelbudget.protocol.store import Store
+from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.jobs import (
+    RESULT,
+    TASK,
+    BuildJob,
+    Failure,
+    Happening,
+    Job,
+    Task,
+    project_of,
+)
+from pytest_modelbudget.protocol.store import DEPENDENCIES, Store
+from pytest_modelbudget.protocol.surroundings import Surroundings
 from pytest_modelbudget.workers import machine_lock
 from pytest_modelbudget.workers.handlers import HANDLERS
+from pytest_modelbudget.workers.userdata.recording import Recording
 
 Notify = Callable[[Happening, str], None]
 """Called with what happened, and with what the worker is doing."""
 
 
-def run(folder: Path, notify: Notify) -> Failure | None:
+def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | None:
     """Run the task in ``folder``.
 
     The result goes into the store, or into ``folder`` if results of this type are not stored.
@@ -24,13 +37,14 @@ def run(folder: Path, notify: Notify) -> Failure | None:
     Args:
         folder: A folder with a ``task.json``.
         notify: Called whenever the activity changes.
+        environ: The environment variables that pytest has.
 
     Returns:
         Why the task failed, or None if it succeeded.
     """
     task = Task.model_validate_json((folder / TASK).read_bytes())
     try:
-        _run(task, folder, notify)
+        _run(task, folder, notify, environ)
     except JobError as error:
         return Failure(cause=error.cause, hint=error.hint, expected=True, stage=error.stage)
     except (Exception, SystemExit) as error:  # No other code in this process could report it.
@@ -40,7 +54,7 @@ def run(folder: Path, notify: Notify) -> Failure | None:
     return None
 
 
-def _run(task: Task, folder: Path, notify: Notify) -> None:
+def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -> None:
     handler = HANDLERS[type(task.job)]
     lock = machine_lock.alone if handler.needs_machine(task.job) else machine_lock.shared
 
@@ -60,13 +74,31 @@ def _run(task: Task, folder: Path, notify: Notify) -> None:
         with lock(on_wait):
             work(folder)
         return
-    store = Store(task.store)
+    project = project_of(task.job)
+    own = [task.store]
+    surroundings = Surroundings(project, environ, own) if project else None
+    store = Store(task.store, task.session, rebuild=task.rebuild)
     notify("waiting", "waiting for the same work in another process")
     with store.lock(task.key), lock(on_wait):
         # Another process may have stored the result while this one waited.
-        if not store.find(task.key, task.made_after_s):
+        if not store.find(task.key, surroundings):
             with store.adding(task.key) as output:
-                work(output)
+                if project is None or surroundings is None:
+                    work(output)
+                    return
+                recording = Recording(surroundings, own, declared=project.depends_on)
+                with recording:
+                    work(output)
+                _keep(recording.dependencies(), task.job, output)
+
+
+def _keep(dependencies: Dependencies, job: Job, output: Path) -> None:
+    """Write what a result was made from, with what the step before it was made from."""
+    parent = job.parent if isinstance(job, BuildJob) else None
+    if parent:
+        content = (parent / DEPENDENCIES).read_bytes()
+        dependencies = dependencies.with_those_of(Dependencies.model_validate_json(content))
+    (output / DEPENDENCIES).write_text(dependencies.model_dump_json())
 
 
 def _run_by_hand(folder: Path) -> int:
@@ -74,7 +106,7 @@ def _run_by_hand(folder: Path) -> int:
         if activity:
             sys.stderr.write(f"{happened}: {activity}\n")
 
-    failure = run(folder, notify)
+    failure = run(folder, notify, dict(os.environ))
     if failure:
         sys.stderr.write(f"failed: {failure.cause}\n{failure.hint}\n")
     return 1 if failure else 0

@@ -44,6 +44,8 @@ depends_on: ["weights/*.h5"]
 
 
 def test_every_key_is_read(load_text: Load, tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "w.h5").write_text("")
     [budget] = load_text(FULL)
     assert budget.variant is None
     assert str(budget.span) == f"{tmp_path}/kws.budget.yaml:1:1"

@@ -121,6 +121,13 @@ KEYS = [
         ],
     ),
     (
+        "depends_on: ['*.npz']",
+        [
+            "5:14: depends_on[0]: no file matches '*.npz'; correct it, or leave it out; paths are "
+            "relative to this file",
+        ],
+    ),
+    (
         "metric: acuracy",
         [
             "5:9: metric: expected a metric or package.module:callable, got 'acuracy'; did "

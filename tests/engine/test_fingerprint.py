@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
-from pytest_modelbudget.engine.fingerprint import Fingerprints, of_globs
+from pytest_modelbudget.engine.fingerprint import Fingerprints, of_files
+from pytest_modelbudget.protocol.jobs import Project
 
 
 @pytest.fixture
@@ -24,23 +25,24 @@ def package(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def project(root: Path) -> Project:
+    return Project(rootdir=root, sys_path=(str(root),))
+
+
 def fingerprint(root: Path, call: str = "shop.models:build", **args: object) -> str:
     source = CallSource.model_validate({"call": call, "args": args})
-    return Fingerprints((str(root),)).of_source(source).sha256
+    return Fingerprints(project(root)).of_source(source).sha256
 
 
-@pytest.mark.parametrize("name", ["__init__", "models", "layers", "sizes"])
-def test_a_change_in_what_a_module_imports_counts(package: Path, name: str) -> None:
+def test_code_counts_by_where_it_is_and_not_by_its_content(package: Path) -> None:
+    """What it reads, itself included, is recorded while it runs."""
     before = fingerprint(package)
-    file = package / "shop" / f"{name}.py"
-    file.write_text(file.read_text() + "# changed\n")
-    assert fingerprint(package) != before
-
-
-def test_a_change_elsewhere_does_not_count(package: Path) -> None:
-    before = fingerprint(package)
-    (package / "shop" / "unrelated.py").write_text("X = 2\n")
+    (package / "shop" / "models.py").write_text("def build(): return 1\n")
     assert fingerprint(package) == before
+    (package / "shop" / "models.py").rename(package / "models.py")
+    (package / "shop" / "models").mkdir()
+    (package / "models.py").rename(package / "shop" / "models" / "__init__.py")
+    assert fingerprint(package) != before
 
 
 def test_name_and_arguments_count(package: Path) -> None:
@@ -54,7 +56,7 @@ def test_name_and_arguments_count(package: Path) -> None:
 
 
 def test_nothing_is_imported_to_know_who_needs_tensorflow(package: Path) -> None:
-    prints = Fingerprints((str(package),))
+    prints = Fingerprints(project(package))
     assert prints.of_source(CallSource(call="shop.models:build")).tensorflow
     assert not prints.of_source(CallSource(call="shop.data:test")).tensorflow
 
@@ -63,26 +65,12 @@ def test_code_that_does_not_parse_or_exist_still_has_a_fingerprint(package: Path
     assert fingerprint(package, "shop.broken:f") != fingerprint(package, "shop.missing:f")
 
 
-def test_folders_without_an_init_are_packages(tmp_path: Path) -> None:
-    module = tmp_path / "src" / "nets" / "model.py"
-    module.parent.mkdir(parents=True)
-    module.write_text("def build(): ...\n")
-    before = fingerprint(tmp_path, "src.nets.model:build")
-    module.write_text("def build(): return 1\n")
-    assert fingerprint(tmp_path, "src.nets.model:build") != before
-
-
-@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
-def test_what_is_installed_in_another_environment_is_no_project_code(
-    package: Path, tmp_path_factory: pytest.TempPathFactory, name: str
-) -> None:
-    before = fingerprint(package)
-    system = tmp_path_factory.mktemp("system") / name
-    system.mkdir()
-    package.joinpath("shop").rename(system / "shop")
-    installed = fingerprint(system)
-    (system / "shop" / "models.py").write_text("changed")
-    assert fingerprint(system) == installed != before
+def test_packages_without_an_init_file_are_found(tmp_path: Path) -> None:
+    file = tmp_path / "space" / "deeper" / "models.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("import tensorflow\n")
+    source = CallSource(call="space.deeper.models:build")
+    assert Fingerprints(project(tmp_path)).of_source(source).tensorflow
 
 
 def test_a_checkout_may_lie_anywhere(
@@ -101,7 +89,7 @@ def test_a_file_counts_by_its_bytes_and_a_folder_by_its_files(tmp_path: Path) ->
     (folder / "weights").write_text("1")
 
     def of(path: Path) -> str:
-        return Fingerprints(()).of_source(FileSource(path=path)).sha256
+        return Fingerprints(project(tmp_path)).of_source(FileSource(path=path)).sha256
 
     prints = [of(folder), of(folder / "weights"), of(tmp_path / "missing")]
     (folder / "weights").write_text("2")
@@ -109,22 +97,24 @@ def test_a_file_counts_by_its_bytes_and_a_folder_by_its_files(tmp_path: Path) ->
     assert len(set(prints)) == 5
 
 
-def test_globs_see_a_change_in_any_file(tmp_path: Path) -> None:
-    budgets = tmp_path / "budgets"
-    budgets.mkdir()
-    weights = tmp_path / "models" / "w.h5"
-    weights.parent.mkdir()
-    weights.write_text("1")
-    before = of_globs(["../models/*.h5"], budgets)
-    assert before == of_globs(["../models/**/*.h5"], budgets)
-    weights.write_text("2")
-    assert of_globs(["../models/*.h5"], budgets) != before
+def test_a_folder_behind_a_symbolic_link_counts(tmp_path: Path) -> None:
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "w").write_text("1")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "variables").symlink_to(tmp_path / "weights")
+
+    def now() -> str:
+        source = FileSource(path=tmp_path / "model")
+        return Fingerprints(project(tmp_path)).of_source(source).sha256
+
+    before = now()
+    (tmp_path / "weights" / "w").write_text("2")
+    assert now() != before
 
 
-def test_packages_without_an_init_file_count_too(tmp_path: Path) -> None:
-    file = tmp_path / "space" / "deeper" / "models.py"
-    file.parent.mkdir(parents=True)
-    file.write_text("def build(): ...\n")
-    before = fingerprint(tmp_path, "space.deeper.models:build")
-    file.write_text("def build(): return 1\n")
-    assert fingerprint(tmp_path, "space.deeper.models:build") != before
+def test_a_change_in_a_file_that_is_depended_on_counts(tmp_path: Path) -> None:
+    (tmp_path / "w.h5").write_text("1")
+    before = of_files(["*.h5"], tmp_path)
+    assert before == of_files(["w.h5"], tmp_path)
+    (tmp_path / "w.h5").write_text("2")
+    assert of_files(["*.h5"], tmp_path) != before

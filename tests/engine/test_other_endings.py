@@ -16,7 +16,6 @@ BUDGET = """
 version: 1
 model: example_project/models/digits_cnn.keras
 data: {train: example_project.data:train, test: example_project.data:test}
-depends_on: [example_project/digits.npz]
 recipe: [prune: {sparsity: 0.8, epochs: 3}]
 budget: {min_sparsity: 0.79, min_accuracy: 0.9}
 variants:

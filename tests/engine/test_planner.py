@@ -110,13 +110,30 @@ def test_a_change_rebuilds_from_the_step_that_it_is_for(
     assert kept(before, after) == same
 
 
-@pytest.mark.parametrize(("name", "same"), [("net.py", 0), ("data.py", 0), ("ranges.py", 2)])
-def test_a_change_of_the_code_counts_where_it_is_read(root: Path, name: str, same: int) -> None:
-    [before] = planned(root)
-    with (root / name).open("a") as file:
-        file.write("X = 1\n")
-    [after] = planned(root)
-    assert kept(before, after) == same
+def test_samples_for_training_and_for_calibration_do_not_share_a_result(root: Path) -> None:
+    """Without data.calibration it is the first 128 samples of data.train."""
+    from_train = "data: {train: ranges:calibration, test: data:test}"
+    of_its_own = "data: {calibration: ranges:calibration, test: data:test}"
+    data = "data: {train: data:train, test: data:test, calibration: ranges:calibration}"
+    text = BASE.replace("recipe: [prune: {sparsity: 0.5}, quantize", "recipe: [quantize")
+    [before] = planned(root, text.replace(data, from_train))
+    [after] = planned(root, text.replace(data, of_its_own))
+    assert kept(before, after) == 1
+
+
+def test_modules_of_one_name_beside_two_budget_files_are_two(root: Path) -> None:
+    plans_of = []
+    for name in ["a", "b"]:
+        (root / name).mkdir()
+        (root / name / "data.py").write_text("")
+        file = root / name / "model.budget.yaml"
+        file.write_text(TFLITE.replace("net.tflite", "../net.tflite"))
+        [budget] = load(file)
+        plans_of.append(Planner(Project(rootdir=root, sys_path=())).plan(budget))
+    assert keys(plans_of[0]) == keys(plans_of[1])
+    assert evaluation(plans_of[0]).key != evaluation(plans_of[1]).key
+    searched = [evaluation(plan).project.sys_path for plan in plans_of]
+    assert searched == [(str(root / "a"),), (str(root / "b"),)]
 
 
 def test_the_versions_of_the_tools_are_in_every_key(
@@ -233,14 +250,6 @@ def test_data_and_metric_are_in_the_key_of_the_evaluation(root: Path, old: str, 
     [after] = planned(root, TFLITE.replace(old, new))
     assert evaluation(before).key != evaluation(after).key
     assert keys(before) == keys(after)
-
-
-def test_the_code_of_a_metric_is_in_the_key_of_the_evaluation(root: Path) -> None:
-    text = TFLITE.replace("recipe", "metric: score:f\nrecipe")
-    [before] = planned(root, text)
-    (root / "score.py").write_text("X = 1\n")
-    [after] = planned(root, text)
-    assert evaluation(before).key != evaluation(after).key
 
 
 @pytest.mark.parametrize(

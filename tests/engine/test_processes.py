@@ -68,7 +68,8 @@ def test_tasks_of_one_kind_share_a_server(bench: Bench) -> None:
 
     folders = bench.do(both)
     assert [folder.name for folder in folders] == ["one-evaluate-1", "two-evaluate-1"]
-    assert bench.store.keys() == sorted([digest("one"), digest("two")])
+    keys = {folder.parent.name for folder in bench.store.folders()}
+    assert keys == {digest("one"), digest("two")}
 
 
 def test_what_the_user_did_wrong_is_said_without_a_log(bench: Bench) -> None:

@@ -3,7 +3,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from sklearn.datasets import load_digits
 
 from example_project import data
@@ -51,17 +50,6 @@ def test_a_reconstruction_has_its_input_as_its_target() -> None:
         x, y = source()
         assert (x.shape, x.dtype.name) == ((count, 64), "float32")
         np.testing.assert_array_equal(x, y)
-
-
-def test_every_file_that_a_budget_names_exists() -> None:
-    budgets = ROOT.parent / "budgets"
-    files = sorted(budgets.glob("*.budget.yaml"))
-    assert files
-    for budget in files:
-        assert yaml.safe_load(budget.read_text())["depends_on"]
-        for pattern in yaml.safe_load(budget.read_text())["depends_on"]:
-            named = budgets / pattern
-            assert list(named.parent.glob(named.name)), f"{budget.name}: {pattern}"
 
 
 @pytest.mark.tensorflow

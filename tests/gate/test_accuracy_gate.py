@@ -67,7 +67,7 @@ def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) 
     assert notes.count(note) == 2
     records = [
         json.loads(file.read_text())
-        for file in (blobs.root / ".modelbudget" / "entries").glob("*/*/result.json")
+        for file in (blobs.root / ".modelbudget" / "entries").glob("*/*/*/result.json")
     ]
     paired = [record for record in records if record.get("flips")]
     assert [len(each["flips"]["lost_samples"]) for each in paired] == [1]

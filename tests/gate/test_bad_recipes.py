@@ -214,7 +214,7 @@ def test_nothing_is_trained_of_a_recipe_that_is_refused(run: tuple[Project, Resu
     project, result = run
     errors = [node for node, outcome in outcomes(result.output).items() if outcome == "ERROR"]
     assert len(errors) == len(REFUSED) + len(FAILING)
-    trained = list((project.root / ".modelbudget").glob("entries/*/*/model.keras"))
+    trained = list((project.root / ".modelbudget").glob("entries/*/*/*/model.keras"))
     assert len(trained) == len(["prune", "cluster", "prune_channels"])  # of the mixed model
 
 
@@ -244,7 +244,7 @@ def test_a_cached_recipe_is_not_looked_at_again_and_reported_alike(
     run: tuple[Project, Result],
 ) -> None:
     project, cold = run
-    for folder in (project.root / ".modelbudget" / "entries").glob("*/*"):
+    for folder in (project.root / ".modelbudget" / "entries").glob("*/*/*"):
         if not (folder / "model.tflite").exists():  # as pruning the cache may leave it
             shutil.rmtree(folder)
     env = project.refusing("tensorflow", "tf_keras")

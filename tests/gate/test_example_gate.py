@@ -55,7 +55,7 @@ def test_junit_has_every_value(cold: tuple[Project, Result]) -> None:
 
 def test_all_variants_of_one_model_share_its_conversion(cold: tuple[Project, Result]) -> None:
     project, _ = cold
-    artifacts = list((project.root / ".modelbudget").glob("entries/*/*/model.tflite"))
+    artifacts = list((project.root / ".modelbudget").glob("entries/*/*/*/model.tflite"))
     # One float conversion for each of 4 models, 12 variants quantized from those, and what the
     # 4 trained variants convert (4), encode (1) and quantize (3).
     assert len(artifacts) == 4 + 12 + 4 + 1 + 3
@@ -63,7 +63,7 @@ def test_all_variants_of_one_model_share_its_conversion(cold: tuple[Project, Res
 
 def test_variants_with_a_common_beginning_train_it_once(cold: tuple[Project, Result]) -> None:
     project, _ = cold
-    trained = list((project.root / ".modelbudget").glob("entries/*/*/model.keras"))
+    trained = list((project.root / ".modelbudget").glob("entries/*/*/*/model.keras"))
     assert len(trained) == len(["prune", "cluster", "prune_channels", "distill"])
 
 

@@ -28,13 +28,14 @@ def edit(project: Project, old: str, new: str) -> None:
 
 
 def cached(project: Project) -> list[str]:
-    entries = (project.root / ".modelbudget" / "entries").glob("*/*")
+    entries = (project.root / ".modelbudget" / "entries").glob("*/*/*")
     return sorted(",".join(sorted(file.name for file in entry.iterdir())) for entry in entries)
 
 
-ARTIFACT, COMPARISON = "entry.json,model.tflite,result.json", "entry.json,result.json"
-SCORE = "entry.json,label.npy,result.json,score.npy"
-ALL_CACHED = [SCORE, SCORE, ARTIFACT, ARTIFACT, COMPARISON, COMPARISON]
+ARTIFACT = "dependencies.json,entry.json,model.tflite,result.json"
+COMPARISON = "dependencies.json,entry.json,result.json"
+SCORE = "dependencies.json,entry.json,label.npy,result.json,score.npy"
+ALL_CACHED = sorted(2 * [SCORE, ARTIFACT, COMPARISON])
 
 
 def test_every_limit_is_an_item_and_the_table_shows_it(blobs: Project) -> None:
@@ -193,7 +194,7 @@ def test_a_damaged_artifact_is_rebuilt(blobs: Project) -> None:
 
 def test_the_seconds_of_a_variant_cover_its_whole_chain(blobs: Project) -> None:
     blobs.pytest("-k", "float32 and max_bytes")
-    [manifest] = (blobs.root / ".modelbudget" / "entries").glob("*/*/entry.json")
+    [manifest] = (blobs.root / ".modelbudget" / "entries").glob("*/*/*/entry.json")
     result = manifest.with_name("result.json")
     result.write_text(json.dumps(json.loads(result.read_text()) | {"seconds": 1000}))
     entry = json.loads(manifest.read_text())

@@ -4,27 +4,32 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.protocol.store import MANIFEST, Store, StoreError, digest
+from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.store import DEPENDENCIES, MANIFEST, Store, StoreError, digest
+from pytest_modelbudget.protocol.surroundings import Surroundings
 
 KEY = digest("a key")
 
 
-def add(store: Store, content: str = "bytes") -> None:
+def add(store: Store, content: str = "bytes", made_from: Dependencies | None = None) -> None:
     with store.lock(KEY), store.adding(KEY) as folder:
         (folder / "model.tflite").write_text(content)
+        if made_from:
+            (folder / DEPENDENCIES).write_text(made_from.model_dump_json())
 
 
 def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:
     store = Store(tmp_path)
     add(store)
-    entry = store.find(KEY)
+    entry = store.find(KEY, None)
     assert entry is not None
     assert (entry.path / "model.tflite").read_text() == "bytes"
     assert list(entry.sha256) == ["model.tflite"]
 
 
 def test_a_missing_entry_is_none(tmp_path: Path) -> None:
-    assert Store(tmp_path / "none").find(KEY) is None
+    assert Store(tmp_path / "none").find(KEY, None) is None
     assert not (tmp_path / "none").exists()
 
 
@@ -34,7 +39,7 @@ def test_a_missing_entry_is_none(tmp_path: Path) -> None:
 def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
     add(store)
-    entry = store.find(KEY)
+    entry = store.find(KEY, None)
     assert entry is not None
     file, manifest = entry.path / "model.tflite", entry.path / MANIFEST
     match damage:
@@ -48,9 +53,9 @@ def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damag
             manifest.unlink()
         case "bad manifest":
             manifest.write_text("{")
-    assert store.find(KEY) is None
+    assert store.find(KEY, None) is None
     add(store, "again")
-    replaced = store.find(KEY)
+    replaced = store.find(KEY, None)
     assert replaced is not None
     assert (replaced.path / "model.tflite").read_text() == "again"
 
@@ -65,7 +70,7 @@ def test_a_body_that_raises_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError):
         fail_halfway()
-    assert store.find(KEY) is None
+    assert store.find(KEY, None) is None
     assert list((tmp_path / "staging").iterdir()) == []
 
 
@@ -75,16 +80,45 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     left.mkdir(parents=True)
     (left / "half").write_text("half")
     add(store)
-    entry = store.find(KEY)
+    entry = store.find(KEY, None)
     assert entry is not None
     assert sorted(entry.sha256) == ["model.tflite"]
 
 
-def test_an_older_entry_does_not_count_when_all_is_rebuilt(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    add(store)
-    assert store.find(KEY, made_after_s=0.0)
-    assert store.find(KEY, made_after_s=1e12) is None
+def test_an_entry_of_another_session_does_not_count_when_all_is_rebuilt(tmp_path: Path) -> None:
+    add(Store(tmp_path, "first"))
+    assert Store(tmp_path, "second").find(KEY, None)
+    assert Store(tmp_path, "first", rebuild=True).find(KEY, None)
+    assert Store(tmp_path, "second", rebuild=True).find(KEY, None) is None
+
+
+def test_what_could_not_be_recorded_counts_in_its_own_session_only(tmp_path: Path) -> None:
+    made_from = Dependencies(unrecorded=("the program git",))
+    add(Store(tmp_path, "first"), made_from=made_from)
+    assert Store(tmp_path, "first").find(KEY, None)
+    assert Store(tmp_path, "second").find(KEY, None) is None
+    add(Store(tmp_path, "first"), made_from=made_from.model_copy(update={"declared": True}))
+    assert Store(tmp_path, "second").find(KEY, None)
+
+
+def test_one_key_keeps_what_was_made_from_either_state(tmp_path: Path) -> None:
+    project = Project(rootdir=tmp_path / "project", sys_path=())
+    project.rootdir.mkdir()
+    store = Store(tmp_path / "store")
+
+    def surroundings() -> Surroundings:
+        return Surroundings(project, {}, ())
+
+    for text in ["one", "two"]:
+        (project.rootdir / "data.txt").write_text(text)
+        assert store.find(KEY, surroundings()) is None
+        state = surroundings().file("data.txt")
+        add(store, text, Dependencies(files=(state,)))
+    for text in ["one", "two", "one"]:
+        (project.rootdir / "data.txt").write_text(text)
+        entry = store.find(KEY, surroundings())
+        assert entry is not None
+        assert (entry.path / "model.tflite").read_text() == text
 
 
 def test_two_processes_never_hold_one_key(tmp_path: Path) -> None:
@@ -129,11 +163,11 @@ def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
     store = Store(tmp_path)
     add(store)
     assert store.prune(unused_s=3600) == 0
-    entry = store.find(KEY)
+    entry = store.find(KEY, None)
     assert entry is not None
     os.utime(entry.path, (0, 0))
     assert store.prune(unused_s=3600) == 1
-    assert store.keys() == []
+    assert store.folders() == []
 
 
 def test_each_task_has_a_folder_of_its_own(tmp_path: Path) -> None:

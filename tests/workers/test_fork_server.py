@@ -42,7 +42,12 @@ def evaluation(root: Path, name: str, code: str, timeout_s: float = 60.0) -> Tas
         project=Project(rootdir=root, sys_path=(str(root),)),
     )
     return Task(
-        key=digest(name), store=root / "store", timeout_s=timeout_s, made_after_s=0.0, job=job
+        key=digest(name),
+        store=root / "store",
+        timeout_s=timeout_s,
+        session="",
+        rebuild=False,
+        job=job,
     )
 
 
@@ -128,7 +133,7 @@ def test_a_task_is_run_and_its_result_is_in_the_store(server: Server) -> None:
     told = [event for event in events if event.happened != "progress"]
     assert [event.happened for event in told] == ["ready", "waiting", "started", "exited"]
     assert (told[-1].exitcode, told[-1].failure) == (0, None)
-    entry = Store(server.root / "store").find(digest("good"))
+    entry = Store(server.root / "store").find(digest("good"), None)
     assert entry
     score = ModelScore.model_validate_json((entry.path / "result.json").read_bytes())
     assert (score.value, score.samples) == (0.965, 400)

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import tf_keras
 from pydantic import JsonValue
 

@@ -5,7 +5,7 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models import formats

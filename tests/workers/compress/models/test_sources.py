@@ -105,7 +105,7 @@ def test_an_archive_that_its_keras_cannot_load(tmp_path: Path) -> None:
 
 
 def test_weights_without_a_model(tmp_path: Path) -> None:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     with h5py.File(tmp_path / "m.h5", "w") as file:
         file["kernel"] = [1.0, 2.0]

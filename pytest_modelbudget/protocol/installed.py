@@ -1,0 +1,69 @@
+"""Tells the user's own code from code that is known by the version of its package."""
+
+import sys
+import sysconfig
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+SITE_PACKAGES = frozenset({"site-packages", "dist-packages"})
+
+
+@cache
+def is_installed(folder: str) -> bool:
+    """Tell whether code in ``folder`` (an absolute path) is known by its version.
+
+    It is if it belongs to Python, or to a package that was installed from an index. A package
+    that was installed from a folder or a repository (PEP 610) may change under one version.
+    """
+    path = Path(folder).resolve()
+    for site in _sites():
+        if path.is_relative_to(site):
+            return path.relative_to(site).parts[:1] not in _installed_from_source()
+    in_other_environment = not SITE_PACKAGES.isdisjoint(path.parts)
+    return not in_other_environment and any(map(path.is_relative_to, _standard_library()))
+
+
+@cache
+def _sites() -> tuple[Path, ...]:
+    """Return where the packages of this environment are installed."""
+    return tuple(Path(path).resolve() for path in sys.path if Path(path).name in SITE_PACKAGES)
+
+
+@cache
+def _standard_library() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
+
+
+@cache
+def _installed_from_source() -> frozenset[tuple[str, ...]]:
+    return frozenset(
+        Path(str(file)).parts[:1]
+        for package in metadata.distributions()
+        if package.read_text("direct_url.json")
+        for file in package.files or ()
+        if file.suffix in (".py", ".so")
+    )
+
+
+@cache
+def version_of(package: str) -> str:
+    """Return the version of an installed package; empty if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+@cache
+def packages_of_modules() -> dict[str, tuple[str, ...]]:
+    """Return the packages that each top-level module name comes from."""
+    found = metadata.packages_distributions()
+    return {module: tuple(sorted(set(packages))) for module, packages in found.items()}
+
+
+def look_up() -> None:
+    """Find out once what is installed, before any code of the user's changes the search path."""
+    packages_of_modules()
+    _sites()
+    _installed_from_source()

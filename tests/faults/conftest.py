@@ -1,0 +1,114 @@
+"""A worker that evaluates a small model on what a user's ``data.test`` returns."""
+
+import asyncio
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from pydantic import JsonValue
+
+from pytest_modelbudget.budgetfile.types import CallSource, Metric
+from pytest_modelbudget.engine.processes import ForkServers, WorkerKind
+from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.jobs import EvaluateJob, Project, Task
+from pytest_modelbudget.protocol.store import Entry, Store, digest
+from pytest_modelbudget.protocol.surroundings import Surroundings
+
+BLOBS = Path(__file__).parents[1] / "models"
+
+
+class Workers:
+    """Fork servers on an event loop of their own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._servers = ForkServers()
+
+    def run(self, kind: WorkerKind, store: Store, task: Task) -> None:
+        work = self._servers.run(kind, store, task, TaskStatus("data evaluate"))
+        done: Future[Path] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        done.result(timeout=60)
+
+    def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._servers.close(), self._loop).result(timeout=60)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Lab:
+    """A project whose evaluation is made, and looked for again as the next session would."""
+
+    def __init__(self, root: Path, workers: Workers) -> None:
+        self.root = root
+        self.store = root.with_name("store")
+        self.sys_path: tuple[str, ...] = (str(root), *sys.path)
+        self.args: dict[str, JsonValue] = {}
+        self.depends_on = False
+        self.kind: WorkerKind = "litert"
+        self._workers = workers
+        for name in ("blobs.py", "blobs.tflite"):
+            shutil.copy(BLOBS / name, root)
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+        return path
+
+    @property
+    def key(self) -> str:
+        return digest(["an evaluation", self.depends_on])
+
+    def project(self) -> Project:
+        return Project(rootdir=self.root, sys_path=self.sys_path, depends_on=self.depends_on)
+
+    def make(self) -> None:
+        """Evaluate the model, in a worker process."""
+        job = EvaluateJob(
+            model=self.root / "blobs.tflite",
+            data=CallSource(call="data:test", args=self.args),
+            metric=Metric(),
+            project=self.project(),
+        )
+        task = Task(
+            key=self.key, store=self.store, timeout_s=60, session="first", rebuild=False, job=job
+        )
+        self._workers.run(self.kind, Store(self.store, "first"), task)
+
+    def find(self, environ: Mapping[str, str] | None = None) -> Entry | None:
+        """Look for the result as another session does."""
+        now = Surroundings(self.project(), environ or os.environ, [self.store])
+        return Store(self.store, "second").find(self.key, now)
+
+    def dependencies(self) -> Dependencies:
+        now = Surroundings(self.project(), os.environ, [self.store])
+        entry = Store(self.store, "first").find(self.key, now)
+        assert entry is not None
+        return entry.dependencies
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    os.environ["STALE_SET"] = "1"
+    workers = Workers()
+    yield workers
+    workers.close()
+    del os.environ["STALE_SET"]
+
+
+@pytest.fixture
+def lab(tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    root = tmp_path / "project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    return Lab(root, workers)

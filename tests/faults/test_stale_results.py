@@ -1,0 +1,481 @@
+"""A result is served only while all that it was made from is as it was.
+
+Each row is a kind of change: what the user's function does, and what changes afterwards, at once,
+so that every clock still shows the same tick.
+"""
+
+import os
+import shutil
+import sqlite3
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pytest_modelbudget.protocol.surroundings import Surroundings
+from tests.faults.conftest import Lab
+
+pytestmark = pytest.mark.faults
+
+Act = Callable[[Lab], object]
+
+
+def write(name: str, text: str = "changed = 1\n") -> Act:
+    return lambda lab: lab.write(name, text)
+
+
+def remove(name: str) -> Act:
+    return lambda lab: (lab.root / name).unlink()
+
+
+def both(*acts: Act) -> Act:
+    return lambda lab: [act(lab) for act in acts]
+
+
+def save(name: str, value: float) -> Act:
+    return lambda lab: np.save(lab.root / name, np.full(3, value))
+
+
+def savez(name: str, value: float) -> Act:
+    return lambda lab: np.savez(lab.root / name, x=np.full(3, value))
+
+
+def link(name: str, target: str) -> Act:
+    def act(lab: Lab) -> None:
+        (lab.root / name).unlink(missing_ok=True)
+        (lab.root / name).symlink_to(lab.root / target)
+
+    return act
+
+
+def table(name: str, value: int) -> Act:
+    def act(lab: Lab) -> None:
+        with sqlite3.connect(lab.root / name) as connection:
+            connection.execute("create table if not exists t (v)")
+            connection.execute("insert into t values (?)", [value])
+        connection.close()
+
+    return act
+
+
+def hdf5(value: int) -> Act:
+    def act(lab: Lab) -> None:
+        import h5py  # TensorFlow's, and slow
+
+        with h5py.File(lab.root / "in.h5", "w") as file:
+            file["x"] = [value]
+
+    return act
+
+
+def archive(name: str, text: str, member: str = "inside.py") -> Act:
+    def act(lab: Lab) -> None:
+        with zipfile.ZipFile(lab.root / name, "w") as file:
+            file.writestr(member, text)
+
+    return act
+
+
+def search(*names: str) -> Act:
+    def act(lab: Lab) -> None:
+        lab.sys_path = (*(str(lab.root / name) for name in names), *sys.path)
+
+    return act
+
+
+def same_stamp(name: str, text: str) -> Act:
+    """Write other content of the same size, and put the time of the last change back."""
+
+    def act(lab: Lab) -> None:
+        path = lab.root / name
+        before = path.stat()
+        assert before.st_size == len(text)
+        path.write_text(text)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    return act
+
+
+@dataclass(frozen=True)
+class Case:
+    """What ``data.test`` does before it returns its samples, what was there, and what changes."""
+
+    reads: str
+    before: Act
+    change: Act
+
+
+def reading(code: str, name: str = "in.txt") -> Case:
+    return Case(code, write(name, "1\n"), write(name, "2\n"))
+
+
+def importing(code: str, name: str = "other.py") -> Case:
+    return Case(code, write(name, "value = 1\n"), write(name, "value = 2\n"))
+
+
+def listing(code: str) -> Case:
+    return Case(code, write("samples/one.txt", ""), write("samples/two.txt", ""))
+
+
+FILES = {
+    "open": reading("open('in.txt').read()"),
+    "open for reading and writing": reading("open('in.txt', 'r+').read()"),
+    "open with bytes": reading("open(b'in.txt').read()"),
+    "open with an absolute path": reading("open(os.path.abspath('in.txt')).read()"),
+    "io.open": reading("import io; io.open('in.txt').read()"),
+    "io.FileIO": reading("import io; io.FileIO('in.txt').read()"),
+    "codecs.open": reading("import codecs; codecs.open('in.txt', 'rb').read()"),
+    "os.open": reading("os.read(os.open('in.txt', os.O_RDONLY), 9)"),
+    "os.open in a folder": reading(
+        "os.read(os.open('in.txt', os.O_RDONLY, dir_fd=os.open('.', os.O_RDONLY)), 9)"
+    ),
+    "Path.read_text": reading("pathlib.Path('in.txt').read_text()"),
+    "Path.read_bytes": reading("pathlib.Path('in.txt').read_bytes()"),
+    "Path.open": reading("pathlib.Path('in.txt').open().read()"),
+    "after chdir": reading("os.chdir('sub'); open('in.txt').read()", "sub/in.txt"),
+    "in a thread": reading(
+        "import threading as t; w = t.Thread(target=lambda: open('in.txt').read()); "
+        "w.start(); w.join()"
+    ),
+    "linecache": reading("import linecache; linecache.getlines('in.txt')"),
+    "fileinput": reading("import fileinput; list(fileinput.input('in.txt'))"),
+    "mmap": reading(
+        "import mmap; f = open('in.txt'); mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)"
+    ),
+    "csv": reading("import csv; list(csv.reader(open('in.txt')))"),
+    "json": reading("import json; json.load(open('in.txt'))"),
+    "yaml": reading("import yaml; yaml.safe_load(open('in.txt'))"),
+    "tomllib": Case(
+        "import tomllib; tomllib.load(open('in.toml', 'rb'))",
+        write("in.toml", "a = 1\n"),
+        write("in.toml", "a = 2\n"),
+    ),
+    "configparser": Case(
+        "import configparser; configparser.ConfigParser().read('in.ini')",
+        write("in.ini", "[a]\nb=1\n"),
+        write("in.ini", "[a]\nb=2\n"),
+    ),
+    "ElementTree": Case(
+        "import xml.etree.ElementTree as e; e.parse('in.xml')",
+        write("in.xml", "<a/>"),
+        write("in.xml", "<b/>"),
+    ),
+    "exec": Case(
+        "exec(open('code.txt').read())", write("code.txt", "a = 1"), write("code.txt", "a = 2")
+    ),
+    "runpy.run_path": importing("import runpy; runpy.run_path('other.py')"),
+    "numpy.load": Case("np.load('x.npy')", save("x.npy", 1), save("x.npy", 2)),
+    "numpy.load npz": Case("np.load('x.npz')['x']", savez("x.npz", 1), savez("x.npz", 2)),
+    "numpy.load mapped": Case(
+        "np.load('x.npy', mmap_mode='r')", save("x.npy", 1), save("x.npy", 2)
+    ),
+    "numpy.memmap": Case(
+        "np.memmap('x.npy', mode='r', dtype='u1')", save("x.npy", 1), save("x.npy", 2)
+    ),
+    "numpy.fromfile": Case("np.fromfile('x.npy', 'u1')", save("x.npy", 1), save("x.npy", 2)),
+    "numpy.loadtxt": reading("np.loadtxt('in.txt')"),
+    "h5py": Case("import h5py; h5py.File('in.h5')['x'][:]", hdf5(1), hdf5(2)),
+    "zipfile": Case(
+        "import zipfile; zipfile.ZipFile('a.zip').read('inside.py')",
+        archive("a.zip", "1"),
+        archive("a.zip", "2"),
+    ),
+    "sqlite3": Case(
+        "import sqlite3; sqlite3.connect('t.db').execute('select * from t').fetchall()",
+        table("t.db", 1),
+        table("t.db", 2),
+    ),
+    "sqlite3 by a URI": Case(
+        "import sqlite3; sqlite3.connect('file:t.db?mode=ro', uri=True).execute('select 1')",
+        table("t.db", 1),
+        table("t.db", 2),
+    ),
+    "importlib.resources": Case(
+        "import importlib.resources as r; r.files('kit').joinpath('in.txt').read_text()",
+        both(write("kit/__init__.py", ""), write("kit/in.txt", "1")),
+        write("kit/in.txt", "2"),
+    ),
+    "a file that is removed": Case("open('in.txt').read()", write("in.txt"), remove("in.txt")),
+    "a file that was not there": Case(
+        "try:\n        open('in.txt')\n    except FileNotFoundError: pass",
+        lambda _: None,
+        write("in.txt"),
+    ),
+    "a link to another file": Case(
+        "open('link').read()",
+        both(write("one", "1"), write("two", "2"), link("link", "one")),
+        link("link", "two"),
+    ),
+    "a file behind a linked folder": Case(
+        "open('link/in.txt').read()",
+        both(write("real/in.txt", "1"), link("link", "real")),
+        write("real/in.txt", "2"),
+    ),
+    "content of the same size and time": Case(
+        "open('in.txt').read()", write("in.txt", "1"), same_stamp("in.txt", "2")
+    ),
+    "the model's own data in args": Case(
+        "open(path).read()",
+        both(write("in.txt", "1"), lambda lab: lab.args.update(path="in.txt")),
+        write("in.txt", "2"),
+    ),
+}
+
+MODULES = {
+    "import": importing("import other"),
+    "from import": importing("from other import value"),
+    "importlib.import_module": importing("import importlib; importlib.import_module('other')"),
+    "__import__": importing("__import__('other')"),
+    "a module of a module": Case(
+        "import outer",
+        both(write("outer.py", "import other\n"), write("other.py", "a = 1\n")),
+        write("other.py", "a = 2\n"),
+    ),
+    "the __init__ of a package": Case(
+        "import kit.part",
+        both(write("kit/__init__.py", "a = 1\n"), write("kit/part.py", "")),
+        write("kit/__init__.py", "a = 2\n"),
+    ),
+    "a namespace package": importing("import space.other", "space/other.py"),
+    "sys.path.insert": importing("sys.path.insert(0, 'lib'); import other", "lib/other.py"),
+    "a name of the standard library": importing("import antigravity", "antigravity.py"),
+    "a folder of plugins": Case(
+        "import pkgutil; [__import__(m.name) for m in pkgutil.iter_modules(['plugins'])]",
+        both(write("plugins/one.py", ""), search(".", "plugins")),
+        write("plugins/two.py", ""),
+    ),
+    "spec_from_file_location": importing(
+        "import importlib.util as u; s = u.spec_from_file_location('o', 'other.py'); "
+        "s.loader.exec_module(u.module_from_spec(s))"
+    ),
+    "runpy.run_module": importing("import runpy; runpy.run_module('other')"),
+    "a module before it on the path": Case(
+        "import other",
+        both(write("late/other.py", ""), search(".", "early", "late")),
+        write("early/other.py", ""),
+    ),
+    "a package in the place of a module": Case(
+        "import other", write("other.py", ""), write("other/__init__.py", "")
+    ),
+    "a module in the place of an installed one": Case(
+        "import colorsys", lambda _: None, write("colorsys.py", "")
+    ),
+    "a module that was not there": Case(
+        "try:\n        import fast\n    except ImportError: pass",
+        lambda _: None,
+        write("fast.py", ""),
+    ),
+    "a module in a zip": Case(
+        "import inside",
+        both(archive("lib.zip", "a = 1\n"), search(".", "lib.zip")),
+        archive("lib.zip", "a = 2\n"),
+    ),
+    "other code of the same size and time": Case(
+        "import other", write("other.py", "a = 1\n"), same_stamp("other.py", "a = 2\n")
+    ),
+    "code in the site-packages of another environment": Case(
+        "import other",
+        both(write("venv/site-packages/other.py", "a = 1\n"), search(".", "venv/site-packages")),
+        write("venv/site-packages/other.py", "a = 2\n"),
+    ),
+    "the module of the function itself": Case(
+        "pass", lambda _: None, lambda lab: lab.write("data.py", "import blobs as b\ntest = b.test")
+    ),
+}
+
+FOLDERS = {
+    "os.listdir": listing("os.listdir('samples')"),
+    "os.listdir here": Case("os.listdir()", lambda _: None, write("new.txt")),
+    "os.scandir": listing("list(os.scandir('samples'))"),
+    "os.walk": listing("list(os.walk('samples'))"),
+    "os.fwalk": listing("list(os.fwalk('samples'))"),
+    "glob.glob": listing("import glob; glob.glob('samples/*.txt')"),
+    "Path.iterdir": listing("list(pathlib.Path('samples').iterdir())"),
+    "Path.glob": listing("list(pathlib.Path('samples').glob('*.txt'))"),
+    "Path.rglob": Case(
+        "list(pathlib.Path('samples').rglob('*.txt'))",
+        write("samples/deep/one.txt", ""),
+        write("samples/deep/two.txt", ""),
+    ),
+    "shutil.copytree": listing("import shutil; shutil.copytree('samples', 'copy')"),
+    "a file that is gone from a folder": Case(
+        "os.listdir('samples')",
+        both(write("samples/one.txt"), write("samples/two.txt")),
+        remove("samples/two.txt"),
+    ),
+    "a folder behind a link": Case(
+        "os.listdir('link')",
+        both(write("real/one.txt"), link("link", "real")),
+        write("real/two.txt"),
+    ),
+}
+
+
+def prepare(lab: Lab, reads: str, before: Act) -> None:
+    before(lab)
+    lab.write(
+        "data.py",
+        f"""
+import os, pathlib, sys
+import numpy as np
+import blobs
+
+ROOT = {str(lab.root)!r}
+
+def test(path=''):
+    os.chdir(ROOT)
+    {reads}
+    return blobs.test()
+""",
+    )
+    lab.make()
+
+
+@pytest.mark.parametrize("kind", [*FILES, *MODULES, *FOLDERS])
+def test_a_change_is_noticed(lab: Lab, kind: str) -> None:
+    case = {**FILES, **MODULES, **FOLDERS}[kind]
+    prepare(lab, case.reads, case.before)
+    assert lab.find() is not None
+
+    case.change(lab)
+
+    assert lab.find() is None
+
+
+VARIABLES = {
+    "os.environ[]": "os.environ['STALE_SET']",
+    "os.environ.get": "os.environ.get('STALE_SET')",
+    "os.environ.get of an unset one": "os.environ.get('STALE_UNSET')",
+    "os.getenv": "os.getenv('STALE_SET')",
+    "in os.environ": "'STALE_UNSET' in os.environ",
+    "setdefault": "os.environ.setdefault('STALE_UNSET', '1')",
+    "after it was set": "os.environ['STALE_UNSET'] = '1'; os.environ['STALE_UNSET']",
+    "os.path.expandvars": "os.path.expandvars('$STALE_SET')",
+    "pop": "os.environ.pop('STALE_SET')",
+    "in a module": "import settings",
+}
+
+
+@pytest.mark.parametrize("kind", VARIABLES)
+def test_a_variable_that_was_read_counts(lab: Lab, kind: str) -> None:
+    module = write("settings.py", "import os\nvalue = os.environ.get('STALE_SET')\n")
+    prepare(lab, VARIABLES[kind], module)
+    changed = "STALE_UNSET" if "UNSET" in VARIABLES[kind] else "STALE_SET"
+    environ = dict(os.environ)
+    assert lab.find(environ) is not None
+    assert lab.find({**environ, "STALE_OTHER": "2"}) is not None
+    assert lab.find({**environ, changed: "2"}) is None
+    if changed in environ:
+        del environ[changed]
+        assert lab.find(environ) is None
+
+
+def test_the_version_of_an_installed_package_counts(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare(lab, "import yaml", lambda _: None)
+    assert lab.find() is not None
+    package = Surroundings.package
+
+    def newer(self: Surroundings, name: str) -> object:
+        found = package(self, name)
+        return found.model_copy(update={"version": "99.0"}) if name == "PyYAML" else found
+
+    monkeypatch.setattr(Surroundings, "package", newer)
+    assert lab.find() is None
+
+
+UNRECORDED = {
+    "a folder that is opened in a folder": (
+        "os.makedirs('a/b', exist_ok=True); list(os.fwalk('a'))",
+        "the file b in a folder that is not known",
+    ),
+    "a program": ("import subprocess; subprocess.run(['true'])", "the program true"),
+    "a shell command": ("os.system('true')", "the command true"),
+    "a process": (
+        "os.waitpid(os.posix_spawn('/bin/true', ['true'], {}), 0)",
+        "the program /bin/true",
+    ),
+    "the network": (
+        "import socket; s = socket.socket(); s.settimeout(1)\n"
+        "    try: s.connect(('127.0.0.1', 9))\n    except OSError: pass",
+        "the network: ('127.0.0.1', 9)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNRECORDED)
+def test_what_cannot_be_recorded_is_named_and_not_served_to_another_session(
+    lab: Lab, kind: str
+) -> None:
+    code, what = UNRECORDED[kind]
+    prepare(lab, code, lambda _: None)
+    assert lab.dependencies().unrecorded == (what,)
+    assert lab.find() is None
+    lab.depends_on = True
+    lab.make()
+    assert lab.find() is not None
+
+
+def replace_with_copy(name: str) -> Act:
+    def act(lab: Lab) -> None:
+        shutil.copy(lab.root / name, lab.root / "copy")
+        (lab.root / "copy").replace(lab.root / name)
+
+    return act
+
+
+def move(lab: Lab) -> None:
+    elsewhere = lab.root.with_name("elsewhere")
+    shutil.copytree(lab.root, elsewhere)
+    shutil.rmtree(lab.root)
+    lab.sys_path = tuple(path.replace(str(lab.root), str(elsewhere)) for path in lab.sys_path)
+    lab.root = elsewhere
+
+
+SAME: dict[str, Act] = {
+    "nothing": lambda _: None,
+    "touch": lambda lab: (lab.root / "in.txt").touch(),
+    "an older time": lambda lab: os.utime(lab.root / "in.txt", (0, 0)),
+    "touched code": lambda lab: (lab.root / "other.py").touch(),
+    "written again": write("in.txt", "1\n"),
+    "code written again": write("other.py", "value = 1\n"),
+    "replaced by a copy": replace_with_copy("in.txt"),
+    "other permissions": lambda lab: (lab.root / "in.txt").chmod(0o600),
+    "another owner": lambda lab: os.chown(lab.root / "in.txt", 12345, 12345),
+    "a clone elsewhere": move,
+    "a file that nobody reads": write("unread.txt"),
+    "a module that nobody imports": write("unread.py"),
+    "a change in a file that nobody reads": write("unread.txt", "2"),
+    "a folder": lambda lab: (lab.root / "folder").mkdir(),
+    "byte code": write("__pycache__/other.cpython-311.pyc"),
+    "byte code in a listed folder": write("samples/__pycache__/x.pyc"),
+    "a change in a file of a listed folder": write("samples/one.txt", "2"),
+    "the cache of pytest": write("samples/.pytest_cache/x"),
+    "a report in rootdir": write("junit.xml"),
+    "a file that the code writes": write("out.txt", "other"),
+    "a link to the same": both(
+        lambda lab: (lab.root / "in.txt").rename(lab.root / "real.txt"), link("in.txt", "real.txt")
+    ),
+    "a later file of the same name further down": write("late/other.py", ""),
+}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_what_is_no_change_rebuilds_nothing(lab: Lab, kind: str) -> None:
+    reads = (
+        "open('in.txt').read(); import other; os.listdir('samples'); "
+        "open('out.txt', 'w').write('1'); open('out.txt').read(); os.environ.get('STALE_SET')"
+    )
+    before = both(
+        write("in.txt", "1\n"),
+        write("other.py", "value = 1\n"),
+        write("samples/one.txt", "1"),
+        search(".", "late"),
+    )
+    prepare(lab, reads, before)
+    SAME[kind](lab)
+    assert lab.find() is not None

@@ -1,0 +1,75 @@
+"""What a user sees of what results were made from."""
+
+from tests.conftest import Project, outcomes
+
+PROGRAM = """
+import blobs, subprocess
+def test():
+    subprocess.run(["true"])
+    return blobs.test()
+"""
+
+GIT = (
+    "import blobs, subprocess\ndef test():\n    subprocess.run(['true'])\n    return blobs.test()\n"
+)
+
+
+def of_data(project: Project, code: str) -> None:
+    project.write("data.py", code)
+    file = project.root / "blobs.budget.yaml"
+    file.write_text(file.read_text().replace("blobs:test", "data:test"))
+
+
+def test_what_could_not_be_recorded_is_named_in_the_table(blobs: Project) -> None:
+    of_data(blobs, PROGRAM)
+    for _ in range(2):
+        result = blobs.pytest()
+        assert result.exitcode == 0
+        result.has(
+            "blobs.budget.yaml float32 (",
+            "  made again in every session: it depends on the program true\n"
+            "  (name what stands for it in depends_on)\n"
+            "  max_bytes",
+        )
+    blobs.write("version.txt", "1")
+    file = blobs.root / "blobs.budget.yaml"
+    file.write_text(file.read_text() + "depends_on: [version.txt]\n")
+    assert "made again" not in blobs.pytest().output
+
+
+def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(blobs: Project) -> None:
+    blobs.write("in.txt", "1")
+    of_data(
+        blobs,
+        """
+        import blobs
+        from pathlib import Path
+
+        def test():
+            Path("in.txt").read_text()
+            with open("in.txt", "a") as file:
+                file.write("2")
+            return blobs.test()
+        """,
+    )
+    result = blobs.pytest("-k", "min_accuracy")
+    assert result.exitcode == 1
+    result.has(
+        "min_accuracy could not be measured: in.txt changed while this was made from it\n"
+        "run pytest again when nothing changes it\n"
+    )
+
+
+def test_two_budget_files_each_have_the_module_beside_them(blobs: Project) -> None:
+    budget = (blobs.root / "blobs.budget.yaml").read_text()
+    for name, kept in [("a", 400), ("b", 200)]:
+        text = budget.replace("blobs.tflite", "../../blobs.tflite")
+        text = text.replace("blobs:test", "data:test")
+        blobs.write(f"services/{name}/{name}.budget.yaml", text)
+        code = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x[:{0}], y[:{0}]\n"
+        blobs.write(f"services/{name}/data.py", code.format(kept))
+    result = blobs.pytest("-v", "-k", "min_accuracy", "--junitxml=j.xml")
+    assert len(outcomes(result.output)) == 3, result.output
+    report = (blobs.root / "j.xml").read_text()
+    assert report.count("over 400 samples") == 2, report
+    assert report.count("over 200 samples") == 1, report
