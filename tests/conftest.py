@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests import lazy
 from tests.zygote import Zygotes
@@ -23,6 +23,10 @@ lazy.install()
 
 # A deadline fails on a busy machine, whatever the code does.
 settings.register_profile("no deadline", deadline=None)
+# Mutation testing asks only whether a test fails, and shrinking the example takes a while.
+settings.register_profile(
+    "no shrinking", deadline=None, phases=[Phase.explicit, Phase.generate], database=None
+)
 settings.load_profile("no deadline")
 
 PYTHONPATH = os.environ.get("PYTHONPATH")

@@ -45,7 +45,7 @@ def format_value(
         return format_exact(value, base, unit)
     number = _in_unit(value, base, unit)
     other = None if apart_from is None else _in_unit(apart_from, base, unit)
-    for digits in count(_SCORE_DIGITS if (base, unit) == ("score", "") else _DIGITS):
+    for digits in count(_least_digits(base, unit)):
         text = _significant(number, digits, beside=other or Decimal(0))
         if other is None or Decimal(text) != other:
             break
@@ -53,13 +53,18 @@ def format_value(
 
 
 def format_interval(low: float, high: float | None, base: BaseUnit, unit: str) -> str:
-    """Return an interval with an en dash; without an upper end ``at least 42.0 us``."""
+    """Return an interval with an en dash; without an upper end ``at least 42.0 us``.
+
+    The two ends get more digits until they look different, unless they are the same.
+    """
     if high is None:
         return f"at least {format_value(low, base, unit)}"
-    first = format_value(low, base, unit, apart_from=None if low == high else high)
-    last = format_value(high, base, unit, apart_from=None if low == high else low)
-    number = first.removesuffix(f" {unit}") if unit else first
-    return f"{number} to {last}" if low < 0 else f"{number}\u2013{last}"
+    ends = _in_unit(low, base, unit), _in_unit(high, base, unit)
+    for digits in count(_least_digits(base, unit)):
+        first, last = (_significant(end, digits, beside=max(ends, key=abs)) for end in ends)
+        if first != last or low == high:
+            break
+    return _with_unit(f"{first} to {last}" if low < 0 else f"{first}\u2013{last}", unit)
 
 
 def format_bytes(size_bytes: float) -> str:
@@ -95,6 +100,10 @@ def _largest_duration(duration_s: float) -> str:
     """Return the largest unit that a duration reaches."""
     reached = [unit for unit, factor in UNITS["seconds"].items() if abs(duration_s) >= factor]
     return reached[-1] if reached else "us"
+
+
+def _least_digits(base: BaseUnit, unit: str) -> int:
+    return _SCORE_DIGITS if (base, unit) == ("score", "") else _DIGITS
 
 
 def _in_unit(value: float, base: BaseUnit, unit: str) -> Decimal:

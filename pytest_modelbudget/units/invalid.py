@@ -46,7 +46,7 @@ def shortened(text: str) -> str:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Return the entry of ``known`` that is most like ``name``; None if none is like it."""
-    return next(iter(get_close_matches(name, list(known), n=1)), None)
+    return next(iter(get_close_matches(name, known)), None)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,26 +19,28 @@ from pytest_modelbudget.units.table import BaseUnit
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("show", "value", "text"),
     [
-        (format_bytes(225_704), "225,704 B"),
-        (format_seconds(0.0015), "1.50 ms"),
-        (format_seconds(0.0000453), "45.3 us"),
-        (format_seconds(1800), "30.0 min"),
-        (format_seconds(0), "0 us"),
-        (format_seconds(1e-9), "0.00100 us"),
-        (format_score(0.98251), "0.9825"),
-        (format_score(0), "0"),
-        (format_score(-0.00125), "-0.001250"),
-        (format_share(0.0164), "1.6 %"),
-        (format_share(0.00016), "0.016 %"),
-        (format_share(0), "0.0 %"),
-        (format_share(9.99), "999.0 %"),
-        (format_share(3775), "3,775 times"),
+        (format_bytes, 225_704, "225,704 B"),
+        (format_seconds, 0.0015, "1.50 ms"),
+        (format_seconds, 0.0000453, "45.3 us"),
+        (format_seconds, 1800, "30.0 min"),
+        (format_seconds, 0, "0 us"),
+        (format_seconds, 1e-9, "0.00100 us"),
+        (format_score, 0.98251, "0.9825"),
+        (format_score, 0, "0"),
+        (format_score, -0.00125, "-0.001250"),
+        (format_share, 0.0164, "1.6 %"),
+        (format_share, 0.00016, "0.016 %"),
+        (format_share, 0.00095, "0.095 %"),
+        (format_share, 0, "0.0 %"),
+        (format_share, 9.99, "999.0 %"),
+        (format_share, 10, "10 times"),
+        (format_share, 3775, "3,775 times"),
     ],
 )
-def test_numbers_as_they_are_shown(text: str, expected: str) -> None:
-    assert text == expected
+def test_numbers_as_they_are_shown(show: Callable[[float], str], value: float, text: str) -> None:
+    assert show(value) == text
 
 
 @pytest.mark.parametrize(
@@ -92,6 +96,9 @@ def test_a_value_looks_like_its_limit_only_if_it_is_the_same(
         (-0.001, 0.011, "score", "pp", "-0.100 to 1.10 pp"),
         (0.96, 0.99, "score", "", "0.9600\u20130.9900"),
         (0.96, 0.96, "score", "", "0.9600\u20130.9600"),
+        (42.01e-6, 42.02e-6, "seconds", "us", "42.01\u201342.02 us"),
+        (-0.01002, -0.01001, "score", "pp", "-1.002 to -1.001 pp"),
+        (0, 0.011, "score", "pp", "0.00\u20131.10 pp"),
     ],
 )
 def test_intervals(low: float, high: float | None, base: BaseUnit, unit: str, shown: str) -> None:
@@ -106,6 +113,8 @@ def test_intervals(low: float, high: float | None, base: BaseUnit, unit: str, sh
         (4.31e-5, "seconds", "s", "us"),
         (0.0, "seconds", "s", "s"),
         (12, "bytes", "MB", "B"),
+        (9_950, "bytes", "MB", "B"),
+        (10_000, "bytes", "MB", "MB"),
         (43_704, "bytes", "kB", "kB"),
         (1e-6, "score", "pp", "pp"),
     ],
