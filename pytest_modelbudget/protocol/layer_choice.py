@@ -27,7 +27,7 @@ class LayerChoice(Frozen):
 
     def write(self, output: Path) -> None:
         """Write the choice to the folder ``output``."""
-        (output / _FILE).write_text(self.model_dump_json(indent=2))
+        (output / _FILE).write_text(self.model_dump_json())
 
     @classmethod
     def read(cls, folder: Path) -> "LayerChoice | None":

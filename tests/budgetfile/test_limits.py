@@ -260,6 +260,15 @@ WRONG = [
         ],
     ),
     (
+        "allowed_ops: [LOGICAL, Flex\u00e9]",
+        [
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
+            "'LOGICAL'; write LOGICAL_OR or LOGICAL_NOT or LOGICAL_AND",
+            "5:26: budget > allowed_ops[1]: expected an operator such as FULLY_CONNECTED, got "
+            "'Flex\u00e9'; write CUSTOM:name for one that is not built in",
+        ],
+    ),
+    (
         "allowed_ops: CONV_2D",
         [
             "5:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",

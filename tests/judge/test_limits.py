@@ -166,6 +166,21 @@ def test_each_limit_says_what_it_is_and_what_helps(name: str) -> None:
     assert kind.lower_is_better == (not name.startswith("min_"))
 
 
+def test_a_latency_says_how_many_threads_it_took_and_what_was_preempted() -> None:
+    assert FINDINGS.latency
+    found = FINDINGS.latency.model_copy(update={"threads": 4, "preempted": 2340})
+    measured = read("max_latency", replace(FINDINGS, latency=found))
+    assert measured.how == f"p50 {TIMED}".replace("1 thread", "4 threads")
+    assert measured.disturbed == DISTURBED.replace("20 %", "90 %")
+
+
+def test_memory_without_anything_beside_the_arena() -> None:
+    arena = Arena(planned_bytes=1344, beside_bytes=0, live_bytes=336)
+    assert read("max_memory", replace(FINDINGS, arena=arena)) == Measurement(
+        1344, "arena of 1,344 B planned by LiteRT; 336 B of activations live at once"
+    )
+
+
 def test_a_drop_is_told_in_the_unit_of_its_limit() -> None:
     assert read("max_accuracy_drop", unit="pp").how.startswith(
         "drop 0.500 pp, 95 % interval -0.100 to 1.10 pp (paired, Tango); accuracy 0.9750 over"
@@ -207,6 +222,19 @@ def test_a_test_set_of_one_class_is_told() -> None:
     one = COMPARISON.model_copy(update={"classes": COMPARISON.classes[:1]})
     how = read("max_accuracy_drop", replace(FINDINGS, comparison=one)).how
     assert how.endswith("(p 0.035); all samples are of class 3")
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "baseline"), [(0.97, 0.97), (0.98, 0.97), (0.9, None)], ids=str
+)
+def test_no_class_is_named_where_none_lost(accuracy: float, baseline: float | None) -> None:
+    classes = tuple(
+        ClassAccuracy(label=label, samples=9, accuracy=accuracy, baseline=baseline)
+        for label in (3, 4)
+    )
+    found = COMPARISON.model_copy(update={"classes": classes})
+    how = read("max_accuracy_drop", replace(FINDINGS, comparison=found)).how
+    assert how == DROP.removesuffix("; class 3 lost most: 0.970 to 0.900")
 
 
 def test_no_change_is_not_minus_zero() -> None:
@@ -251,6 +279,9 @@ def test_what_a_target_does_not_report_is_unmeasured_and_the_file_has_its_size()
         with pytest.raises(UnmeasuredError) as raised:
             read(name, silent)
         assert str(raised.value) == f"the target does not report {field}: by a board"
+    with pytest.raises(UnmeasuredError) as raised:
+        read("max_macs", silent)
+    assert str(raised.value) == "the target does not report max_macs: by a board"
     assert read("max_bytes", silent) == MEASURED["max_bytes"]
 
 

@@ -117,6 +117,22 @@ def test_a_limit_that_the_test_set_cannot_resolve_is_noted(
     assert judge(Limit(limit, bound, unit, PLACE), measured).note == note
 
 
+@pytest.mark.parametrize(
+    ("samples", "resolvable", "note"),
+    [
+        (1, 0.002, "with 1 sample, drops under 0.200 pp cannot be told from zero"),
+        (2, 0.002, "with 2 samples, drops under 0.200 pp cannot be told from zero"),
+        (9_900, 0.0010001, "with 9,900 samples, drops under 0.10001 pp cannot be told from zero"),
+    ],
+)
+def test_a_note_counts_samples_and_shows_more_than_the_limit(
+    samples: int, resolvable: float, note: str
+) -> None:
+    measured = Measurement(0.0, "somehow", resolvable=resolvable, samples=samples)
+    verdict = judge(Limit("max_accuracy_drop", 0.001, "pp", PLACE), measured)
+    assert verdict.note == f"test set too small: {note} (limit: 0.1 pp)"
+
+
 def test_a_limit_without_a_resolution_has_no_note() -> None:
     assert judged("min_accuracy", -0.5, 0.0).note == ""
 

@@ -29,3 +29,8 @@ def test_a_summary_is_short_however_many_layers_there_are() -> None:
         "frozen (conv_0, conv_1, conv_2 and 47 more); 0 (dense_0); 1 (dense_1); 2 (dense_2); "
         "and 47 more"
     )
+
+
+def test_a_summary_names_three_layers_and_counts_more() -> None:
+    assert summary(dict.fromkeys("abc", "frozen")) == "frozen (a, b, c)"
+    assert summary(dict.fromkeys("abcd", "frozen")) == "frozen (a, b, c and 1 more)"

@@ -51,6 +51,14 @@ def test_the_table_has_a_block_for_each_variant() -> None:
     )
 
 
+def test_a_column_is_as_wide_as_its_head() -> None:
+    assert "\n".join(line.text for line in table([NOT_BUILT])) == (
+        "  limit           measured  allowed  margin\n"
+        "kws.budget.yaml\n"
+        "  max_gzip_bytes                             NOT BUILT"
+    )
+
+
 def test_what_does_not_hold_is_an_alarm() -> None:
     rows = [FLOAT32, DROP, UNMEASURED.unmeasured("no data"), NOT_BUILT]
     alarms = [line.text.split()[0] for line in table(rows) if line.alarm]
