@@ -32,7 +32,7 @@ class WrittenStage:
     location: Location
     where: str
 
-    def problem(self, document: Document, what: str, hint: str = "") -> Problem:
+    def problem(self, document: Document, what: str, hint: str) -> Problem:
         """Return a problem of the stage as a whole, at its place in the file."""
         variant = self.location[:2] if self.location[0] == "variants" else ()
         place = " > ".join(filter(None, [where(variant), self.where]))

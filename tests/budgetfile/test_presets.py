@@ -27,6 +27,14 @@ def test_an_expansion_is_yaml() -> None:
     assert render("float32") == "recipe: []\n"
 
 
+def test_a_stage_is_one_line_however_long() -> None:
+    assert render("prune") == (
+        "recipe:\n"
+        "- prune: {sparsity: 0.8, initial_sparsity: 0.0, schedule: polynomial, epochs: 8, "
+        "begin: 0.0, end: 0.75}\n"
+    )
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_an_expansion_means_what_the_preset_means(load_text: Load, preset: str) -> None:
     [short] = load_text(f"{HEAD}recipe: {preset}\n")

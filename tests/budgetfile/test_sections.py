@@ -216,6 +216,13 @@ KEYS = [
         ],
     ),
     (
+        "latency: {target: 5}",
+        [
+            "5:19: latency > target: expected a target, package.module:callable or "
+            "{command: [...]}, got 5",
+        ],
+    ),
+    (
         "latency: {target: {command: [run.sh, model.tflite]}}",
         [
             "5:19: latency > target: expected {model} in one of the arguments, got "

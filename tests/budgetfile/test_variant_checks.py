@@ -11,6 +11,15 @@ TABLE = [
         ],
     ),
     (
+        "model: m:f\n"
+        "latency: {target: {command: [board, '{model}']}}\n"
+        "budget: {max_latency_ratio: 0.5}\n",
+        [
+            "4:10: budget > max_latency_ratio: a ratio is only measured on the host, not on "
+            "board {model}; write latency: {target: host}",
+        ],
+    ),
+    (
         "recipe: int8\nbudget: {max_bytes: 5}\n",
         [
             "1:1: model is missing; write model: package.module:callable, or a path",

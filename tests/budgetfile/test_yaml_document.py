@@ -24,6 +24,14 @@ variants:
     assert one.recipe[0].stage == two.recipe[0].stage
 
 
+def test_mappings_may_merge_others_that_merge_others(load_text: Load) -> None:
+    merges = [f"k{i}: &k{i} {{<<: [*k{i - 1}], own{i}: {i}}}" for i in range(1, 21)]
+    arguments = ", ".join(["k0: &k0 {own0: 0}", *merges])
+    [budget] = load_text(f"{HEAD}recipe: [a:b: {{{arguments}}}]\nbudget: {{max_bytes: 5}}\n")
+    last = budget.recipe[0].stage.model_dump()["args"]["k20"]
+    assert last == {f"own{i}": i for i in range(21)}
+
+
 TABLE = [
     ("seed: 1\nseed: 2\n", ["4:1: the key 'seed' appears twice; it is already on line 3"]),
     (
@@ -31,6 +39,15 @@ TABLE = [
         ["3:24: budget: the key 'max_bytes' appears twice; it is already on line 3"],
     ),
     ("1: x\n", ['3:1: a key must be text, got 1; write "1"']),
+    ("?\n: x\n", ['3:2: a key must be text, got nothing; write ""']),
+    (
+        "variants: {a: {<<: {1: x}}}\n",
+        ['3:21: variants > a: a key must be text, got 1; write "1"'],
+    ),
+    (
+        "variants: {a: {<<: [{1: x}]}}\n",
+        ['3:22: variants > a: a key must be text, got 1; write "1"'],
+    ),
     ("? [a]\n: x\n", ["3:3: a key must be text"]),
     (
         "seed: !!python/object:os.system x\n",

@@ -69,6 +69,7 @@ HOSTILE = [
     (MERGE_BOMB, f"1:5: {EXPANDED}"),
     ("version: 1\nx: &x [*x]\n", f"2:4: {CYCLE}"),
     ("version: 1\nx: &x {<<: *x}\n", f"2:4: {CYCLE}"),
+    ("version: 1\nx: &x {<<: [*x]}\n", f"2:4: {CYCLE}"),
 ]
 
 

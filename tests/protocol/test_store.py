@@ -24,6 +24,7 @@ def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:
     add(store)
     entry = store.find(KEY, None)
     assert entry is not None
+    assert entry.path.parent.name == KEY
     assert (entry.path / "model.tflite").read_text() == "bytes"
     assert list(entry.sha256) == ["model.tflite"]
 
@@ -121,6 +122,18 @@ def test_one_key_keeps_what_was_made_from_either_state(tmp_path: Path) -> None:
         assert (entry.path / "model.tflite").read_text() == text
 
 
+def test_a_sweep_leaves_what_another_process_is_making(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    left = tmp_path / "staging" / KEY
+    left.mkdir(parents=True)
+    with Store(tmp_path).lock(KEY):
+        store.sweep(KEY)
+        assert left.exists()
+    store.sweep(KEY)
+    assert not left.exists()
+    store.sweep(KEY)  # and nothing is left to sweep
+
+
 def test_two_processes_never_hold_one_key(tmp_path: Path) -> None:
     log = tmp_path / "log"
     spawn = multiprocessing.get_context("spawn")
@@ -156,7 +169,9 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 def test_the_directory_is_ignored_by_git_and_by_backups(tmp_path: Path) -> None:
     add(Store(tmp_path / "cache"))
     assert (tmp_path / "cache" / ".gitignore").read_text() == "*\n"
-    assert (tmp_path / "cache" / "CACHEDIR.TAG").exists()
+    # https://bford.info/cachedir/
+    signature = "Signature: 8a477f597d28d172789f06886806bc55\n"
+    assert (tmp_path / "cache" / "CACHEDIR.TAG").read_text() == signature
 
 
 def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
@@ -170,6 +185,16 @@ def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
     assert store.folders() == []
 
 
+def test_pruning_removes_old_tasks_too_but_does_not_count_them(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    old, new = store.task_folder("old"), store.task_folder("new")
+    os.utime(old, (0, 0))
+    assert store.prune(unused_s=3600) == 0
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_each_task_has_a_folder_of_its_own(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    assert store.task_folder("int8") != store.task_folder("int8")
+    folders = [store.task_folder("int8") for _ in range(3)]
+    assert folders == [tmp_path / "tasks" / f"int8-{number}" for number in (1, 2, 3)]
