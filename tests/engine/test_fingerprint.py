@@ -45,6 +45,26 @@ def test_code_counts_by_where_it_is_and_not_by_its_content(package: Path) -> Non
     assert fingerprint(package) != before
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "call"),
+    [
+        ("shop/__init__.py", "from .sizes import WIDTH\n", "shop:f"),
+        ("shop/__init__.py", "from . import sizes\n", "shop:f"),
+        ("shop/__init__.py", "from .sizes import WIDTH\n", "shop.data:test"),
+        ("shop/deep/net.py", "from ..sizes import WIDTH\n", "shop.deep.net:f"),
+        ("shop/deep/net.py", "from .. import sizes\n", "shop.deep.net:f"),
+        ("shop/deep/net.py", "import shop.sizes\n", "shop.deep.net:f"),
+    ],
+)
+def test_imports_are_found_wherever_they_are_written_from(
+    package: Path, name: str, text: str, call: str
+) -> None:
+    (package / "shop" / "deep").mkdir()
+    (package / name).write_text(text)
+    (package / "shop" / "sizes.py").write_text("import tensorflow\n")
+    assert Fingerprints(project(package)).of_source(CallSource(call=call)).tensorflow
+
+
 def test_name_and_arguments_count(package: Path) -> None:
     prints = {
         fingerprint(package),
@@ -110,6 +130,15 @@ def test_a_folder_behind_a_symbolic_link_counts(tmp_path: Path) -> None:
     before = now()
     (tmp_path / "weights" / "w").write_text("2")
     assert now() != before
+
+
+def test_the_names_of_the_files_in_a_folder_count(tmp_path: Path) -> None:
+    folder = tmp_path / "saved_model"
+    folder.mkdir()
+    (folder / "weights").write_text("1")
+    before = Fingerprints(project(tmp_path)).of_source(FileSource(path=folder))
+    (folder / "weights").rename(folder / "renamed")
+    assert Fingerprints(project(tmp_path)).of_source(FileSource(path=folder)) != before
 
 
 def test_a_change_in_a_file_that_is_depended_on_counts(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.stages import Convert
-from pytest_modelbudget.budgetfile.types import CallSource, Data
+from pytest_modelbudget.budgetfile.types import CallSource, Data, Metric
 from pytest_modelbudget.engine import plan as plans
-from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
+from pytest_modelbudget.engine.plan import Evaluation, Invocation, Plan, Step
 from pytest_modelbudget.engine.planner import Planner
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.jobs import LatencyBound, Project
 
 BASE = """
 version: 1
@@ -168,6 +168,91 @@ def test_without_calibration_data_the_training_data_is_in_the_key(root: Path) ->
     assert quantized.job.data == trained.job.data != Data()
 
 
+MEASURED = f"""
+{BASE}
+metric: score:f
+imports: [score]
+confidence: 0.9
+variants:
+  int8:
+    latency: {{threads: 4, batch_size: 2}}
+    budget: {{max_latency: 2 ms, max_latency_p99: 5 ms, max_latency_ratio: 0.5}}
+  elsewhere:
+    latency: {{target: adb, batch_size: 3}}
+"""
+
+
+def test_a_plan_has_all_that_its_measurements_need(root: Path) -> None:
+    here, elsewhere = planned(root, MEASURED)
+    assert here.title == "int8"
+    assert {step.title for step in chain(here.step)} == {here.title}
+    assert {step.timeout_s for step in chain(here.step)} == {here.timeout_s} == {60.0}
+    assert here.invocation == Invocation(
+        target="host",
+        threads=4,
+        batch_size=2,
+        bounds=(
+            LatencyBound(statistic="p50", bound=2e-3),
+            LatencyBound(statistic="p99", bound=5e-3),
+        ),
+        ratio_bounds=(LatencyBound(statistic="ratio", bound=0.5),),
+    )
+    assert elsewhere.invocation == Invocation(
+        target="adb", threads=1, batch_size=3, bounds=(), ratio_bounds=()
+    )
+    found = evaluation(here)
+    assert found == Evaluation(
+        key=found.key,
+        data=CallSource(call="data:test"),
+        metric=Metric(name="call", call="score:f"),
+        project=Project(rootdir=root, sys_path=(), imports=("score",)),
+        tensorflow=False,
+        timeout_s=60.0,
+        confidence=0.9,
+    )
+    assert {step.job.project for step in chain(here.step)} == {found.project}
+
+
+def test_a_step_knows_the_stages_before_it(root: Path) -> None:
+    [plan] = planned(root)
+    pruned, converted, quantized = (step.job for step in chain(plan.step))
+    assert pruned.before == ()
+    assert converted.before == (pruned.stage,)
+    assert quantized.before == (pruned.stage, converted.stage)
+
+
+def test_what_a_recipe_could_end_in_shares_its_training(root: Path) -> None:
+    [plan] = planned(root, BASE.replace(", quantize: {scheme: int8}", ""))
+    assert plan.same_size == (
+        "pruning leaves the file as it is: zeros are stored like any other value"
+    )
+    assert [(form.name, form.written) for form in plan.other_forms] == [
+        ("sparse", "convert: {sparse: true}"),
+        ("dynamic", "quantize: {scheme: dynamic}"),
+        ("float16", "quantize: {scheme: float16}"),
+        ("int8", "quantize: {scheme: int8}"),
+    ]
+    for form in plan.other_forms:
+        assert [step.key for step in chain(form.step)][:-1] == keys(plan)
+        assert form.step.span == load(root / "model.budget.yaml")[0].span
+
+
+def test_a_budget_is_planned_once(root: Path) -> None:
+    planner = Planner(Project(rootdir=root, sys_path=()))
+    planned(root, VARIANTS)
+    budgets = load(root / "model.budget.yaml")
+    plans_of = [planner.plan(budget) for budget in budgets]
+    assert all(planner.plan(budget) is plan for budget, plan in zip(budgets, plans_of, strict=True))
+    assert len({plan.title for plan in plans_of}) == len(budgets)
+
+
+def test_training_counts_only_where_a_stage_trains(root: Path) -> None:
+    text = BASE.replace("prune: {sparsity: 0.5}, ", "")
+    [before] = planned(root, text)
+    [after] = planned(root, text.replace("learning_rate: 0.01", "learning_rate: 0.02"))
+    assert keys(before) == keys(after)
+
+
 VARIANTS = """
 version: 1
 model: net:build
@@ -274,6 +359,12 @@ def test_sparse_encoding_comes_last(root: Path, recipe: str, kinds: list[str]) -
     stages = [step.job.stage for step in chain(plan.step)]
     found = ["sparse" if stage == Convert(sparse=True) else stage.kind for stage in stages]
     assert found == kinds
+
+
+def test_a_conversion_that_is_written_is_told_at_its_own_place(root: Path) -> None:
+    [plan] = planned(root, BASE.replace(", quantize", ", convert, quantize"))
+    converted = chain(plan.step)[1]
+    assert (converted.where, converted.span.line) == ("recipe[1] > convert", 5)
 
 
 def test_only_sparse_encoding_is_new_where_the_rest_is_built(root: Path) -> None:
