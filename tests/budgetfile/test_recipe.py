@@ -57,6 +57,12 @@ WRONG = [
         ],
     ),
     (
+        "recipe: [quantize.int8]",
+        [
+            "5:10: recipe[0]: unknown stage 'quantize.int8'; did you mean 'quantize'?",
+        ],
+    ),
+    (
         "recipe: [{prune: null, sparsity: 0.9}]",
         [
             "5:10: recipe[0]: expected one stage, got the keys prune, sparsity; write one "
@@ -105,6 +111,29 @@ WRONG = [
             "5:18: recipe[0] > prune: unknown key 'kind'; known are begin, block, end, "
             "epochs, frequency, initial_sparsity, layers, pattern, schedule, sparsity",
             "5:31: recipe[0] > prune: unknown key 'blok'; did you mean 'block'?",
+        ],
+    ),
+    (
+        "recipe: [prune: {kind: mine}]",
+        [
+            "5:18: recipe[0] > prune: unknown key 'kind'; known are begin, block, end, "
+            "epochs, frequency, initial_sparsity, layers, pattern, schedule, sparsity",
+        ],
+    ),
+    (
+        "recipe: [prune: {block: [0, 4], pattern: 3}]",
+        [
+            "5:26: recipe[0] > block[0]: expected a number of at least 1, got 0",
+            "5:42: recipe[0] > pattern: expected a pattern m:n with 0 < m < n, such as 2:4, got 3",
+        ],
+    ),
+    (
+        "recipe: [prune: {pattern: 0:4}, prune: {pattern: 2:2}]",
+        [
+            "5:27: recipe[0] > pattern: expected a pattern m:n with 0 < m < n, such as 2:4, "
+            "got '0:4'",
+            "5:50: recipe[1] > pattern: expected a pattern m:n with 0 < m < n, such as 2:4, "
+            "got '2:2'",
         ],
     ),
     (
@@ -159,6 +188,19 @@ WRONG = [
         [
             "5:29: recipe[0] > scheme: expected 'dynamic', 'float16', 'int8', 'int16x8' or "
             "'int4', got 'int-8'; did you mean 'int8'?",
+        ],
+    ),
+    (
+        "recipe: [quantize: {scheme: zzz}]",
+        [
+            "5:29: recipe[0] > scheme: expected 'dynamic', 'float16', 'int8', 'int16x8' or "
+            "'int4', got 'zzz'",
+        ],
+    ),
+    (
+        "recipe: [quantize: {layers: dense}]",
+        [
+            "5:29: recipe[0] > layers: expected a mapping, got 'dense'",
         ],
     ),
     (

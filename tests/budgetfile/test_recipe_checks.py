@@ -1,5 +1,6 @@
 import pytest
 
+from pytest_modelbudget.budgetfile.stages import LayerSelection, Prune, Quantize, Stage
 from tests.budgetfile.conftest import Load, Problems
 
 HEAD = """\
@@ -14,6 +15,15 @@ ORDER = [
         "recipe: [quantize, prune]",
         [
             "5:20: recipe[1] > prune: runs after quantize, which already produced the "
+            ".tflite; put it before quantize",
+        ],
+    ),
+    (
+        "recipe: [quantize, prune, cluster]",
+        [
+            "5:20: recipe[1] > prune: runs after quantize, which already produced the "
+            ".tflite; put it before quantize",
+            "5:27: recipe[2] > cluster: runs after quantize, which already produced the "
             ".tflite; put it before quantize",
         ],
     ),
@@ -123,6 +133,18 @@ PARAMETERS = [
         ],
     ),
     (
+        "recipe: [quantize: {layers: {only: [conv*], skip: [dense]}}]",
+        [
+            "5:21: recipe[0] > layers: only and skip exclude each other; keep one of them",
+        ],
+    ),
+    (
+        "recipe: [quantize: {layers: {}}]",
+        [
+            "5:21: recipe[0] > layers: no layer is named; leave it out for all layers",
+        ],
+    ),
+    (
         "recipe: [prune: {layers: {}}]",
         [
             "5:18: recipe[0] > layers: no layer is named; leave it out for all layers",
@@ -198,3 +220,24 @@ def test_what_cannot_work_together(problems: Problems, recipe: str, expected: li
 def test_what_works_together(load_text: Load, recipe: str) -> None:
     [budget] = load_text(f"{HEAD}recipe: {recipe}\n")
     assert budget.recipe
+
+
+@pytest.mark.parametrize(
+    ("written", "stage"),
+    [
+        ("prune: {pattern: 1:4}", Prune(pattern="1:4")),
+        ("prune: {block: [1, 4]}", Prune(block=(1, 4))),
+        (
+            "prune: {sparsity: 0.5, initial_sparsity: 0.5}",
+            Prune(sparsity=0.5, initial_sparsity=0.5),
+        ),
+        ("prune: {layers: {only: [conv*]}}", Prune(layers=LayerSelection(only=("conv*",)))),
+        ("prune: {layers: {skip: [conv*]}}", Prune(layers=LayerSelection(skip=("conv*",)))),
+        ("quantize: {layers: {only: [conv*]}}", Quantize(layers=LayerSelection(only=("conv*",)))),
+        ("quantize: {layers: {skip: [conv*]}}", Quantize(layers=LayerSelection(skip=("conv*",)))),
+        ("quantize: {layers: {conv: int4}}", Quantize(layers={"conv": "int4"})),
+    ],
+)
+def test_parameters_are_read(load_text: Load, written: str, stage: Stage) -> None:
+    [budget] = load_text(f"{HEAD}recipe: [{written}]\n")
+    assert budget.recipe[0].stage == stage

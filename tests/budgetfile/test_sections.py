@@ -140,6 +140,21 @@ KEYS = [
             "5:9: metric: expected a metric or package.module:callable, got 5",
         ],
     ),
+    *(
+        (
+            f"metric: {written}",
+            [
+                "5:9: metric: expected a metric, got a mapping; write {top_k_accuracy: {k: 3}} "
+                "or {call: ...}",
+            ],
+        )
+        for written in (
+            "{}",
+            "{higher_is_better: false}",
+            "{top_k_accuracy: {k: 3}, higher_is_better: true}",
+            "{top_k_accuracy: {k: 3}, call: m:f}",
+        )
+    ),
     (
         "metric: {top_k_accuracy: {k: true}}",
         [
@@ -268,6 +283,13 @@ KEYS = [
             "5:18: training > loss: expected text, got 5",
             "5:36: training > learning_rate: expected a number above 0, got 0",
             "5:51: training > batch_size: expected a whole number, got 2.5",
+        ],
+    ),
+    (
+        "training: 5",
+        [
+            "5:11: training: expected a mapping, got 5; write keys such as loss, optimizer, "
+            "learning_rate",
         ],
     ),
     (

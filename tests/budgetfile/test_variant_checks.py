@@ -34,6 +34,43 @@ TABLE = [
         ],
     ),
     (
+        "model: m:f\nmax_bytes: 5\n",
+        [
+            "3:1: unknown key 'max_bytes'; write it under budget:",
+        ],
+    ),
+    (
+        "data: {model: m:f}\nbudget: {max_bytes: 5}\n",
+        [
+            "2:8: data: unknown key 'model'; write it outside data:",
+        ],
+    ),
+    (
+        "model: m:f\ndata: 5\nbudget: {max_accuracy_drop: 1 pp}\n",
+        [
+            "3:7: data: expected a mapping, got 5; write keys such as train, test, calibration",
+        ],
+    ),
+    (
+        "model: m:f\nbudget: {}\nvariants: {a: {}, b: {budget: {}}}\n",
+        [
+            "3:1: budget: there is no limit; write at least one under budget:, such as "
+            "max_bytes: 900 KiB",
+            "4:23: variants > b > budget: there is no limit; write at least one under budget:, "
+            "such as max_bytes: 900 KiB",
+        ],
+    ),
+    (
+        "model: m:f\n"
+        "data: {test: m:t}\n"
+        "metric: {top_k_accuracy: {k: 3}}\n"
+        "budget: {min_accuracy: 1.5}\n",
+        [
+            "5:24: budget > min_accuracy: top_3_accuracy lies between 0 and 1, got 1.5; write "
+            "0.015 for 1.5 percent",
+        ],
+    ),
+    (
         "model: m:f\nbudget: {}\n",
         [
             "3:1: budget: there is no limit; write at least one under budget:, such as "

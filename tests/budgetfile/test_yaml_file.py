@@ -37,6 +37,16 @@ HOSTILE = [
         "indent with spaces, not with tabs",
     ),
     (
+        "version: 1\nbudget:\n  max_bytes: 1\n  \tmax_macs: 2\n",
+        "4:3: not YAML: found a tab character that violates indentation; "
+        "indent with spaces, not with tabs",
+    ),
+    (
+        "version: 1\nmodel: a:\tb\n",
+        "2:9: not YAML: mapping values are not allowed in this context; "
+        "indent keys alike, and put text that contains ': ' in quotes",
+    ),
+    (
         "version: 1\nmodel: a: b\n",
         "2:9: not YAML: mapping values are not allowed in this context; "
         "indent keys alike, and put text that contains ': ' in quotes",

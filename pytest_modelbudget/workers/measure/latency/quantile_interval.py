@@ -44,7 +44,7 @@ def estimate_quantile(
         return LatencyEstimate(value=value, low=0.0, high=math.inf)
     size = max(1, math.floor(_effective_size(windows, value, quantile, error)))
     below, above = _binomial_ranks(size, quantile, error)
-    low = 0.0 if below < 1 else float(ordered[max(1, below * ordered.size // size) - 1])
+    low = 0.0 if below < 1 else float(ordered[below * ordered.size // size - 1])
     high = math.inf if above > size else float(ordered[-(-above * ordered.size // size) - 1])
     return LatencyEstimate(value=value, low=min(low, value), high=max(high, value))
 

@@ -74,6 +74,7 @@ def test_right_and_wrong_are_paired_sample_by_sample(compared: Compare) -> None:
     assert found.flips.gained_samples == tuple(gained)
     assert found.drop == tango(len(lost), len(gained), 500, 0.95)
     assert found.score == wilson(int(np.count_nonzero(right)), 500, 0.95)
+    assert found.method == "paired, Tango"
     assert [each.label for each in found.classes] == [0, 1, 2]
     for each in found.classes:
         rows = np.flatnonzero(np.equal(LABELS, each.label))
@@ -93,6 +94,7 @@ def test_a_baseline_that_is_a_number_is_taken_as_exact(compared: Compare) -> Non
     assert found.score
     assert found.drop == Interval(low=0.98 - found.score.high, high=0.98 - found.score.low)
     assert (found.flips, found.classes[0].baseline) == (None, None)
+    assert found.method == "Wilson"
 
 
 def test_without_a_baseline_there_is_no_drop(compared: Compare) -> None:
@@ -100,6 +102,7 @@ def test_without_a_baseline_there_is_no_drop(compared: Compare) -> None:
     assert found.drop is None
     assert found.score
     assert found.score.low < found.score.high
+    assert found.method == "bootstrap"
 
 
 def test_one_sample_is_right_or_wrong_but_says_nothing(compared: Compare) -> None:
@@ -124,6 +127,12 @@ def test_a_metric_of_the_whole_set_is_resampled_in_pairs(compared: Compare, name
     # Errors of the two are alike, so that a difference of pairs varies less than one alone.
     assert found.drop.high - found.drop.low < 1.5 * (found.score.high - found.score.low)
     assert found.method == "paired bootstrap"
+
+
+def test_no_change_is_not_minus_zero(compared: Compare) -> None:
+    found = compared(Metric(name="f1"), GOOD, GOOD)
+    assert found.drop
+    assert (str(found.drop.low), str(found.drop.high)) == ("0.0", "0.0")
 
 
 def test_an_error_that_grows_is_a_drop(compared: Compare) -> None:

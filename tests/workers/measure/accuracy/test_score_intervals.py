@@ -1,4 +1,6 @@
+import itertools
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -153,6 +155,28 @@ def test_bootstrap_of_few_samples_is_expanded_by_students_t() -> None:
 def test_one_sample_has_no_bootstrap() -> None:
     with pytest.raises(JobError, match=r"^the test data has only one sample$"):
         of_mean(np.ones(1))
+
+
+def test_two_samples_have_a_bootstrap() -> None:
+    assert of_mean(np.array([1.0, 3.0])) == (1.0, 3.0)
+
+
+def test_a_metric_may_be_undefined_for_five_percent_of_the_resamples() -> None:
+    def undefined(times: int) -> Callable[[Rows], Floats]:
+        calls = itertools.count()
+
+        def statistics(rows: Rows) -> Floats:
+            if next(calls) < times:
+                raise JobError("no positive sample")
+            return np.array([rows.mean()])
+
+        return statistics
+
+    (found,) = bootstrap(undefined(50), np.array([49.5]), 100, 0.95)
+    assert found.low < 49.5 < found.high
+    with pytest.raises(JobError) as raised:
+        bootstrap(undefined(51), np.array([49.5]), 100, 0.95)
+    assert raised.value.cause == "the metric failed on 51 of 1000 resamples: no positive sample"
 
 
 def test_a_metric_that_is_undefined_for_many_resamples() -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from pytest_modelbudget.workers.measure.latency.quantile_interval import estimate_quantile
 from pytest_modelbudget.workers.userdata.datasets import Array
@@ -24,6 +25,15 @@ def test_independent_values_get_the_exact_binomial_ranks() -> None:
     assert found is not None
     # P(X <= 36) = 0.0033 and P(X <= 37) = 0.0060 for 100 tosses of a coin
     assert (found.value, found.low, found.high) == (50.5, 37, 64)
+
+
+@pytest.mark.parametrize(("count", "ends"), [(7, (0, math.inf)), (8, (1, 8))])
+def test_a_median_has_no_ends_before_there_are_enough(
+    count: int, ends: tuple[float, float]
+) -> None:
+    found = estimate_quantile(singles(count), 0.5, error=0.01)  # 0.5 ** 8 < 0.005
+    assert found is not None
+    assert (found.low, found.high) == ends
 
 
 @pytest.mark.parametrize(("count", "has_end"), [(527, False), (528, True)])
@@ -55,6 +65,17 @@ def test_few_windows_widen_the_interval_by_students_t() -> None:
     # at two degrees of freedom, z is 1.960: 3000 / 10 / (4.303 / 1.960) ** 2 = 62.2 values count.
     # P(X <= 22) = 0.015 and P(X <= 23) = 0.028 for 62 tosses of a coin.
     assert (found.low, found.high) == (23 * 3000 // 62, -(-40 * 3000 // 62))
+
+
+def test_windows_that_are_alike_are_as_good_as_one_sample() -> None:
+    windows = [np.arange(1.0, 101)] * 10
+    found = estimate_quantile(windows, 0.5, error=0.05)
+    assert found is not None
+    # By tables, t is 2.262 at nine degrees of freedom: 1000 / (2.262 / 1.960) ** 2 = 750 count.
+    low, high = binom.ppf([0.025, 0.975], 750, 0.5)
+    ordered = np.sort(np.concatenate(windows))
+    assert found.low == ordered[int(low) * 1000 // 750 - 1]
+    assert found.high == ordered[math.ceil((high + 1) * 1000 / 750) - 1]
 
 
 def test_the_interval_of_three_windows_covers() -> None:

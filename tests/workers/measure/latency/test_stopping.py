@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from pytest_modelbudget.protocol.jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency import stopping
@@ -99,6 +100,27 @@ def test_a_ratio_does_not_care_how_slow_the_machine_is() -> None:
     )
     found = estimate(windows, "ratio")
     assert found.low <= 0.25 <= found.high <= 0.26
+
+
+def test_a_window_is_slow_if_it_is_five_percent_over_the_fast_ones() -> None:
+    fast, kept, slow = np.full(4, 1.0), np.full(4, 1.05), np.full(4, 1.055)
+    assert [window[0] for window in steady([fast, kept])] == [1.0, 1.05]
+    assert [window[0] for window in steady([fast, slow])] == [1.0]
+
+
+def test_each_look_and_the_end_may_be_wrong_as_often() -> None:
+    windows = [[Timings(np.array([float(value)]), 1, 0)] for value in range(1, 319)]
+    found = estimate(windows, "p50")
+    low, high = binom.ppf([0.01 / 7 / 2, 1 - 0.01 / 7 / 2], 318, 0.5)
+    assert (found.low, found.high) == (low, high + 1)
+
+
+def test_a_ratio_needs_both_models_in_a_window() -> None:
+    pair = [Timings(np.full(4, 2.0), 4, 0), Timings(np.full(4, 4.0), 4, 0)]
+    lost = Timings(np.array([]), 4, 4)
+    windows = [*([pair] * 20), [pair[0], lost], [lost, pair[1]]]
+    found = estimate(windows, "ratio")
+    assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
 
 
 def test_windows_that_are_too_short_are_never_called_slow() -> None:
