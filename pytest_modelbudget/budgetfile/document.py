@@ -51,7 +51,7 @@ class Document:
         """Return a problem at the value of ``location``."""
         return Problem(self.value_span(location), where(location), what, hint)
 
-    def problem_of_key(self, location: Location, what: str, hint: str = "") -> Problem:
+    def problem_of_key(self, location: Location, what: str, hint: str) -> Problem:
         """Return a problem at the key of ``location``."""
         return Problem(self.key_span(location), where(location), what, hint)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.budgetfile.conftest import Problems
+from tests.budgetfile.conftest import Load, Problems
 
 TABLE = [
     (
@@ -31,6 +31,35 @@ TABLE = [
         "model: m:f\n",
         [
             "1:1: there is no limit; write at least one under budget:, such as max_bytes: 900 KiB",
+        ],
+    ),
+    (
+        "model: m:f\nbudget: 5\n",
+        [
+            "3:9: budget: expected a mapping, got 5; write keys such as max_bytes, "
+            "max_gzip_bytes, max_accuracy_drop",
+        ],
+    ),
+    (
+        "model: m:f\nbudget: {max_accuracy_drop: 1%}\n",
+        [
+            "3:10: budget > max_accuracy_drop: it is judged on data.test, which is missing; "
+            "write data: {test: ...}",
+            "3:29: budget > max_accuracy_drop: a drop is absolute, got '1%'; write 1 pp for "
+            "points of 100; a share goes into max_relative_accuracy_drop",
+        ],
+    ),
+    (
+        "model: m:f\nlatency: {target: ethos-u55-128, threads: two}\nbudget: {max_latency: 5 ms}\n",
+        [
+            "3:43: latency > threads: expected a whole number, got 'two'",
+        ],
+    ),
+    (
+        "model: m:f\ndata: {test: m:t}\nmetric: mse\nbudget: {max_accuracy_drop: 0.5 pp}\n",
+        [
+            "5:29: budget > max_accuracy_drop: points only make sense for a metric between 0 "
+            "and 1, not for mse; write the drop in the metric's own units, such as 0.005",
         ],
     ),
     (
@@ -213,3 +242,17 @@ TABLE = [
 @pytest.mark.parametrize(("text", "expected"), TABLE)
 def test_what_a_variant_lacks(problems: Problems, text: str, expected: list[str]) -> None:
     assert problems("version: 1\n" + text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "latency: {target: ethos-u55-128, threads: 1}\nbudget: {max_latency: 5 ms}\n",
+        "data: {test: m:t}\nbudget: {min_accuracy: 1}\n",
+        "data: {test: m:t}\nmetric: mse\nbudget: {max_accuracy_drop: 1.5}\n",
+        "baseline: b.tflite\nbudget: {max_latency_ratio: 0.5}\n",
+    ],
+)
+def test_what_goes_together(load_text: Load, text: str) -> None:
+    [budget] = load_text(f"version: 1\nmodel: m:f\n{text}")
+    assert len(budget.limits) == 1

@@ -24,12 +24,23 @@ variants:
     assert one.recipe[0].stage == two.recipe[0].stage
 
 
-def test_mappings_may_merge_others_that_merge_others(load_text: Load) -> None:
-    merges = [f"k{i}: &k{i} {{<<: [*k{i - 1}], own{i}: {i}}}" for i in range(1, 21)]
+@pytest.mark.parametrize(("form", "levels"), [("*k{}", 40), ("[*k{}]", 20)])
+def test_mappings_may_merge_others_that_merge_others(
+    load_text: Load, form: str, levels: int
+) -> None:
+    merges = [
+        f"k{i}: &k{i} {{<<: {form.format(i - 1)}, own{i}: {i}}}" for i in range(1, levels + 1)
+    ]
     arguments = ", ".join(["k0: &k0 {own0: 0}", *merges])
     [budget] = load_text(f"{HEAD}recipe: [a:b: {{{arguments}}}]\nbudget: {{max_bytes: 5}}\n")
-    last = budget.recipe[0].stage.model_dump()["args"]["k20"]
-    assert last == {f"own{i}": i for i in range(21)}
+    last = budget.recipe[0].stage.model_dump()["args"][f"k{levels}"]
+    assert last == {f"own{i}": i for i in range(levels + 1)}
+
+
+def test_a_mapping_may_merge_several(load_text: Load) -> None:
+    merged = "{<<: {x: 1, y: 1}, <<: {y: 2, z: 2}, z: 3}"
+    [budget] = load_text(f"{HEAD}recipe: [a:b: {merged}]\nbudget: {{max_bytes: 5}}\n")
+    assert budget.recipe[0].stage.model_dump()["args"] == {"x": 1, "y": 2, "z": 3}
 
 
 TABLE = [
@@ -39,6 +50,10 @@ TABLE = [
         ["3:24: budget: the key 'max_bytes' appears twice; it is already on line 3"],
     ),
     ("1: x\n", ['3:1: a key must be text, got 1; write "1"']),
+    (
+        "training:\n  batch_size: 1\ntraining: {}\n",
+        ["5:1: the key 'training' appears twice; it is already on line 3"],
+    ),
     ("?\n: x\n", ['3:2: a key must be text, got nothing; write ""']),
     (
         "variants: {a: {<<: {1: x}}}\n",
@@ -56,6 +71,10 @@ TABLE = [
     (
         "data: !!set {a, b}\n",
         ["3:7: data: unknown tag '!!set'; leave it out: values need no tag"],
+    ),
+    (
+        "imports: !mine [a]\n",
+        ["3:10: imports: unknown tag '!mine'; leave it out: values need no tag"],
     ),
     ("confidence: .nan\n", ["3:13: confidence: expected a finite number, got .nan"]),
     ("confidence: 1e999\n", ["3:13: confidence: expected a finite number, got 1e999"]),

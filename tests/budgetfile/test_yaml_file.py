@@ -77,6 +77,7 @@ HOSTILE = [
     ),
     (BOMB, f"1:10: {EXPANDED}"),
     (MERGE_BOMB, f"1:5: {EXPANDED}"),
+    ("a: &a {x: 1}\nb: 1\nc: [" + "*a, " * 4000 + "]", f"1:8: {EXPANDED}"),
     ("version: 1\nx: &x [*x]\n", f"2:4: {CYCLE}"),
     ("version: 1\nx: &x {<<: *x}\n", f"2:4: {CYCLE}"),
     ("version: 1\nx: &x {<<: [*x]}\n", f"2:4: {CYCLE}"),
