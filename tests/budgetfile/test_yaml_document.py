@@ -97,7 +97,7 @@ def test_scalars_are_read_by_the_core_schema(load_text: Load) -> None:
         + """\
 recipe:
   - a:b: {on: on, yes: yes, date: 2020-01-01, ratio: 2:4, small: 1e-3, octal: 0o17, hex: 0xff,
-          none: ~, flag: TRUE, text: "5", sign: +3}
+          none: ~, flag: TRUE, text: "5", sign: +3, zeros: 007}
 budget: {max_bytes: 5}
 """
     )
@@ -113,4 +113,5 @@ budget: {max_bytes: 5}
         "flag": True,
         "text": "5",
         "sign": 3,
+        "zeros": 7,
     }

@@ -71,6 +71,7 @@ HOSTILE = [
     ),
     ("[" * 2**20, f"1:51: {TOO_DEEP}"),
     ("- " * 2**19, f"1:101: {TOO_DEEP}"),
+    ("[" * 45 + "[], " * 10 + "[" * 10, f"1:91: {TOO_DEEP}"),
     (
         "x: {" + "a," * 2**18 + "}",
         "1:4: more than 10,000 keys and values; no budget file needs that: write several",
@@ -99,6 +100,13 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     )
     with pytest.raises(BudgetFileError, match="the file cannot be read: Is a directory"):
         load(tmp_path)
+
+
+def test_thousands_of_values_are_fine(load_text: Load) -> None:
+    files = [f"{number}.npy" for number in range(9_000)]
+    text = f"version: 1\nmodel: a:b\nbudget: {{max_bytes: 5}}\ndepends_on: [{', '.join(files)}]\n"
+    [budget] = load_text(text)
+    assert budget.depends_on == tuple(files)
 
 
 def test_byte_order_mark_and_windows_line_ends_are_fine(load_text: Load) -> None:
