@@ -9,10 +9,10 @@ class InvalidValueError(ValueError):
 
     Args:
         what: What is wrong with it.
-        hint: What to write instead.
+        hint: What to write instead; empty if nobody can say.
     """
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(self, what: str, hint: str) -> None:
         self.what = what
         self.hint = hint
         super().__init__(f"{what}; {hint}" if hint else what)

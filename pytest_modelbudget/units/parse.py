@@ -124,7 +124,7 @@ def parse_count(written: object) -> Quantity:
 
 def _split(written: object, form: str) -> tuple[Decimal, str]:
     """Return the number and the unit, which is empty for a bare number."""
-    if isinstance(written, bool) or not isinstance(written, str | int | float):
+    if not isinstance(written, str | int | float):
         raise expected(form, written)
     if isinstance(written, float):
         # Beyond these a Decimal of 28 digits gives up, and no quantity is that small or large.

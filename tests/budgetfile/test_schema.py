@@ -14,7 +14,7 @@ HEAD = "version: 1\nmodel: m:f\n"
 Valid = Callable[[str], bool]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def validator() -> Draft202012Validator:
     return Draft202012Validator(schema())
 
@@ -26,6 +26,8 @@ def valid(validator: Draft202012Validator) -> Valid:
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(schema())
+    assert schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert schema()["title"] == "A model budget of pytest-modelbudget"
 
 
 @pytest.mark.parametrize("text", [FULL, INHERITED, *(HEAD + render(name) for name in PRESETS)])

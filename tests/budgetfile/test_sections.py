@@ -176,6 +176,12 @@ KEYS = [
         ],
     ),
     (
+        "metric: {call: mine}",
+        [
+            "5:16: metric > call: expected package.module:callable, got 'mine'",
+        ],
+    ),
+    (
         "metric: {call: m:f, higher_is_beter: false}",
         [
             "5:21: metric: unknown key 'higher_is_beter'; did you mean 'higher_is_better'?",

@@ -59,6 +59,7 @@ HOSTILE = [
     ("version: [1\n", "2:1: not YAML: did not find expected ',' or ']'"),
     ("version: *nowhere\n", "1:10: not YAML: found undefined alias"),
     ("a: b\0c\n", "1:5: the character U+0000 is not allowed in YAML; remove it"),
+    ("a: b\nc: d\n e\0\n", "3:3: the character U+0000 is not allowed in YAML; remove it"),
     (b"a: \xff\n", "1:1: the file is not UTF-8: byte 3 is wrong; save it as UTF-8"),
     ("a: 1\n".encode("utf-16"), "1:1: the file is not UTF-8: byte 0 is wrong; save it as UTF-8"),
     (

@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import os
 from pathlib import Path
@@ -17,6 +18,13 @@ def add(store: Store, content: str = "bytes", made_from: Dependencies | None = N
         (folder / "model.tflite").write_text(content)
         if made_from:
             (folder / DEPENDENCIES).write_text(made_from.model_dump_json())
+
+
+def test_a_key_is_the_digest_of_the_content_whatever_its_order() -> None:
+    text = '["step",{"seed":0,"stage":null}]'
+    key = hashlib.sha256(text.encode()).hexdigest()
+    assert digest(["step", {"seed": 0, "stage": None}]) == key
+    assert digest(["step", {"stage": None, "seed": 0}]) == key
 
 
 def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_a_value_looks_like_its_limit_only_if_it_is_the_same(
         (42.01e-6, 42.02e-6, "seconds", "us", "42.01\u201342.02 us"),
         (-0.01002, -0.01001, "score", "pp", "-1.002 to -1.001 pp"),
         (0, 0.011, "score", "pp", "0.00\u20131.10 pp"),
+        (-0.011, 0, "score", "pp", "-1.10 to 0.00 pp"),
     ],
 )
 def test_intervals(low: float, high: float | None, base: BaseUnit, unit: str, shown: str) -> None:
