@@ -205,7 +205,7 @@ def test_a_plan_has_all_that_its_measurements_need(root: Path) -> None:
         key=found.key,
         data=CallSource(call="data:test"),
         metric=Metric(name="call", call="score:f"),
-        project=Project(rootdir=root, sys_path=(), imports=("score",)),
+        project=Project(rootdir=root, sys_path=(str(root),), imports=("score",)),
         tensorflow=False,
         timeout_s=60.0,
         confidence=0.9,
