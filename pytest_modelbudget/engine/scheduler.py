@@ -16,6 +16,7 @@ from pytest_modelbudget.protocol.jobs import (
     RESULT,
     Job,
     LatencyJob,
+    MemoryLimit,
     StoredJob,
     TargetJob,
     Task,
@@ -31,11 +32,13 @@ class Scheduler:
 
     Args:
         cache_dir: The directory of the store.
+        memory: How much memory each worker process may use.
         rebuild: Whether results of earlier sessions are ignored.
     """
 
-    def __init__(self, cache_dir: Path, *, rebuild: bool) -> None:
+    def __init__(self, cache_dir: Path, memory: MemoryLimit, *, rebuild: bool) -> None:
         self._store = Store(cache_dir)
+        self._memory = memory
         self._made_after_s = time.time() if rebuild else 0.0
         self._fork_servers = ForkServers()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
@@ -125,6 +128,7 @@ class Scheduler:
             store=self._store.root,
             timeout_s=timeout_s,
             made_after_s=self._made_after_s,
+            memory=self._memory,
             job=job,
         )
         self.running.append(status)

@@ -164,6 +164,18 @@ Job = StoredJob | LatencyJob | TargetJob
 Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
 
 
+class MemoryLimit(Frozen):
+    """How much memory a worker process may use, with all processes that it starts.
+
+    Attributes:
+        limit_bytes: The limit in bytes.
+        shown: The limit in messages, such as ``4 GB``.
+    """
+
+    limit_bytes: int
+    shown: str
+
+
 class Task(Frozen):
     """One job as a worker process gets it, from the file ``task.json`` in a folder of its own.
 
@@ -172,6 +184,7 @@ class Task(Frozen):
         store: The cache directory.
         timeout_s: How long it may take once it has started.
         made_after_s: A stored result older than this (seconds since the epoch) does not count.
+        memory: How much memory it may use.
         job: What to do.
     """
 
@@ -179,6 +192,7 @@ class Task(Frozen):
     store: Path
     timeout_s: float
     made_after_s: float
+    memory: MemoryLimit
     job: Job
 
 

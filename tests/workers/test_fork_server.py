@@ -15,7 +15,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.judge.results import ModelScore
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Project, Task
+from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, MemoryLimit, Project, Task
 from pytest_modelbudget.protocol.store import Store, digest
 from tests.conftest import eventually
 
@@ -42,7 +42,12 @@ def evaluation(root: Path, name: str, code: str, timeout_s: float = 60.0) -> Tas
         project=Project(rootdir=root, sys_path=(str(root),)),
     )
     return Task(
-        key=digest(name), store=root / "store", timeout_s=timeout_s, made_after_s=0.0, job=job
+        key=digest(name),
+        store=root / "store",
+        timeout_s=timeout_s,
+        made_after_s=0.0,
+        memory=MemoryLimit(limit_bytes=10**9, shown="1 GB"),
+        job=job,
     )
 
 
@@ -50,6 +55,10 @@ def gone(root: Path, name: str) -> bool:
     """Return whether the processes that ``HANGS`` noted have ended, reaped or not."""
     states = [Path("/proc", pid, "stat") for pid in pids(root, name)]
     return all(not file.exists() or ") Z " in file.read_text() for file in states)
+
+
+def parent(pid: str) -> int:
+    return int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def pids(root: Path, name: str) -> list[str]:
@@ -186,6 +195,54 @@ def test_stop_kills_a_task_with_its_own_children_and_no_other(server: Server) ->
     assert server.until("stopped", "exited")[-1].exitcode == -9
     eventually(lambda: gone(server.root, "stopped"))
     assert not gone(server.root, "other")
+
+
+ORPHANS = """
+    import os, pathlib, time
+    def test():
+        if os.fork() == 0:
+            if os.fork() == 0:
+                pathlib.Path("orphans.pids").write_text(f"{os.getpid()} ")
+            os._exit(0)
+        time.sleep(1000)
+"""
+DAEMON = """
+    import os, pathlib, time
+    def test():
+        worker = os.getpid()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            pathlib.Path("{name}.pids").write_text(f"{{worker}} {{os.getpid()}} ")
+        time.sleep(1000)
+"""
+
+
+def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server: Server) -> None:
+    server.hang("other")
+    server.run("daemon", DAEMON.format(name="daemon"))
+    eventually(lambda: bool(pids(server.root, "daemon")))
+    worker, daemon = pids(server.root, "daemon")
+    eventually(lambda: parent(daemon) == parent(worker))  # the supervisor has adopted it
+    os.kill(parent(worker), signal.SIGKILL)
+    assert server.until("daemon", "exited")[-1].exitcode == -9
+    eventually(lambda: gone(server.root, "daemon"))
+    assert not gone(server.root, "other")
+
+
+def test_a_fork_server_that_is_killed_takes_all_with_it(server: Server) -> None:
+    server.hang("hangs")
+    server.run("daemon", DAEMON.format(name="daemon"))
+    eventually(lambda: bool(pids(server.root, "daemon")))
+    server.process.kill()
+    eventually(lambda: gone(server.root, "hangs") and gone(server.root, "daemon"))
+
+
+def test_orphans_of_a_running_task_are_reaped(server: Server) -> None:
+    server.run("orphans", ORPHANS)
+    eventually(lambda: bool(pids(server.root, "orphans")))
+    eventually(lambda: not Path("/proc", pids(server.root, "orphans")[0]).exists())
 
 
 def test_to_stop_what_has_ended_does_nothing(server: Server) -> None:
