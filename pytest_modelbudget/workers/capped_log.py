@@ -31,6 +31,10 @@ class CappedLog:
             if self._file.tell() > self._tail_at + 2 * TAIL_BYTES:
                 self._shorten()
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     def _shorten(self) -> None:
         end = self._file.tell()
         tail = os.pread(self._file.fileno(), TAIL_BYTES, end - TAIL_BYTES)

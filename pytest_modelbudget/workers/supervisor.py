@@ -16,7 +16,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -65,12 +65,12 @@ def supervise(folder: Path, work: Callable[[], int], send: Callable[[Event], Non
     kills = _out_of_memory_kills()
     worker = fork(lambda: _begin(written, work), signal.SIGKILL)
     os.close(written)
-    log = CappedLog(folder / LOG)
-    exitcode, failure = _watch(worker, signals, output, log, memory)
-    end_children()
-    os.set_blocking(output, False)
-    with suppress(BlockingIOError):  # A process of another user can hold the pipe still.
-        log.write(os.read(output, PIPE_BYTES))
+    with closing(CappedLog(folder / LOG)) as log:
+        exitcode, failure = _watch(worker, signals, output, log, memory)
+        end_children()
+        os.set_blocking(output, False)
+        with suppress(BlockingIOError):  # A process of another user can hold the pipe still.
+            log.write(os.read(output, PIPE_BYTES))
     if exitcode == -signal.SIGKILL and not failure and _out_of_memory_kills() > kills:
         cause = "the machine ran out of memory, and the kernel killed the worker process"
         failure = Failure(cause=cause, hint=HINT_OOM, expected=True)
