@@ -8,8 +8,7 @@ process belongs that it has adopted.
 The memory of the worker process and its descendants is watched, not limited by the kernel.
 ``RLIMIT_AS`` counts address space, of which TensorFlow maps many times what it uses.
 ``RLIMIT_DATA`` counts thread stacks and memory that is never used, holds for each process alone,
-and lets an allocation fail, so that TensorFlow aborts without a word about memory. A cgroup needs
-rights that a user rarely has.
+and shows as another error in each library. A cgroup needs rights that a user rarely has.
 """
 
 import os
