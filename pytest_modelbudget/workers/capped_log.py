@@ -6,6 +6,7 @@ from pathlib import Path
 
 HEAD_BYTES = 2**20
 TAIL_BYTES = 2**20
+MAX_LINE = 4096  # of a line that is left out as a whole
 
 
 class CappedLog:
@@ -38,7 +39,7 @@ class CappedLog:
     def _shorten(self) -> None:
         end = self._file.tell()
         tail = os.pread(self._file.fileno(), TAIL_BYTES, end - TAIL_BYTES)
-        tail = tail[tail.find(b"\n") + 1 :]  # begins with a whole line
+        tail = tail[tail.find(b"\n", 0, MAX_LINE) + 1 :]  # begins with a whole line
         self._left_out += end - self._tail_at - len(tail)
         notice = f"\n... {self._left_out:,} bytes of the log are left out here ...\n".encode()
         self._file.seek(HEAD_BYTES)

@@ -39,10 +39,6 @@ WAYS = {
                 os._exit(0)
             sleep()
     """,
-    "fork": """
-        if os.fork() == 0:
-            sleep()
-    """,
     "program in its own session": """
         subprocess.Popen(["sh", "-c", "echo $$ >left.pid; sleep 1000"], start_new_session=True)
     """,

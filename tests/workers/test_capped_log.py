@@ -12,6 +12,7 @@ from pytest_modelbudget.workers.capped_log import CappedLog
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capped_log, "HEAD_BYTES", 100)
     monkeypatch.setattr(capped_log, "TAIL_BYTES", 100)
+    monkeypatch.setattr(capped_log, "MAX_LINE", 20)
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ def test_the_middle_of_a_long_log_is_left_out(log: CappedLog, tmp_path: Path, ch
 
 
 def test_an_output_without_lines_is_cut_too(log: CappedLog, tmp_path: Path) -> None:
-    log.write(b"x" * 5000)
+    log.write(b"x" * 4999 + b"\n")
     notice = b"\n... 4,800 bytes of the log are left out here ...\n"
-    assert (tmp_path / "log.txt").read_bytes() == 100 * b"x" + notice + 100 * b"x"
+    assert (tmp_path / "log.txt").read_bytes() == 100 * b"x" + notice + 99 * b"x" + b"\n"
 
 
 def test_a_full_disk_does_not_stop_the_task() -> None:

@@ -155,10 +155,11 @@ def test_tasks_run_beside_each_other(server: Server) -> None:
 
 def test_what_a_user_prints_is_in_the_log_and_no_event(server: Server) -> None:
     code = "import os, blobs\nprint('hello')\nos.system('echo beside')\ntest = blobs.test\n"
+    code += "print('out of memory score', open('/proc/self/oom_score_adj').read())\n"
     server.run("prints", code)
     assert server.until("prints", "exited")[-1].exitcode == 0
     log = (server.folder("prints") / "log.txt").read_text().splitlines()
-    assert {"hello", "beside"} <= set(log)
+    assert {"hello", "beside", "out of memory score 500"} <= set(log)
 
 
 def test_a_task_that_raises_says_why(server: Server) -> None:
