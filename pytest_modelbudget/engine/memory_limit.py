@@ -43,7 +43,10 @@ def machine_memory_bytes(root: Path = Path("/")) -> int:
 
 def _cgroup_limits(root: Path) -> Iterator[int]:
     """Yield the limits of the cgroups, of version 1 or 2, that this process belongs to."""
-    for line in (root / "proc/self/cgroup").read_text().splitlines():
+    groups = root / "proc/self/cgroup"
+    if not groups.exists():  # a kernel without cgroups
+        return
+    for line in groups.read_text().splitlines():
         _, controllers, group = line.split(":", 2)
         if not controllers:
             mount, name = root / "sys/fs/cgroup", "memory.max"

@@ -31,8 +31,14 @@ def machine(root: Path, cgroup: str, **limits: int | str) -> int:
     return machine_memory_bytes(root)
 
 
-def test_without_a_cgroup_it_is_the_memory_of_the_machine(tmp_path: Path) -> None:
+def test_without_a_limit_it_is_the_memory_of_the_machine(tmp_path: Path) -> None:
     assert machine(tmp_path, "0::/\n") == 16 * GIB
+
+
+def test_without_cgroups_it_is_the_memory_of_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 1000 kB\n")
+    assert machine_memory_bytes(tmp_path) == 1_024_000
 
 
 def test_the_smallest_group_around_the_process_counts(tmp_path: Path) -> None:

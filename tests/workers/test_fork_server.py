@@ -117,7 +117,7 @@ class Server:
 
     def hang(self, name: str) -> None:
         """Run a task that hangs, with a child of its own, and wait until it does."""
-        self.run(name, HANGS.format(name=name))
+        self.run(name, HANGS.format(name=name), timeout_s=600.0)
         eventually(lambda: bool(pids(self.root, name)))
 
 
@@ -225,7 +225,7 @@ DAEMON = """
 
 def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server: Server) -> None:
     server.hang("other")
-    server.run("daemon", DAEMON.format(name="daemon"))
+    server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
     eventually(lambda: bool(pids(server.root, "daemon")))
     worker, daemon = pids(server.root, "daemon")
     eventually(lambda: parent(daemon) == parent(worker))  # the supervisor has adopted it
@@ -237,7 +237,7 @@ def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server:
 
 def test_a_fork_server_that_is_killed_takes_all_with_it(server: Server) -> None:
     server.hang("hangs")
-    server.run("daemon", DAEMON.format(name="daemon"))
+    server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
     eventually(lambda: bool(pids(server.root, "daemon")))
     server.process.kill()
     eventually(lambda: gone(server.root, "hangs") and gone(server.root, "daemon"))
