@@ -56,8 +56,9 @@ def supervise(folder: Path, work: Callable[[], int], send: Callable[[Event], Non
         send: Sends an event; called when the task has ended.
 
     Returns:
-        0, the exit code of the supervisor.
+        The exit code of the supervisor: 0, or 1 if it could not send how the task has ended.
     """
+    fork_server = os.getppid()
     memory = Task.model_validate_json((folder / TASK).read_bytes()).memory
     signals = receive_signals(signal.SIGCHLD, signal.SIGTERM)
     adopt_orphans()
@@ -74,6 +75,8 @@ def supervise(folder: Path, work: Callable[[], int], send: Callable[[Event], Non
     if exitcode == -signal.SIGKILL and not failure and _out_of_memory_kills() > kills:
         cause = "the machine ran out of memory, and the kernel killed the worker process"
         failure = Failure(cause=cause, hint=HINT_OOM, expected=True)
+    if os.getppid() != fork_server:
+        return 1  # The end of the fork server has ended the task, and the engine says so itself.
     if failure:
         send(Event(task=str(folder), happened="failed", failure=failure))
     send(Event(task=str(folder), happened="exited", exitcode=exitcode))

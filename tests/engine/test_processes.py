@@ -197,15 +197,15 @@ def test_a_server_that_is_stopped_is_killed(
     stop: Callable[[int, int], None],
 ) -> None:
     monkeypatch.setattr("pytest_modelbudget.engine.processes.PING_S", 0.1)
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 3.0)
 
     async def be_stopped() -> list[str]:
         running = await hanging(bench, timeout_s=60.0)
-        monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 0.5)
         stop(started[0].transport.get_pid(), signal.SIGSTOP)
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(be_stopped):
-        cause = "the fork server did not answer within 0.5 s and was killed"
+        cause = "the fork server did not answer within 3 s and was killed"
         assert error.splitlines()[0] == cause
     eventually(lambda: gone(bench.root, "hangs"))
 
