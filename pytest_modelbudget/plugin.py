@@ -47,6 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options, each with its ini twin."""
     group = parser.getgroup("modelbudget", "model budgets")
     group.addoption("--budget-jobs", type=int, metavar="N", help="how many builds run at a time")
+    group.addoption("--budget-memory", metavar="SIZE", help="the memory limit of one build")
     group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
     group.addoption("--budget-rebuild", action="store_true", help="ignore cached results")
     group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
@@ -57,6 +58,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     files = ["*.budget.yaml", "*.budget.yml"]
     parser.addini("modelbudget_files", "globs of budget files", type="args", default=files)
     parser.addini("modelbudget_jobs", "how many builds run at a time (default: half the cores)")
+    parser.addini(
+        "modelbudget_memory",
+        "the memory limit of one build, such as 4 GB (default: 90 % of the machine's memory)",
+    )
     parser.addini(
         "modelbudget_cache", "the cache directory, relative to rootdir", default=".modelbudget"
     )

@@ -111,7 +111,9 @@ class Project:
         paths = [str(self.root / "refuse"), os.environ.get("PYTHONPATH", "")]
         return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
-    def run(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
+    def run(
+        self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float | None = None
+    ) -> Result:
         done = subprocess.run(
             [sys.executable, *args],
             cwd=self.root,
@@ -120,6 +122,7 @@ class Project:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=timeout_s,
         )
         return Result(done.returncode, done.stdout)
 

@@ -120,7 +120,7 @@ def _preload(kind: str) -> None:
     else:
         preloads = import_module(FORK_SERVER).PRELOADS
         del sys.modules[FORK_SERVER]  # it is the main module of the processes
-        modules = [*preloads[kind], "multiprocessing.popen_fork"]
+        modules = preloads[kind]
     for name in modules:
         import_module(name)
 

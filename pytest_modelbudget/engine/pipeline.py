@@ -21,7 +21,7 @@ from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.protocol.jobs import Adb, Project
+from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class PipelineOptions:
     cache_dir: Path
     session: str
     jobs: int
+    memory: MemoryLimit
     rebuild: bool
     project: Project
     adb: Adb
@@ -40,7 +41,9 @@ class Pipeline:
     """Plans, builds and measures for one session, on one event loop."""
 
     def __init__(self, options: PipelineOptions) -> None:
-        self._scheduler = Scheduler(options.cache_dir, options.session, rebuild=options.rebuild)
+        self._scheduler = Scheduler(
+            options.cache_dir, options.session, options.memory, rebuild=options.rebuild
+        )
         self._planner = Planner(options.project)
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)

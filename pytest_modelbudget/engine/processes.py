@@ -1,11 +1,12 @@
 """The fork servers and worker processes of one session, as their parent process sees them."""
 
 import asyncio
+import os
 import shlex
 import signal
 import sys
 import tempfile
-from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -18,6 +19,8 @@ from pytest_modelbudget.protocol.store import Store
 WorkerKind = Literal["litert", "quantizer", "tensorflow"]
 # A worker process writes to its log where it hangs; it is killed if it did not end by then.
 GRACE_S = 5.0
+# A fork server imports TensorFlow when it starts; later it answers at once.
+START_S, PING_S, ANSWER_S = 600.0, 10.0, 60.0
 TOO_SLOW = "raise `timeout` if it needs more time"
 
 
@@ -56,14 +59,21 @@ class ForkServers:
             await (await starting).close()
 
 
-class ForkServer:
-    """One running fork server; its own side is ``workers/fork_server.py``."""
+class ForkServer(asyncio.SubprocessProtocol):
+    """One running fork server; its own side is ``workers/fork_server.py``.
 
-    def __init__(self, process: Process, errors: IO[bytes]) -> None:
-        self._process = process
+    Its end is noticed by the process, not by the end of its output: another process may have
+    inherited the pipe.
+    """
+
+    def __init__(self, errors: IO[bytes]) -> None:
         self._errors = errors
         self._tasks: dict[str, asyncio.Queue[Event]] = {}
-        self._reader = asyncio.create_task(self._read())
+        self._unread = b""
+        self._answered = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._cause = ""
+        self._watching = asyncio.create_task(self._watch())
 
     @classmethod
     async def start(cls, kind: WorkerKind) -> "ForkServer":
@@ -71,14 +81,13 @@ class ForkServer:
         # With -P, a numpy.py in the working directory is not imported in place of numpy.
         command = [sys.executable, "-P", "-m", "pytest_modelbudget.workers.fork_server", kind]
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in `close`)
-        process = await asyncio.create_subprocess_exec(
+        _, server = await asyncio.get_running_loop().subprocess_exec(
+            lambda: cls(errors),
             *command,
-            stdin=PIPE,
-            stdout=PIPE,
             stderr=errors,
             start_new_session=True,  # pytest alone handles an interrupt at the terminal
         )
-        return cls(process, errors)
+        return server
 
     async def run(self, folder: Path, timeout_s: float, status: TaskStatus) -> None:
         """Run the task in ``folder`` and wait for its end.
@@ -88,52 +97,92 @@ class ForkServer:
         """
         name = str(folder)
         events = self._tasks[name] = asyncio.Queue()
-        if self._reader.done():
+        if self._ended.is_set():
             self._fail(name)
         self._send(f"run {name}")
-        stop: asyncio.TimerHandle | None = None
+        timers: list[asyncio.TimerHandle] = []
         while (event := await events.get()).happened != "exited":
             status.update(event)
             if event.happened == "started":
-                delay_s = timeout_s + GRACE_S
-                stop = asyncio.get_running_loop().call_later(delay_s, self._send, f"stop {name}")
-        if stop:
-            stop.cancel()
+                later = asyncio.get_running_loop().call_later
+                gone = Event(task=name, happened="exited")
+                timers = [
+                    later(timeout_s + GRACE_S, self._send, f"stop {name}"),
+                    later(timeout_s + 2 * GRACE_S, events.put_nowait, gone),
+                ]
+        for timer in timers:
+            timer.cancel()
         if event.exitcode != 0:
             raise WorkerError(_explain(folder, event.exitcode, timeout_s, status))
 
     async def close(self) -> None:
         """End the fork server and its worker processes."""
-        _stdin(self._process).close()
-        await self._process.wait()
-        await self._reader
+        self._watching.cancel()
+        self._pipe.close()
+        try:
+            await asyncio.wait_for(self._ended.wait(), GRACE_S)
+        except TimeoutError:
+            self._kill()
+            await self._ended.wait()
+        self.transport.close()
         self._errors.close()
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None, "opened with PIPE"
-        async for line in self._process.stdout:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection to the process; called by asyncio."""
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        pipe = transport.get_pipe_transport(0)
+        assert isinstance(pipe, asyncio.WriteTransport)
+        self.transport, self._pipe = transport, pipe
+
+    def pipe_data_received(self, _descriptor: int, received: bytes) -> None:
+        """Hand over the events of the tasks; called by asyncio."""
+        *lines, self._unread = (self._unread + received).split(b"\n")
+        for line in lines:
             event = Event.model_validate_json(line)
-            if event.task in self._tasks:
+            if event.happened == "ready":
+                self._answered.set()
+            elif event.task in self._tasks:
                 self._tasks[event.task].put_nowait(event)
+
+    def process_exited(self) -> None:
+        """Let every task fail; called by asyncio."""
+        self._ended.set()
         for name in self._tasks:
             self._fail(name)
+
+    async def _watch(self) -> None:
+        """Kill the fork server if it does not answer, for example because it was stopped."""
+        within_s = START_S
+        while await self._has_answered(within_s):
+            await asyncio.sleep(PING_S)
+            self._answered.clear()
+            self._send("ping")
+            within_s = ANSWER_S
+        self._cause = f"the fork server did not answer within {within_s:g} s and was killed"
+        self._kill()
+
+    async def _has_answered(self, within_s: float) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._answered.wait(), within_s)
+        return self._answered.is_set()
+
+    def _kill(self) -> None:
+        """Kill the fork server; its supervisors end when it has ended, and must not be stopped."""
+        with suppress(ProcessLookupError):
+            self.transport.kill()
+            os.killpg(self.transport.get_pid(), signal.SIGCONT)
 
     def _fail(self, name: str) -> None:
         """Let the task ``name`` fail because the fork server ended; quote its last output line."""
         self._errors.seek(0)
         last_line = self._errors.read().decode(errors="replace").strip().splitlines()[-1:]
-        cause = "the fork server ended: " + "".join(last_line)
+        cause = self._cause or "the fork server ended: " + "".join(last_line)
         failure = Failure(cause=cause, hint="", expected=False)
         self._tasks[name].put_nowait(Event(task=name, happened="failed", failure=failure))
         self._tasks[name].put_nowait(Event(task=name, happened="exited"))
 
     def _send(self, command: str) -> None:
-        _stdin(self._process).write(f"{command}\n".encode())
-
-
-def _stdin(process: Process) -> asyncio.StreamWriter:
-    assert process.stdin is not None, "opened with PIPE"
-    return process.stdin
+        self._pipe.write(f"{command}\n".encode())
 
 
 def _explain(folder: Path, exitcode: int | None, timeout_s: float, status: TaskStatus) -> str:

@@ -16,6 +16,7 @@ from pytest_modelbudget.protocol.jobs import (
     RESULT,
     Job,
     LatencyJob,
+    MemoryLimit,
     Project,
     StoredJob,
     TargetJob,
@@ -35,12 +36,16 @@ class Scheduler:
     Args:
         cache_dir: The directory of the store.
         session: Names the session of pytest, the same in all its processes.
+        memory: How much memory each worker process may use.
         rebuild: Whether results of other sessions are ignored.
     """
 
-    def __init__(self, cache_dir: Path, session: str, *, rebuild: bool) -> None:
+    def __init__(
+        self, cache_dir: Path, session: str, memory: MemoryLimit, *, rebuild: bool
+    ) -> None:
         self._store = Store(cache_dir, session, rebuild=rebuild)
         self._session = session
+        self._memory = memory
         self._rebuild = rebuild
         self._surroundings: dict[Project, Surroundings] = {}
         self._fork_servers = ForkServers()
@@ -145,6 +150,7 @@ class Scheduler:
             timeout_s=timeout_s,
             session=self._session,
             rebuild=self._rebuild,
+            memory=self._memory,
             job=job,
         )
         self.running.append(status)

@@ -14,12 +14,14 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.engine.builder import BuildError
+from pytest_modelbudget.engine.memory_limit import memory_limit
 from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.protocol.jobs import Adb, Project
+from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
+from pytest_modelbudget.units.invalid import InvalidValueError
 
 T = TypeVar("T")
 POLL_S = 0.25
@@ -136,6 +138,7 @@ def _options(config: pytest.Config) -> PipelineOptions:
         cache_dir=cache_dir,
         session=_session_name(config),
         jobs=_jobs(config),
+        memory=_memory(config),
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),
         project=Project(
             rootdir=config.rootpath, sys_path=tuple(os.path.abspath(path) for path in sys.path)
@@ -148,6 +151,14 @@ def _session_name(config: pytest.Config) -> str:
     """Return a name that all processes of pytest-xdist share, and no other session has."""
     workerinput: dict[str, str] = getattr(config, "workerinput", {})
     return workerinput.get("testrunuid") or uuid4().hex
+
+
+def _memory(config: pytest.Config) -> MemoryLimit:
+    written = config.option.budget_memory or config.getini("modelbudget_memory")
+    try:
+        return memory_limit(written.strip())
+    except InvalidValueError as error:
+        raise pytest.UsageError(f"modelbudget_memory: {error}") from error
 
 
 def _adb(config: pytest.Config) -> Adb:

@@ -175,6 +175,18 @@ def project_of(job: Job) -> Project | None:
 Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
 
 
+class MemoryLimit(Frozen):
+    """How much memory a worker process may use, with all processes that it starts.
+
+    Attributes:
+        limit_bytes: The limit in bytes.
+        shown: The limit in messages, such as ``4 GB``.
+    """
+
+    limit_bytes: int
+    shown: str
+
+
 class Task(Frozen):
     """One job as a worker process gets it, from the file ``task.json`` in a folder of its own.
 
@@ -184,6 +196,7 @@ class Task(Frozen):
         timeout_s: How long it may take once it has started.
         session: Names the session of pytest.
         rebuild: Whether a stored result of another session does not count.
+        memory: How much memory it may use.
         job: What to do.
     """
 
@@ -192,6 +205,7 @@ class Task(Frozen):
     timeout_s: float
     session: str
     rebuild: bool
+    memory: MemoryLimit
     job: Job
 
 

@@ -1,8 +1,8 @@
-"""Imports expensive modules once, then forks a worker process for each task.
+"""Imports expensive modules once, then forks a supervisor and a worker process for each task.
 
 ``python -m pytest_modelbudget.workers.fork_server KIND`` reads one command a line from its standard
-input, ``run FOLDER`` or ``stop FOLDER``, and writes one ``Event`` a line. When its input ends, the
-fork server ends too, with all its worker processes.
+input, ``run FOLDER``, ``stop FOLDER`` or ``ping``, and writes one ``Event`` a line. When its input
+ends, the fork server ends too, with all its worker processes.
 
 The fork server of ``multiprocessing`` does not fit: it imports the ``__main__`` of the parent
 process again, so that a ``pytest.main()`` without a guard would start again in every worker
@@ -13,17 +13,24 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from multiprocessing import get_context
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 
 from pytest_modelbudget.protocol import installed
-from pytest_modelbudget.protocol.jobs import LOG, Event, Happening
+from pytest_modelbudget.protocol.jobs import Event, Happening
+from pytest_modelbudget.workers.process_tree import (
+    adopt_orphans,
+    end_children,
+    end_with_parent,
+    ended_children,
+    fork,
+    receive_signals,
+)
 from pytest_modelbudget.workers.run import run
+from pytest_modelbudget.workers.supervisor import supervise
 
 PRELOADS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -53,6 +60,8 @@ MAX_CHARS = 400  # of a text in an event, so that the whole event stays below PI
 
 def main(kind: str) -> None:
     """Serve tasks in worker processes of ``kind``, a key of ``PRELOADS``, until the input ends."""
+    # The input does not end with the parent process if one that it has forked holds the pipe too.
+    end_with_parent(signal.SIGTERM)
     # Only events go to the real standard output; all other output goes to standard error.
     events = os.dup(1)
     os.dup2(2, 1)
@@ -60,69 +69,80 @@ def main(kind: str) -> None:
     for name in PRELOADS[kind]:
         import_module(name)
     installed.look_up()
-    _send(events, Event(task="", happened="ready"))
     _serve(events, environ)
 
 
 def _serve(events: int, environ: Mapping[str, str]) -> None:
-    workers: dict[str, BaseProcess] = {}
+    supervisors: dict[str, int] = {}
+    signals = receive_signals(signal.SIGCHLD)
+    adopt_orphans()
+    _answer(events)
     unread = b""
     while True:
-        ready = wait([0, *(process.sentinel for process in workers.values())])
-        for task in [task for task, process in workers.items() if process.sentinel in ready]:
-            _finish(events, workers, task)
+        ready = wait([0, signals])
+        if signals in ready:
+            os.read(signals, 4096)
+            _finish(events, supervisors)
         if 0 in ready:
             received = os.read(0, 65536)
             if not received:
-                for process in workers.values():
-                    _kill(process)
-                return
+                break
             *commands, unread = (unread + received).split(b"\n")
             for command in commands:
-                _execute(events, workers, command.decode(), environ)
+                _execute(events, supervisors, command.decode(), environ)
+    for process in supervisors.values():
+        os.kill(process, signal.SIGTERM)
+    for process in supervisors.values():
+        os.waitpid(process, 0)
+    end_children()
 
 
 def _execute(
-    events: int, workers: dict[str, BaseProcess], command: str, environ: Mapping[str, str]
+    events: int, supervisors: dict[str, int], command: str, environ: Mapping[str, str]
 ) -> None:
     verb, _, task = command.partition(" ")
     if verb == "run":
-        workers[task] = get_context("fork").Process(target=_work, args=(events, task, environ))
-        workers[task].start()
-    elif task in workers:
-        _kill(workers[task])
+        work = partial(_supervise, events, Path(task), environ)
+        supervisors[task] = fork(work, signal.SIGTERM)
+    elif verb == "ping":
+        _answer(events)
+    elif task in supervisors:
+        os.kill(supervisors[task], signal.SIGTERM)
 
 
-def _finish(events: int, workers: dict[str, BaseProcess], task: str) -> None:
-    process = workers.pop(task)
-    process.join()
-    _kill(process)  # The processes that the task started may still run.
-    _send(events, Event(task=task, happened="exited", exitcode=process.exitcode))
+def _finish(events: int, supervisors: dict[str, int]) -> None:
+    """Forget the tasks whose supervisors have ended."""
+    ended = ended_children()
+    for task, process in list(supervisors.items()):
+        if process in ended:
+            del supervisors[task]
+            if ended[process]:  # The supervisor was killed, for example by the kernel.
+                end_children(spared=supervisors.values())
+                _send(events, Event(task=task, happened="exited", exitcode=ended[process]))
 
 
-def _kill(process: BaseProcess) -> None:
-    assert process.pid is not None, "started in _execute"
-    process.kill()  # The worker process may not have created its process group yet.
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def _supervise(events: int, folder: Path, environ: Mapping[str, str]) -> int:
+    work = partial(_work, events, folder, environ)
+    return supervise(folder, work, partial(_send, events))
 
 
-def _work(events: int, task: str, environ: Mapping[str, str]) -> None:
-    """Run a task in a new worker process, with its own process group and the task's log."""
-    os.setsid()
-    log = os.open(Path(task) / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
+def _work(events: int, folder: Path, environ: Mapping[str, str]) -> int:
+    """Run a task in its worker process, and return the exit code."""
 
     def notify(happened: Happening, activity: str) -> None:
-        _send(events, Event(task=task, happened=happened, activity=activity[:MAX_CHARS]))
+        _send(events, Event(task=str(folder), happened=happened, activity=activity[:MAX_CHARS]))
 
-    failure = run(Path(task), notify, environ)
-    if failure:
-        cut = {"cause": failure.cause[:MAX_CHARS], "hint": failure.hint[:MAX_CHARS]}
-        _send(events, Event(task=task, happened="failed", failure=failure.model_copy(update=cut)))
-        sys.exit(1)
+    failure = run(folder, notify, environ)
+    if failure is None:
+        return 0
+    cut = {"cause": failure.cause[:MAX_CHARS], "hint": failure.hint[:MAX_CHARS]}
+    failed = failure.model_copy(update=cut)
+    _send(events, Event(task=str(folder), happened="failed", failure=failed))
+    return 1
+
+
+def _answer(events: int) -> None:
+    _send(events, Event(task="", happened="ready"))
 
 
 def _send(events: int, event: Event) -> None:

@@ -10,8 +10,10 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from pytest_modelbudget.errors import JobError
 
 
 @contextmanager
@@ -45,15 +47,36 @@ def alone(on_wait: Callable[[], None]) -> Iterator[None]:
 def _open(name: str) -> Iterator[int]:
     path = Path(tempfile.gettempdir()) / f"pytest-modelbudget-{name}.lock"
     try:
-        # Try without O_CREAT first: in a sticky directory, the kernel refuses O_CREAT on a file of
-        # another user.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _opened(path)
+    except OSError as error:
+        cause = f"the lock file {path} cannot be opened: {error.strerror}"
+        raise JobError(
+            cause, "delete it, or let every user read it; an empty file will do"
+        ) from error
     try:
         yield descriptor
     finally:
+        # A process that the user's code has forked can have the descriptor still.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    """Open the file at ``path`` for reading; make it first if there is none."""
+    # Not with O_CREAT: in a sticky directory, the kernel refuses that for a file of another user.
+    with suppress(FileNotFoundError):
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor, unfinished = tempfile.mkstemp(prefix=path.name, dir=path.parent)
+    try:
+        # Whatever the umask is. Other users must never see the file with a stricter mode, so it
+        # gets its name last.
+        os.fchmod(descriptor, 0o444)
+        with suppress(FileExistsError):  # Another process was faster.
+            os.link(unfinished, path)
+    finally:
+        os.close(descriptor)
+        os.unlink(unfinished)
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _lock(descriptor: int, kind: int, on_wait: Callable[[], None]) -> None:

@@ -1,8 +1,10 @@
 """Real workers of the kind that starts fast; the misbehaving code is a user's ``data.test``."""
 
 import asyncio
+import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Iterator
@@ -146,16 +148,16 @@ def test_closing_ends_what_still_runs(bench: Bench) -> None:
         while not pids(bench.root, "hangs"):
             await asyncio.sleep(0.01)
         await bench.fork_servers.close()
-        with pytest.raises(WorkerError, match="the fork server ended"):
+        with pytest.raises(WorkerError, match="the worker process was killed by signal 9"):
             await running
 
     bench.do(hang)
     eventually(lambda: gone(bench.root, "hangs"))
 
 
-def test_a_server_that_died_fails_what_runs_and_what_comes_later(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[ForkServer]:
+    """Return a list to which each fork server is added when it starts."""
     started: list[ForkServer] = []
     start = ForkServer.start
 
@@ -164,17 +166,81 @@ def test_a_server_that_died_fails_what_runs_and_what_comes_later(
         return started[-1]
 
     monkeypatch.setattr(ForkServer, "start", noted)
+    return started
 
+
+async def hanging(bench: Bench, timeout_s: float) -> "asyncio.Task[str]":
+    """Return a task that hangs; it ends with the text of its error."""
+    running = asyncio.create_task(bench.error("hangs", HANGS.format(name="hangs"), timeout_s))
+    while not pids(bench.root, "hangs"):
+        await asyncio.sleep(0.01)
+    return running
+
+
+def test_a_server_that_died_fails_what_runs_and_what_comes_later(
+    bench: Bench, started: list[ForkServer]
+) -> None:
     async def die() -> list[str]:
-        hanging = bench.error("hangs", HANGS.format(name="hangs"), timeout_s=2.0)
-        running = asyncio.create_task(hanging)
-        while not pids(bench.root, "hangs"):
-            await asyncio.sleep(0.01)
-        started[0]._process.send_signal(signal.SIGKILL)
+        running = await hanging(bench, timeout_s=60.0)
+        started[0].transport.send_signal(signal.SIGKILL)
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(die):
         assert error.startswith("the fork server ended")
+    eventually(lambda: gone(bench.root, "hangs"))
+
+
+@pytest.mark.parametrize("stop", [os.kill, os.killpg])
+def test_a_server_that_is_stopped_is_killed(
+    bench: Bench,
+    started: list[ForkServer],
+    monkeypatch: pytest.MonkeyPatch,
+    stop: Callable[[int, int], None],
+) -> None:
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.PING_S", 0.1)
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 3.0)
+
+    async def be_stopped() -> list[str]:
+        running = await hanging(bench, timeout_s=60.0)
+        stop(started[0].transport.get_pid(), signal.SIGSTOP)
+        return [await running, await bench.error("later", GOOD)]
+
+    for error in bench.do(be_stopped):
+        cause = "the fork server did not answer within 3 s and was killed"
+        assert error.splitlines()[0] == cause
+    eventually(lambda: gone(bench.root, "hangs"))
+
+
+def test_a_task_ends_after_its_timeout_whatever_its_server_does(
+    bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+
+    async def be_stopped() -> str:
+        running = await hanging(bench, timeout_s=2.0)
+        os.killpg(started[0].transport.get_pid(), signal.SIGSTOP)
+        return await running
+
+    error = bench.do(be_stopped)
+    assert error.startswith("still running after its timeout of 2 s\n")
+    eventually(lambda: gone(bench.root, "hangs"))
+
+
+def test_a_stranger_that_holds_the_pipes_is_not_waited_for(
+    bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def be_held() -> "subprocess.Popen[bytes]":
+        await bench.run("good", GOOD)
+        pipes = [started[0].transport.get_pipe_transport(number) for number in (0, 1)]
+        held = [pipe.get_extra_info("pipe").fileno() for pipe in pipes if pipe]
+        assert len(held) == 2
+        monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+        return subprocess.Popen(["sleep", "1000"], pass_fds=held)
+
+    stranger = bench.do(be_held)
+    assert stranger.poll() is None
+    stranger.kill()
+    stranger.wait()
 
 
 def test_a_server_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

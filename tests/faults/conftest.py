@@ -17,7 +17,7 @@ from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.engine.processes import ForkServers, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.dependencies import Dependencies
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Project, Task
+from pytest_modelbudget.protocol.jobs import EvaluateJob, MemoryLimit, Project, Task
 from pytest_modelbudget.protocol.store import Entry, Store, digest
 from pytest_modelbudget.protocol.surroundings import Surroundings
 
@@ -81,7 +81,13 @@ class Lab:
             project=self.project(),
         )
         task = Task(
-            key=self.key, store=self.store, timeout_s=60, session="first", rebuild=False, job=job
+            key=self.key,
+            store=self.store,
+            timeout_s=60,
+            session="first",
+            rebuild=False,
+            memory=MemoryLimit(limit_bytes=10**10, shown="10 GB"),
+            job=job,
         )
         self._workers.run(self.kind, Store(self.store, "first"), task)
 

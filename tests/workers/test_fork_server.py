@@ -1,6 +1,7 @@
 """The fork server by its own protocol; the misbehaving code is a user's ``data.test``."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.judge.results import ModelScore
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Project, Task
+from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Failure, MemoryLimit, Project, Task
 from pytest_modelbudget.protocol.store import Store, digest
 from tests.conftest import eventually
 
@@ -30,7 +31,9 @@ HANGS = """
 """
 
 
-def evaluation(root: Path, name: str, code: str, timeout_s: float = 60.0) -> Task:
+def evaluation(
+    root: Path, name: str, code: str, timeout_s: float = 60.0, memory_bytes: int = 10**9
+) -> Task:
     """Return the task to evaluate the blobs on what ``test`` in ``code`` returns."""
     for file in ("blobs.py", "blobs.tflite"):
         shutil.copy(BLOBS / file, root)
@@ -47,6 +50,7 @@ def evaluation(root: Path, name: str, code: str, timeout_s: float = 60.0) -> Tas
         timeout_s=timeout_s,
         session="",
         rebuild=False,
+        memory=MemoryLimit(limit_bytes=memory_bytes, shown=f"{memory_bytes} B"),
         job=job,
     )
 
@@ -55,6 +59,10 @@ def gone(root: Path, name: str) -> bool:
     """Return whether the processes that ``HANGS`` noted have ended, reaped or not."""
     states = [Path("/proc", pid, "stat") for pid in pids(root, name)]
     return all(not file.exists() or ") Z " in file.read_text() for file in states)
+
+
+def parent(pid: str) -> int:
+    return int(Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[1])
 
 
 def pids(root: Path, name: str) -> list[str]:
@@ -85,8 +93,8 @@ class Server:
             bufsize=0,
         )
 
-    def run(self, name: str, code: str, timeout_s: float = 60.0) -> None:
-        task = evaluation(self.root, name, code, timeout_s)
+    def run(self, name: str, code: str, timeout_s: float = 60.0, memory_bytes: int = 10**9) -> None:
+        task = evaluation(self.root, name, code, timeout_s, memory_bytes)
         self.folder(name).mkdir()
         (self.folder(name) / "task.json").write_text(task.model_dump_json())
         self.send(f"run {self.folder(name)}")
@@ -110,7 +118,7 @@ class Server:
 
     def hang(self, name: str) -> None:
         """Run a task that hangs, with a child of its own, and wait until it does."""
-        self.run(name, HANGS.format(name=name))
+        self.run(name, HANGS.format(name=name), timeout_s=600.0)
         eventually(lambda: bool(pids(self.root, name)))
 
 
@@ -148,10 +156,11 @@ def test_tasks_run_beside_each_other(server: Server) -> None:
 
 def test_what_a_user_prints_is_in_the_log_and_no_event(server: Server) -> None:
     code = "import os, blobs\nprint('hello')\nos.system('echo beside')\ntest = blobs.test\n"
+    code += "print('out of memory score', open('/proc/self/oom_score_adj').read())\n"
     server.run("prints", code)
     assert server.until("prints", "exited")[-1].exitcode == 0
     log = (server.folder("prints") / "log.txt").read_text().splitlines()
-    assert {"hello", "beside"} <= set(log)
+    assert {"hello", "beside", "out of memory score 500"} <= set(log)
 
 
 def test_a_task_that_raises_says_why(server: Server) -> None:
@@ -193,6 +202,54 @@ def test_stop_kills_a_task_with_its_own_children_and_no_other(server: Server) ->
     assert not gone(server.root, "other")
 
 
+ORPHANS = """
+    import os, pathlib, time
+    def test():
+        if os.fork() == 0:
+            if os.fork() == 0:
+                pathlib.Path("orphans.pids").write_text(f"{os.getpid()} ")
+            os._exit(0)
+        time.sleep(1000)
+"""
+DAEMON = """
+    import os, pathlib, time
+    def test():
+        worker = os.getpid()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            pathlib.Path("{name}.pids").write_text(f"{{worker}} {{os.getpid()}} ")
+        time.sleep(1000)
+"""
+
+
+def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server: Server) -> None:
+    server.hang("other")
+    server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
+    eventually(lambda: bool(pids(server.root, "daemon")))
+    worker, daemon = pids(server.root, "daemon")
+    eventually(lambda: parent(daemon) == parent(worker))  # the supervisor has adopted it
+    os.kill(parent(worker), signal.SIGKILL)
+    assert server.until("daemon", "exited")[-1].exitcode == -9
+    eventually(lambda: gone(server.root, "daemon"))
+    assert not gone(server.root, "other")
+
+
+def test_a_fork_server_that_is_killed_takes_all_with_it(server: Server) -> None:
+    server.hang("hangs")
+    server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
+    eventually(lambda: bool(pids(server.root, "daemon")))
+    server.process.kill()
+    eventually(lambda: gone(server.root, "hangs") and gone(server.root, "daemon"))
+
+
+def test_orphans_of_a_running_task_are_reaped(server: Server) -> None:
+    server.run("orphans", ORPHANS)
+    eventually(lambda: bool(pids(server.root, "orphans")))
+    eventually(lambda: not Path("/proc", pids(server.root, "orphans")[0]).exists())
+
+
 def test_to_stop_what_has_ended_does_nothing(server: Server) -> None:
     server.run("good", GOOD)
     server.until("good", "exited")
@@ -215,3 +272,68 @@ def test_the_input_may_end_right_after_a_command(server: Server) -> None:
     assert server.process.stdin
     server.process.stdin.close()
     assert server.process.wait(timeout=10) == 0
+
+
+TAKES = """
+    import os, time, blobs
+    BYTES = 100_000_000
+    def take(count):
+        return [b"x" * BYTES for _ in range(count)]
+    def test():
+        {what}
+        return blobs.test()
+"""
+ALONE = "taken = take(5)"
+# The descendants sleep until they are killed with their task.
+TOGETHER = "[os.fork() == 0 and (take(2), time.sleep(1000)) for _ in range(3)]; time.sleep(1000)"
+SHARED = "taken = take(2); [os.fork() == 0 and time.sleep(1000) for _ in range(5)]; time.sleep(3)"
+
+
+@pytest.mark.parametrize("what", [ALONE, TOGETHER])
+def test_a_task_that_uses_too_much_memory_is_ended(server: Server, what: str) -> None:
+    server.run("takes", TAKES.format(what=what), memory_bytes=400_000_000)
+    failed, exited = server.until("takes", "exited")[-2:]
+    assert failed.failure == Failure(
+        cause="the worker process used more memory than its limit of 400000000 B",
+        hint="use a smaller batch_size or data set, or raise the limit with --budget-memory or the "
+        "ini option modelbudget_memory",
+        expected=True,
+    )
+    assert exited.exitcode == -9
+
+
+def test_memory_that_processes_share_counts_once(server: Server) -> None:
+    server.run("shares", TAKES.format(what=SHARED), memory_bytes=400_000_000)
+    assert server.until("shares", "exited")[-1].exitcode == 0
+
+
+def test_the_log_of_a_task_is_cut_while_it_is_written(server: Server) -> None:
+    code = """
+        import time
+        def test():
+            print("first")
+            for _ in range(200_000):
+                print("x" * 99)
+            time.sleep(1000)
+    """
+    server.run("chatty", code, timeout_s=5.0)
+    assert server.until("chatty", "exited")[-1].exitcode == 1
+    log = (server.folder("chatty") / "log.txt").read_text()
+    assert len(log) < 4 * 2**20
+    assert "first\n" in log
+    assert "Timeout (0:00:05)!" in log
+    [notice] = [line for line in log.splitlines() if line.startswith("... ")]
+    assert re.fullmatch(r"\.\.\. 1\d,\d{3},\d{3} bytes of the log are left out here \.\.\.", notice)
+
+
+def test_a_finished_task_waits_for_no_thread(server: Server) -> None:
+    code = """
+        import threading, time, blobs
+        def test():
+            threading.Thread(target=time.sleep, args=(1000,)).start()
+            print("buffered")
+            return blobs.test()
+    """
+    server.run("threads", code)
+    assert server.until("threads", "exited")[-1].exitcode == 0
+    assert "buffered\n" in (server.folder("threads") / "log.txt").read_text()

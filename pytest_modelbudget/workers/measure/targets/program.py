@@ -4,8 +4,10 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from pytest_modelbudget.errors import JobError
 
@@ -15,8 +17,8 @@ _TAIL = 160  # characters of the output in a message
 def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) -> str:
     """Run ``command`` without a shell, and return its standard output.
 
-    The program stays in the worker's process group, so processes that it leaves running are
-    killed with the worker. Its output is also written to the task's log.
+    Processes that it leaves running end with the worker. Its output is also written to the task's
+    log.
 
     Args:
         command: The program and its arguments.
@@ -28,26 +30,30 @@ def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) ->
     """
     by_hand = f"run it by hand: {shlex.join(command)}"
     sys.stderr.write(f"$ {shlex.join(command)}\n")
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except OSError as error:
-        cause = f"{command[0]} cannot be started: {error.strerror}"
-        raise JobError(cause, by_hand) from error
-    except subprocess.TimeoutExpired as error:
-        tail = _logged(error.output, error.stderr)
-        cause = f"{command[0]} did not end within {timeout_s:g} s{tail}"
-        raise JobError(cause, f"raise `timeout`, or find out why it hangs; {by_hand}") from error
-    tail = _logged(done.stdout, done.stderr)
+    # Not pipes: a process that the program leaves running can hold them open.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        try:
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                timeout=timeout_s,
+                check=False,
+            )
+        except OSError as error:
+            cause = f"{command[0]} cannot be started: {error.strerror}"
+            raise JobError(cause, by_hand) from error
+        except subprocess.TimeoutExpired as error:
+            _, tail = _logged(output, errors)
+            cause = f"{command[0]} did not end within {timeout_s:g} s{tail}"
+            hint = f"raise `timeout`, or find out why it hangs; {by_hand}"
+            raise JobError(cause, hint) from error
+        answer, tail = _logged(output, errors)
     if done.returncode:
         raise JobError(f"{command[0]} {_ended(done.returncode)}{tail}", by_hand)
-    return _text(done.stdout)
+    return answer
 
 
 def output_tail(output: str, errors: str = "") -> str:
@@ -63,13 +69,14 @@ def output_tail(output: str, errors: str = "") -> str:
     return f": ...{line[-_TAIL:]}" if len(line) > _TAIL else f": {line}"
 
 
-def _logged(output: bytes | None, errors: bytes | None) -> str:
-    sys.stderr.write(f"{_text(output)}{_text(errors)}")
-    return output_tail(_text(output), _text(errors))
-
-
-def _text(output: bytes | None) -> str:
-    return (output or b"").decode(errors="replace")
+def _logged(output: IO[bytes], errors: IO[bytes]) -> tuple[str, str]:
+    """Write both streams to the log; return the standard output, and what a message quotes."""
+    texts = []
+    for stream in (output, errors):
+        stream.seek(0)
+        texts.append(stream.read().decode(errors="replace"))
+    sys.stderr.write("".join(texts))
+    return texts[0], output_tail(*texts)
 
 
 def _ended(code: int) -> str:

@@ -1,6 +1,7 @@
 """A board behind a command, and a target of the user's own."""
 
 import os
+import signal
 import sys
 import textwrap
 from pathlib import Path
@@ -109,6 +110,19 @@ def test_a_command_that_never_returns_is_killed(measured: Measure, tmp_path: Pat
     assert error.value.cause == cause
     pid = (tmp_path / "pid").read_text()
     eventually(lambda: not Path("/proc", pid).exists())
+
+
+def test_what_a_command_leaves_running_is_not_waited_for(measured: Measure, tmp_path: Path) -> None:
+    target = board(
+        f"""
+        import pathlib, subprocess
+        left = subprocess.Popen(["sleep", "1000"])
+        pathlib.Path({str(tmp_path / "pid")!r}).write_text(str(left.pid))
+        print(0.25)
+        """
+    )
+    assert measured(target).latency_s == 0.25
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
 def answers(path: Path) -> dict[str, Any]:

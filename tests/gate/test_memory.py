@@ -1,0 +1,35 @@
+"""The memory limit of a worker process, through pytest."""
+
+from tests.conftest import Project
+
+GREEDY = """
+import blobs
+def test():
+    taken = [b"x" * 100_000_000 for _ in range(10)]
+    return blobs.test()
+"""
+
+
+def test_a_build_that_uses_too_much_memory_ends_with_its_limit(blobs: Project) -> None:
+    blobs.write("greedy.py", GREEDY)
+    budget = "version: 1\nmodel: blobs.tflite\ndata: {test: 'greedy:test'}\n"
+    blobs.write("blobs.budget.yaml", budget + "budget: {max_bytes: 7 kB, min_accuracy: 0.9}\n")
+    ini = "[pytest]\nmodelbudget_memory = 400 MB\n"
+    blobs.write("pytest.ini", ini)
+    result = blobs.pytest()
+    result.has(
+        "min_accuracy could not be measured: "
+        "the worker process used more memory than its limit of 400 MB",
+        "use a smaller batch_size or data set, or raise the limit with --budget-memory or the ini "
+        "option modelbudget_memory",
+        "log: ",
+    )
+    result.has("1 failed, 1 passed")
+    result = blobs.pytest("--budget-memory", "2 GB")
+    result.has("2 passed")
+
+
+def test_a_limit_that_is_no_size_is_refused(blobs: Project) -> None:
+    result = blobs.pytest("--budget-memory", "4 gb")
+    assert result.exitcode == 4
+    result.has("ERROR: modelbudget_memory: unknown unit 'gb'; write 4 GB or 4 GiB")
