@@ -25,7 +25,7 @@ class Notes(Protocol):
         """Note that the names in a folder are read."""
 
     def note_unrecorded(self, what: str) -> None:
-        """Note what cannot be recorded."""
+        """Note what cannot be recorded, if the user's code is doing it."""
 
 
 Active = Callable[[], Notes | None]
@@ -42,8 +42,9 @@ def prepare_h5py(files: ModuleType, active: Active) -> None:
     original = files.make_fid
 
     def make_fid(name: Any, mode: str, *args: Any, **options: Any) -> Any:
-        if notes := active():
-            note = notes.note_written if mode in ("w", "w-", "x") else notes.note_read
+        # For a file object the name is what `repr` gives, and no file.
+        if (notes := active()) and os.path.exists(name):
+            note = notes.note_written if mode == "w" else notes.note_read
             note(name)
         return original(name, mode, *args, **options)
 

@@ -34,6 +34,7 @@ SYSTEM = (
     *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/lib", "/usr/share/", "/lib", "/bin/"),
     f"{sys.base_prefix}/lib/libpython",
 )
+OURS = __name__.partition(".")[0]
 _PACKAGE = str(Path(__file__).parents[2])
 _RUN = str(Path(__file__).parents[1] / "run.py")
 
@@ -87,7 +88,11 @@ class Recording:
             JobError: if a file was changed since it was read.
         """
         files = [self._file_read(path, *seen) for path, seen in self._read.items()]
-        folders = [self._folder_listed(path, then) for path, then in self._listed.items()]
+        folders = [
+            then
+            for path, then in self._listed.items()
+            if not self._is_temporary(path, then.stamp, stamp_of(Path(path)))
+        ]
         return Dependencies(
             files=tuple(each for each in files if each),
             folders=tuple(folders),
@@ -126,6 +131,8 @@ class Recording:
             where: The folders that were searched; None for those of ``sys.path``.
             spec: What was found.
         """
+        if name.partition(".")[0] == OURS:
+            return
         origin = self._surroundings.origin(spec)
         if "." in name and (origin == INSTALLED or all(map(is_installed, where or ()))):
             return  # known by the package that it belongs to
@@ -138,8 +145,9 @@ class Recording:
             self._variables.add(name)
 
     def note_unrecorded(self, what: str) -> None:
-        """Note something that a result may depend on, and that cannot be recorded."""
-        self._unrecorded[what] = None
+        """Note something that a result may depend on, if the user's code is doing it."""
+        if _is_for_the_user(sys._getframe(1)):
+            self._unrecorded[what] = None
 
     def _searched(self, folders: Sequence[str]) -> tuple[str, ...]:
         places = (
@@ -173,12 +181,6 @@ class Recording:
         is_same = now.sha256 == then.sha256 if then else now_stamp == stamp
         if not is_same or stamp_of(Path(path)) != now_stamp:
             raise _changed(now.path)
-        return now
-
-    def _folder_listed(self, path: str, then: PathState) -> PathState:
-        now = self._surroundings.folder(then.path)
-        if now.sha256 != then.sha256 and os.path.exists(path):
-            raise _changed(then.path)
         return now
 
     def _is_temporary(self, path: str, *stamps: FileStamp | None) -> bool:
@@ -360,11 +362,7 @@ def _connected(recording: Recording, args: tuple[Any, ...]) -> None:
 
 
 def _unrecorded(what: str, detail: Callable[..., object]) -> Callable[[Recording, Any], None]:
-    def note(recording: Recording, args: tuple[Any, ...]) -> None:
-        if _is_for_the_user(sys._getframe(2)):
-            recording.note_unrecorded(f"{what} {detail(*args)}".rstrip())
-
-    return note
+    return lambda recording, args: recording.note_unrecorded(f"{what} {detail(*args)}".rstrip())
 
 
 def _program(executable: object, args: Sequence[object], *_: object) -> object:
