@@ -1,10 +1,12 @@
 """The hooks and options of the pytest plugin.
 
-Everything else, apart from the table of reports, is imported with the first budget file.
+Everything else, apart from the table of reports, is imported when a budget file or a folder that
+pytest skips is found.
 """
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
@@ -17,29 +19,48 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_modelbudget.gate.nodes import BudgetFile
-    from pytest_modelbudget.report.row import Row
+    from pytest_modelbudget.report.record import CollectedVariant, Record
 
 
 class Recorder:
-    """Collects the rows of all limits from their reports, those of xdist workers included."""
+    """Collects what the reports are made of, from xdist workers too.
+
+    Attributes:
+        collected: The variants of all budget files, as keys; ``BudgetFile`` adds them.
+        notes: What the written reports say at the end of the terminal's output.
+        errors: Why a report could not be written.
+    """
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
+        self.collected: dict[CollectedVariant, None] = {}
+        self.notes: list[str] = []
+        self.errors: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the row of a limit; ``LimitItem.complete`` added it."""
         if row := getattr(report, "modelbudget_row", None):
             self._rows.append(row)
 
-    def rows(self) -> list[Row]:
-        """Return the rows in the order in which they arrived."""
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Add the variants that an xdist worker has collected, which this process has not."""
+        if found := getattr(node, "workeroutput", {}).get(COLLECTED):
+            from pytest_modelbudget.report.record import CollectedVariant
+
+            self.collected |= dict.fromkeys(CollectedVariant(*values) for values in found)
+
+    def record(self) -> Record | None:
+        """Return the results, or None if no limit ran."""
         if not self._rows:  # a session without budget files does not import the package
-            return []
+            return None
+        from pytest_modelbudget.report.record import Record
         from pytest_modelbudget.report.row import Row
 
-        return [Row(**row) for row in self._rows]
+        return Record(tuple(Row(**row) for row in self._rows), tuple(self.collected))
 
 
+COLLECTED = "modelbudget_collected"
 RECORDER = pytest.StashKey[Recorder]()
 
 
@@ -75,21 +96,53 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the recorder in the process that reports."""
+    """Register the marker, and in the process that reports the recorder."""
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
+    recorder = config.stash[RECORDER] = Recorder()
     if not hasattr(config, "workerinput"):
-        recorder = config.stash[RECORDER] = Recorder()
         config.pluginmanager.register(recorder)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile | None:
     """Collect the files that ``modelbudget_files`` matches."""
-    globs = parent.config.getini("modelbudget_files")
+    config = parent.config
+    globs = config.getini("modelbudget_files")
     if not any(fnmatch(file_path.name, glob) for glob in globs):
+        if "budget" in file_path.name.lower():
+            from pytest_modelbudget.gate.uncollected import warn_of_name
+
+            warn_of_name(file_path, config)
         return None
     from pytest_modelbudget.gate.nodes import BudgetFile
 
-    return BudgetFile.from_parent(parent, path=file_path)
+    return BudgetFile.from_parent(
+        parent,
+        path=file_path,
+        collected=config.stash[RECORDER].collected,
+        artifacts=_written_path(config, "artifacts"),
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the limits if their artifacts could not be shipped as the user asks."""
+    if any("modelbudget" in item.keywords for item in items):
+        from pytest_modelbudget.gate.nodes import leave_out_limits
+
+        leave_out_limits(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_ignore_collect(
+    collection_path: Path, config: pytest.Config
+) -> Generator[None, bool | None, bool | None]:
+    """Warn of budget files in a folder that pytest skips."""
+    is_ignored = yield
+    if is_ignored and collection_path.name != "__pycache__":
+        from pytest_modelbudget.gate.uncollected import warn_of_folder
+
+        warn_of_folder(collection_path, config)
+    return is_ignored
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -118,26 +171,40 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the reports that were given a path, relative to the working directory."""
+    """Write the reports that were given a path; an xdist worker sends what it has collected."""
     config = session.config
-    recorder = config.stash.get(RECORDER, None)
-    if recorder is None:
-        return
-    for report in REPORTS:
-        given = config.getoption(f"budget_{report.name}")
-        path = given or config.getini(f"modelbudget_{report.name}")
-        if path and (rows := recorder.rows()):
-            report.write(config.invocation_params.dir / path, rows)
+    recorder = config.stash[RECORDER]
+    if hasattr(config, "workeroutput"):
+        found = [astuple(variant) for variant in recorder.collected]
+        config.workeroutput[COLLECTED] = found
+    elif record := recorder.record():
+        from pytest_modelbudget.gate.written_reports import write_reports
+
+        paths = [(report, _written_path(config, report.name)) for report in REPORTS]
+        wanted = [(report, path) for report, path in paths if path]
+        recorder.notes, recorder.errors = write_reports(record, wanted)
+        if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _written_path(config: pytest.Config, name: str) -> Path | None:
+    """Return the absolute path that the user gave for a report, if any."""
+    path = config.getoption(f"budget_{name}") or config.getini(f"modelbudget_{name}")
+    return config.invocation_params.dir / path if path else None
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Show one table of all limits."""
-    recorder = config.stash.get(RECORDER, None)
-    if recorder and (rows := recorder.rows()):
+    recorder = config.stash[RECORDER]
+    if record := recorder.record():
         from pytest_modelbudget.report.terminal import table
 
         terminalreporter.section("model budgets")
-        for line in table(rows):
+        for line in table(record.rows):
             terminalreporter.write_line(line.text, red=line.alarm)
+        for note in recorder.notes:
+            terminalreporter.write_line(note)
+        for error in recorder.errors:
+            terminalreporter.write_line(error, red=True)

@@ -88,6 +88,11 @@ class Project:
         path.write_text(textwrap.dedent(text).lstrip())
         return path
 
+    def edit(self, name: str, old: str, new: str) -> None:
+        text = (self.root / name).read_text()
+        assert old in text
+        (self.root / name).write_text(text.replace(old, new))
+
     def pytest(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pytest without other plugins, but with xdist if ``args`` contain -n.
 

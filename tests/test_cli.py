@@ -50,6 +50,30 @@ def test_check_looks_for_budget_files_below_a_folder(blobs: Project) -> None:
     assert modelbudget(blobs, "check", "below").output.endswith("2 problems in 1 file\n")
 
 
+def test_check_names_what_pytest_does_not_collect(blobs: Project) -> None:
+    blobs.write("below/X.Budget.YAML", WRONG)
+    blobs.write("below/build/deep/x.budget.yaml", BLOBS)
+    blobs.write("node_modules/x.budget.yaml", WRONG)
+    (blobs.root / "below" / "build" / "deep" / "env").mkdir()
+    blobs.write("below/build/deep/env/pyvenv.cfg", "")
+    blobs.write("below/build/deep/env/x.budget.yaml", WRONG)
+    result = modelbudget(blobs, "check", "blobs.budget.yaml", "below")
+    assert result == Result(
+        0,
+        "warning: below/X.Budget.YAML looks like a budget file and is not collected, because its "
+        "name does not match *.budget.yaml or *.budget.yml; rename it, or add its name to "
+        "modelbudget_files\n"
+        "warning: below/build/deep/x.budget.yaml is not collected, because pytest skips the folder "
+        "below/build; move the file, change norecursedirs, or write --ignore=below/build if this "
+        "is intended\n"
+        "2 files, 4 variants: no problem found\n",
+    )
+    strict = modelbudget(blobs, "check", "-W", "error", "blobs.budget.yaml", "below")
+    assert strict == Result(1, result.output)
+    assert modelbudget(blobs, "check", "-W", "error", "blobs.budget.yaml").exitcode == 0
+    assert modelbudget(blobs, "check", "-W", "error", "below/build/deep").exitcode == 0
+
+
 def test_check_names_a_file_once(blobs: Project) -> None:
     result = modelbudget(blobs, "check", ".", "blobs.budget.yaml")
     assert result.output == "1 file, 2 variants: no problem found\n"

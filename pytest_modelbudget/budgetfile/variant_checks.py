@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
+from pytest_modelbudget.budgetfile.certain_passes import certain_passes
 from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
@@ -55,6 +56,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _thread_problems(document, variant)
     yield from _ratio_problems(document, variant)
     yield from _file_problems(document, variant)
+    yield from _self_comparison_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -117,6 +119,7 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         yield document.problem_of_key(floor.location, what, "write max_accuracy_drop")
     if metric.name in _FROM_0_TO_1:
         yield from _above_one(document, variant, metric)
+        yield from certain_passes(document, metric, limits, variant.value("baseline"))
 
 
 def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
@@ -129,6 +132,30 @@ def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         what = "the baseline is an accuracy, which has no latency to compare with"
         hint = "leave baseline out, or write the path of a .tflite"
         yield document.problem_of_key(limit.location, what, hint)
+
+
+def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    """Yield the drops of a ``.tflite`` that is its own baseline."""
+    model, baseline = variant.value("model"), variant.value("baseline")
+    is_other = baseline != model if baseline else not variant.lacks("baseline")
+    if not model or not is_tflite(model) or is_other or not _is_unchanged(document, variant):
+        return
+    name = f"variant {variant.name}: " if variant.name else ""
+    what = f"{name}{model.path.name} would be compared with itself, because its recipe is empty"
+    hint = "write baseline: with the path of another .tflite or {accuracy: 0.98}, or a recipe"
+    for limit, setting in variant.limits().items():
+        if "baseline" in LIMITS[limit].needs:
+            yield document.problem_of_key(setting.location, what, hint)
+
+
+def _is_unchanged(document: Document, variant: Variant) -> bool:
+    """Return whether the recipe leaves a ``.tflite`` as it is; a wrong recipe does not."""
+    recipe = variant.settings.get(("recipe",))
+    if recipe is None:
+        return True
+    if stages := variant.recipe():
+        return all(each.stage == Convert() for each in stages)
+    return document.at(recipe.location) in ([], "float32")
 
 
 def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator[Problem]:

@@ -1,16 +1,21 @@
 """Evaluates a variant and its baseline, and compares them sample by sample."""
 
-from collections.abc import Awaitable
+from collections import defaultdict
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler, read_result
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.judge.results import Comparison, ModelScore
-from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob
+from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.findings import UnmeasuredError
+from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
+from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob, ReadJob
 from pytest_modelbudget.protocol.store import Entry, digest
 
 USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
@@ -25,6 +30,7 @@ class Evaluations:
     def __init__(self, scheduler: Scheduler, builder: Builder) -> None:
         self._scheduler = scheduler
         self._builder = builder
+        self._readers: dict[str, dict[str, Awaitable[Entry]]] = defaultdict(dict)
 
     async def score(self, plan: Plan) -> ModelScore:
         """Return the score of the variant."""
@@ -52,7 +58,38 @@ class Evaluations:
 
     def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Entry]:
         name = f"evaluate {step.key} {evaluation.key}"
-        return self._scheduler.once(name, lambda: self._evaluate(evaluation, step))
+        task = self._scheduler.once(name, lambda: self._evaluate(evaluation, step))
+        self._readers[_reading(evaluation)][name] = task
+        return task
+
+    async def _read_again(self, evaluation: Evaluation, step: Step, scored: Entry) -> None:
+        """Check that another worker reads the same samples: another evaluation, or one for this.
+
+        Raises:
+            UnmeasuredError: If it does not.
+        """
+        if isinstance(evaluation.data, FileSource):
+            return
+        readers = tuple(self._readers[_reading(evaluation)].values())
+        again = await _other_sample_set(readers, scored) or await self._read(evaluation, step)
+        if again != read_result(scored.path, ModelScore).sample_set:
+            raise UnmeasuredError(
+                f"{evaluation.data} returned other samples when it was called again; return the "
+                "same samples each time, for example with a seed, or name what they depend on in "
+                "depends_on"
+            )
+
+    async def _read(self, evaluation: Evaluation, step: Step) -> str:
+        """Return the digest of the samples, read in a worker of its own."""
+        assert isinstance(evaluation.data, CallSource), "a file has no code that may draw anew"
+        job = ReadJob(read=evaluation.data, project=evaluation.project)
+        status = TaskStatus(f"{step.title} read {evaluation.data} again")
+        kind, timeout_s = _kind(evaluation), evaluation.timeout_s
+        read = await self._scheduler.once(
+            f"read {_reading(evaluation)}",
+            lambda: self._scheduler.taken_now(job, SamplesRead, timeout_s, status, kind),
+        )
+        return read.sample_set
 
     async def _evaluate(self, evaluation: Evaluation, step: Step) -> Entry:
         artifact = await self._builder.artifact(step)
@@ -85,6 +122,11 @@ class Evaluations:
             known = against = baseline.score
         confidence = evaluation.confidence or USUAL_CONFIDENCE
         key = digest(["comparison", evaluation.key, scored.content, against, confidence])
+        is_alone = not before or known == scored.path
+        if is_alone and not self._scheduler.find(key, evaluation.project):
+            # The job itself compares the samples of two evaluations. A comparison that is found
+            # was made after this check.
+            await self._read_again(evaluation, step, scored)
         job = CompareJob(
             scored=scored.path,
             baseline=known,
@@ -97,6 +139,20 @@ class Evaluations:
             _kind(evaluation), key, job, evaluation.timeout_s, status
         )
         return read_result(found.path, Comparison)
+
+
+async def _other_sample_set(evaluations: Iterable[Awaitable[Entry]], scored: Entry) -> str:
+    """Return the digest of the first of ``evaluations`` with another entry; empty without one."""
+    for evaluation in evaluations:
+        with suppress(ModelBudgetError, OSError):
+            if (entry := await evaluation).path != scored.path:
+                return read_result(entry.path, ModelScore).sample_set
+    return ""
+
+
+def _reading(evaluation: Evaluation) -> str:
+    """Return the same text for all evaluations that read the same samples."""
+    return f"{evaluation.data.model_dump_json()} {evaluation.project.model_dump_json()}"
 
 
 def _evaluation(plan: Plan) -> Evaluation:

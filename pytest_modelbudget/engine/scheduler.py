@@ -18,6 +18,7 @@ from pytest_modelbudget.protocol.jobs import (
     LatencyJob,
     MemoryLimit,
     Project,
+    ReadJob,
     StoredJob,
     TargetJob,
     Task,
@@ -116,18 +117,19 @@ class Scheduler:
 
     async def taken_now(
         self,
-        job: LatencyJob | TargetJob,
+        job: ReadJob | LatencyJob | TargetJob,
         result: type[Result],
         timeout_s: float,
         status: TaskStatus,
+        kind: WorkerKind = "litert",
     ) -> Result:
-        """Measure without the store, because this machine or board may differ from the last one.
+        """Run ``job`` without the store, because its result may differ from that of the last time.
 
         Raises:
             UnmeasuredError: if the task failed.
         """
         try:
-            folder = await self._run("litert", "", job, timeout_s, status)
+            folder = await self._run(kind, "", job, timeout_s, status)
         except (ModelBudgetError, OSError) as error:
             raise UnmeasuredError(str(error)) from error
         found = read_result(folder, result)

@@ -2,25 +2,48 @@
 
 import dataclasses
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.errors import BudgetFileError
+from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError
 from pytest_modelbudget.gate.session import session_of
+from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.limits import measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
+from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
 
 
 class BudgetFile(pytest.File):
-    """A ``*.budget.yaml``."""
+    """A ``*.budget.yaml``.
+
+    Args:
+        collected: The variants of all budget files, as keys; those of this file are added.
+        artifacts: The directory that artifacts are copied to, if any.
+        path: The file.
+        parent: The collector of its directory.
+    """
+
+    def __init__(
+        self,
+        *,
+        collected: dict[CollectedVariant, None],
+        artifacts: Path | None,
+        path: Path,
+        parent: pytest.Collector,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(path=path, parent=parent, **arguments)
+        self._collected = collected
+        self._artifacts = artifacts
 
     def collect(self) -> Iterator["VariantNode | LimitItem"]:
         """Yield the variants, or the limits of a file without ``variants``."""
@@ -28,11 +51,22 @@ class BudgetFile(pytest.File):
             budgets = load(self.path)
         except BudgetFileError as error:
             raise self.CollectError(str(error)) from error
+        self._check_shipping(budgets)
+        self._collected.update(dict.fromkeys(collected_variants(budgets, _label(self))))
         for budget in budgets:
             if budget.variant is None:
                 yield from _items(self, budget)
             else:
                 yield VariantNode.from_parent(self, name=budget.variant, budget=budget)
+
+    def _check_shipping(self, budgets: Sequence[Budget]) -> None:
+        if self._artifacts is None:
+            return
+        try:
+            shipping = self.config.stash.setdefault(SHIPPING, Shipping(self._artifacts))
+            shipping.check(budgets, _label(self))
+        except ModelBudgetError as error:
+            raise self.CollectError(str(error)) from error
 
 
 class VariantNode(pytest.Collector):
@@ -98,7 +132,7 @@ class LimitItem(pytest.Item):
             self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()
         report.user_properties.extend(properties)
-        if report.when == "call" or (report.when == "setup" and report.failed):
+        if report.when == "call" or report.failed:
             # xdist sends all attributes of a report.
             report.modelbudget_row = dict(properties)  # type: ignore[attr-defined]
         if report.failed:
@@ -123,16 +157,33 @@ class LimitItem(pytest.Item):
 
     def _new_row(self) -> Row:
         return Row(
-            budget=self.nodeid.partition("::")[0],
+            budget=_label(self),
             variant=self.budget.variant or "",
             name=self.limit.name,
             place=str(self.limit.span),
         )
 
 
+def _label(node: pytest.Item | pytest.Collector) -> str:
+    """Return what reports call the budget file of ``node``."""
+    # The node id of a file outside rootdir is empty if the file itself is an argument.
+    return node.nodeid.partition("::")[0] or node.path.name
+
+
 def _items(parent: pytest.Collector, budget: Budget) -> Iterator[LimitItem]:
     for limit in budget.limits:
         yield LimitItem.from_parent(parent, name=limit.name, budget=budget, limit=limit)
+
+
+def leave_out_limits(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run no limit if the artifacts cannot be shipped.
+
+    pytest runs the other items after a collection error under xdist, and with
+    ``--continue-on-collection-errors``.
+    """
+    shipping = config.stash.get(SHIPPING, None)
+    if shipping and shipping.is_refused:
+        items[:] = [item for item in items if not isinstance(item, LimitItem)]
 
 
 def start_builds(session: pytest.Session) -> None:

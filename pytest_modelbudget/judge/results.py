@@ -14,7 +14,8 @@ class ModelScore(Frozen):
         value: The metric over all ``samples``.
         seconds: Wall time of the evaluation.
         invoke_s: Time in the model, summed over ``threads``.
-        data: SHA-256 of the samples in their order. Only scores with the same digest can be paired.
+        data: Digest of the samples in their order. Only scores with the same digest can be paired.
+        sample_set: Digest of the samples in any order; empty if it is not known.
     """
 
     value: float
@@ -23,6 +24,13 @@ class ModelScore(Frozen):
     invoke_s: float
     threads: int
     data: str
+    sample_set: str = ""
+
+
+class SamplesRead(Frozen):
+    """What one pass over a data set returned: its ``sample_set`` is that of ``ModelScore``."""
+
+    sample_set: str
 
 
 class Interval(Frozen):

@@ -10,7 +10,14 @@ from typing import Literal, Protocol
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.targets import target_kind
-from pytest_modelbudget.budgetfile.types import CommandTarget, Data, Metric, Source, Training
+from pytest_modelbudget.budgetfile.types import (
+    CallSource,
+    CommandTarget,
+    Data,
+    Metric,
+    Source,
+    Training,
+)
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.results import LatencyStatistic
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
@@ -65,6 +72,13 @@ class Preflight(Frozen):
     """
 
     layer_choices: Sequence[LayerChoice | None]
+
+
+class ReadJob(Frozen):
+    """One pass over a data set of the user's code: answered by ``SamplesRead``."""
+
+    read: CallSource
+    project: Project
 
 
 class EvaluateJob(Frozen):
@@ -164,7 +178,7 @@ class Progress(Protocol):
 StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
 """The jobs whose result goes into the store."""
 
-Job = StoredJob | LatencyJob | TargetJob
+Job = StoredJob | ReadJob | LatencyJob | TargetJob
 
 
 def project_of(job: Job) -> Project | None:

@@ -13,18 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_modelbudget.report.row import Row
+    from pytest_modelbudget.report.record import Record
 
 
 class ReportModule(Protocol):
     """What the module of a report that is written to a path offers."""
 
-    def write(self, path: Path, rows: Sequence[Row]) -> None:
+    def write(self, path: Path, record: Record) -> Sequence[str]:
         """Write the report.
 
         Args:
             path: The absolute path that the user gave.
-            rows: The results of all limits of the session, at least one.
+            record: The results of the session, with at least one limit.
+
+        Returns:
+            Lines for the end of the terminal's output.
+
+        Raises:
+            ModelBudgetError: If the report could not be written; the session fails.
+            OSError: Likewise.
         """
 
 
@@ -44,17 +51,17 @@ class WrittenReport:
     help: str
     module: str
 
-    def write(self, path: Path, rows: Sequence[Row]) -> None:
+    def write(self, path: Path, record: Record) -> Sequence[str]:
         """Import the module of the report, and write the report; see ``ReportModule.write``."""
         module = import_module(f"{__name__}.{self.module}")
-        cast("ReportModule", module).write(path, rows)
+        return cast("ReportModule", module).write(path, record)
 
 
 REPORTS = (
     WrittenReport(
         "artifacts",
         "DIR",
-        "copy each artifact whose limits all pass to this directory",
+        "copy each artifact of which every limit ran and passed to this directory",
         "artifacts",
     ),
 )

@@ -1,31 +1,83 @@
-"""Copies the artifacts of the variants whose every limit passed."""
+"""Copies the artifacts of the variants of which every limit ran and passed."""
 
-import shutil
-from collections.abc import Iterable
-from itertools import groupby
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
+from pytest_modelbudget.errors import ModelBudgetError, as_seen
+from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.shipped_files import ShippedFiles, locked, read_list
+
+OUTCOMES = {
+    "exceeded": "failed",
+    "unmeasured": "could not be measured",
+    "error": "could not be built",
+}
 
 
-def write(directory: Path, rows: Iterable[Row]) -> None:
-    """Copy each artifact whose limits all passed to ``directory``.
+def check_directory(directory: Path) -> None:
+    """Check that artifacts can be copied to ``directory``, before anything is built.
 
-    The file is named after the budget file and the variant: ``budgets/digits_cnn.int8.tflite``.
-    A file of an earlier session is removed if its variant did not pass in this session.
+    Raises:
+        ModelBudgetError: If no file can be written there, or if its list of files is damaged.
     """
-    ordered = sorted(rows, key=_subject)
-    for (budget, variant), group in groupby(ordered, key=_subject):
-        judged = list(group)
-        stem = budget.partition(".budget.")[0]
-        target = directory / ".".join(filter(None, [stem, variant, "tflite"]))
-        target.unlink(missing_ok=True)
-        if all(row.outcome == "within" for row in judged):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            staged = target.with_suffix(".part")
-            shutil.copyfile(judged[0].artifact, staged)
-            staged.replace(target)
+    place = directory
+    while not os.path.lexists(place):
+        place = place.parent
+    try:
+        with TemporaryFile(dir=place):
+            read_list(directory)
+    except OSError as error:
+        raise ModelBudgetError(
+            f"artifacts cannot be copied to {as_seen(directory)}: {as_seen(place)} cannot be "
+            f"written: {error.strerror}; name another directory with --budget-artifacts=DIR"
+        ) from error
 
 
-def _subject(row: Row) -> tuple[str, str]:
-    return row.budget, row.variant
+def write(directory: Path, record: Record) -> list[str]:
+    """Copy each artifact of which every limit ran and passed to ``directory``.
+
+    A file of an earlier session is removed if its variant ran in this session and is not copied.
+    If every collected limit ran, it is also removed if its variant does not exist any more.
+
+    Returns:
+        What was copied, what was not and why, and what was removed.
+
+    Raises:
+        ModelBudgetError: If an artifact that passed cannot be copied as it was judged; the others
+            are copied.
+        OSError: If the directory cannot be written.
+    """
+    judged = record.judged()
+    refused = {variant: _why_not(variant, rows) for variant, rows in judged.items()}
+    passed = [variant for variant, reason in refused.items() if not reason]
+    gone: list[str] = []
+    if passed or directory.is_dir():
+        directory.mkdir(parents=True, exist_ok=True)
+        with locked(directory):
+            shipped = ShippedFiles(directory)
+            shipped.add(passed)
+            refused |= {variant: shipped.copy(variant, judged[variant]) for variant in passed}
+            shipped.remove(each.artifact_name for each, reason in refused.items() if reason)
+            gone = shipped.gone(record)
+            shipped.remove(gone)
+    copied, known = list(refused.values()).count(""), len({*judged, *record.collected})
+    lines = [
+        f"artifacts copied to {as_seen(directory)}: {copied} of {known}",
+        *(f"not copied: {variant}: {reason}" for variant, reason in refused.items() if reason),
+        *(f"removed: {as_seen(directory / name)}: its variant does not exist" for name in gone),
+    ]
+    if any(refused[variant] for variant in passed):
+        raise ModelBudgetError("\n".join(lines))
+    return lines
+
+
+def _why_not(variant: CollectedVariant, rows: Sequence[Row]) -> str:
+    """Return why the artifact is not copied; empty if every limit ran and passed."""
+    if not variant.limits:
+        return "pytest stopped before it was known whether every limit ran"
+    failed = {row.name: OUTCOMES[row.outcome] for row in rows if row.outcome != "within"}
+    not_run = dict.fromkeys(variant.left_out(rows), "did not run")
+    return ", ".join(f"{name} {what}" for name, what in (failed | not_run).items())

@@ -42,6 +42,7 @@ class Row:
         note: What a reader of the summary must know about the test data, if anything.
         test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``.
+        sha256: Of the ``.tflite``, when the limit was judged.
         built: ``built`` in this session, or ``cached``.
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
@@ -66,6 +67,7 @@ class Row:
     note: str = ""
     test_data: str = ""
     artifact: str = ""
+    sha256: str = ""
     built: str = ""
     seconds: float | None = None
     layers_skipped: str = ""
@@ -76,6 +78,7 @@ class Row:
         return dataclasses.replace(
             self,
             artifact=as_seen(artifact.path),
+            sha256=artifact.sha256,
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
             layers_skipped=artifact.layers_skipped,

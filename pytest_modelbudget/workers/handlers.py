@@ -4,6 +4,7 @@ A handler imports what it needs when it runs: a worker process that measures a l
 import TensorFlow.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pytest_modelbudget.judge.results import (
     Figures,
     LatencySample,
     ModelScore,
+    SamplesRead,
     Structure,
 )
 from pytest_modelbudget.protocol.jobs import (
@@ -31,6 +33,7 @@ from pytest_modelbudget.protocol.jobs import (
     Preflight,
     PreflightJob,
     Progress,
+    ReadJob,
     TargetJob,
 )
 from pytest_modelbudget.workers.userdata.usercode import enter
@@ -50,9 +53,19 @@ def _preflight(job: PreflightJob, _output: Path, progress: Progress) -> Prefligh
     return preflight(job, progress)
 
 
+def _read(job: ReadJob, _output: Path, _progress: Progress) -> SamplesRead:
+    from pytest_modelbudget.workers.measure.accuracy.sample_digest import draw_anew, read_samples
+
+    draw_anew()
+    enter(job.project)
+    return read_samples(job)
+
+
 def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> ModelScore:
     from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
+    from pytest_modelbudget.workers.measure.accuracy.sample_digest import draw_anew
 
+    draw_anew()
     enter(job.project)
     return evaluate(job, output, progress)
 
@@ -82,10 +95,12 @@ def _measure_latency(job: LatencyJob, _output: Path, progress: Progress) -> Late
     return measure_latency(job, progress)
 
 
-def _measure_on_target(job: TargetJob, _output: Path, progress: Progress) -> Figures:
+def _measure_on_target(job: TargetJob, output: Path, progress: Progress) -> Figures:
     from pytest_modelbudget.workers.measure.targets import measure
 
-    return measure(job, progress)
+    # A target may write to its file, which must not be that of the store.
+    copy = Path(shutil.copyfile(job.model, output / job.model.name))
+    return measure(job.model_copy(update={"model": copy}), progress)
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,7 @@ HANDLERS: Mapping[type[Job], Handler] = MappingProxyType(
     {
         BuildJob: Handler(_build),
         PreflightJob: Handler(_preflight),
+        ReadJob: Handler(_read, is_stored=False),
         EvaluateJob: Handler(_evaluate),
         CompareJob: Handler(_compare),
         InspectJob: Handler(_inspect),

@@ -122,6 +122,55 @@ WRONG = [
         ],
     ),
     (
+        "max_accuracy_drop: 1",
+        [
+            "5:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
+            "accuracy is at most 1; write 1 pp for percentage points",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 100 pp",
+        [
+            "5:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
+            "accuracy is at most 1; write less, such as 1 pp",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 0.5",
+        [
+            "5:22: budget > max_accuracy_drop: 50 pp lets a useless model pass; write 0.5 pp for "
+            "percentage points",
+        ],
+    ),
+    (
+        "max_accuracy_drop: 60 pp",
+        [
+            "5:22: budget > max_accuracy_drop: 60 pp lets a useless model pass; write less, such "
+            "as 1 pp",
+        ],
+    ),
+    (
+        "max_relative_accuracy_drop: 100%",
+        [
+            "5:31: budget > max_relative_accuracy_drop: no drop can exceed it: 100% of the "
+            "baseline leaves accuracy 0; write a smaller share, such as 1%",
+        ],
+    ),
+    (
+        "min_accuracy: 0",
+        [
+            "5:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
+            "write the lowest that is good enough",
+        ],
+    ),
+    (
+        "min_accuracy: -0.5",
+        [
+            "5:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
+            "write the lowest that is good enough",
+        ],
+    ),
+    (
         "max_relative_accuracy_drop: 0.01",
         [
             "5:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got "

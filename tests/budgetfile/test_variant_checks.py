@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from pytest_modelbudget.budgetfile.load import load
 from tests.budgetfile.conftest import Load, Problems
 
 TABLE = [
@@ -17,6 +20,20 @@ TABLE = [
         [
             "4:10: budget > max_latency_ratio: a ratio is only measured on the host, not on "
             "board {model}; write latency: {target: host}",
+        ],
+    ),
+    (
+        "model: m:f\ndata: {test: m:t}\nmetric: auc\nbaseline: {accuracy: 0.3}\n"
+        "budget: {max_accuracy_drop: 0.3}\n",
+        [
+            "6:29: budget > max_accuracy_drop: no drop can exceed 30 pp, because the baseline's "
+            "auc is at most 0.3; write 0.3 pp for percentage points",
+        ],
+    ),
+    (
+        "model: m.tflite\ndata: {test: m:t}\nrecipe: int9\nbudget: {max_accuracy_drop: 1 pp}\n",
+        [
+            "4:9: recipe: unknown preset 'int9'; did you mean 'int8'?",
         ],
     ),
     (
@@ -256,3 +273,11 @@ def test_what_a_variant_lacks(problems: Problems, text: str, expected: list[str]
 def test_what_goes_together(load_text: Load, text: str) -> None:
     [budget] = load_text(f"version: 1\nmodel: m:f\n{text}")
     assert len(budget.limits) == 1
+
+
+def test_a_metric_without_bounds_has_no_largest_drop(tmp_path: Path) -> None:
+    file = tmp_path / "m.budget.yaml"
+    limits = "{max_accuracy_drop: 1, max_relative_accuracy_drop: 100%}"
+    text = f"version: 1\nmodel: m:f\ndata: {{test: m:t}}\nmetric: mae\nbudget: {limits}\n"
+    file.write_text(text)
+    assert len(load(file)[0].limits) == 2

@@ -10,6 +10,7 @@ from pytest_modelbudget.frozen import Sequence as FrozenSequence
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
 from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
 from pytest_modelbudget.judge.limits.operator_names import OperatorName
+from pytest_modelbudget.judge.results import Structure
 from pytest_modelbudget.units.invalid import expected
 from pytest_modelbudget.units.written import Count
 
@@ -28,8 +29,12 @@ class MinSparsity(LimitKind):
     lower_is_better = False
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
-        """Read the share of zeros."""
-        structure = present(findings.structure)
+        """Read the share of zeros.
+
+        Raises:
+            UnmeasuredError: If the file has no weights.
+        """
+        structure = _with_weights(findings)
         elements = sum(math.prod(weight.shape) for weight in structure.weights)
         return Measurement(structure.sparsity, f"zeros among {elements:,} weights of the .tflite")
 
@@ -45,11 +50,15 @@ class MaxUniqueWeights(LimitKind):
     advice = "fewer `clusters`, or fewer layers left out of `cluster`"
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
-        """Read the most different values, and the tensor that has them."""
-        structure = present(findings.structure)
-        most = max(structure.weights, key=lambda weight: weight.unique, default=None)
-        name = most.name if most else "no weights"
-        return Measurement(structure.unique_weights, f"different values, most of them in {name}")
+        """Read the most different values, and the tensor that has them.
+
+        Raises:
+            UnmeasuredError: If the file has no weights.
+        """
+        structure = _with_weights(findings)
+        most = max(structure.weights, key=lambda weight: weight.unique)
+        how = f"different values, most of them in {most.name}"
+        return Measurement(structure.unique_weights, how)
 
 
 class MaxMacs(LimitKind):
@@ -63,14 +72,37 @@ class MaxMacs(LimitKind):
     advice = "`prune_channels`, or a smaller architecture"
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
-        """Read the multiply-accumulates of one sample."""
+        """Read the multiply-accumulates of one sample.
+
+        Raises:
+            UnmeasuredError: If there are none, or if they cannot be counted.
+        """
         found = present(findings.structure).macs
         if found is None:
             raise UnmeasuredError(
                 "the graph has loops, branches or custom operators, so its multiply-accumulates "
                 "cannot be counted"
             )
+        if found == 0:
+            raise UnmeasuredError(
+                "the graph has no multiply-accumulates: no convolution, fully connected or "
+                "recurrent layer and no matrix product"
+            )
         return Measurement(found, "read from the graph, for one sample")
+
+
+def _with_weights(findings: Findings) -> Structure:
+    structure = present(findings.structure)
+    if not structure.weights:
+        raise UnmeasuredError("the .tflite has no weights")
+    return structure
+
+
+def _with_operators(findings: Findings) -> Structure:
+    structure = present(findings.structure)
+    if not structure.operators:
+        raise UnmeasuredError("the .tflite has no operators")
+    return structure
 
 
 class OperatorLimit(LimitKind):
@@ -100,7 +132,7 @@ class IntegerOnly(OperatorLimit):
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Count the kinds of float operators."""
-        return _counted("float", present(findings.structure).float_operators)
+        return _counted("float", _with_operators(findings).float_operators)
 
 
 class AllowedOps(OperatorLimit):
@@ -117,7 +149,7 @@ class AllowedOps(OperatorLimit):
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
         """Count the kinds of operators that are not in the list."""
         assert isinstance(limit.bound, tuple), "the reader gives a list for this limit"
-        operators = present(findings.structure).operators
+        operators = _with_operators(findings).operators
         return _counted("other", [name for name in operators if name not in limit.bound])
 
 

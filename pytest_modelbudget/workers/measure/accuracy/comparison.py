@@ -51,10 +51,16 @@ def compare(job: CompareJob) -> Comparison:
         The intervals; without them and with ``why`` where the samples do not allow any.
 
     Raises:
-        JobError: If the user's own metric cannot be loaded.
+        JobError: If the model and the baseline were evaluated on other samples, or if the user's
+            own metric cannot be loaded.
     """
     model = _Evaluated.read(job.scored)
     baseline = _Evaluated.read(job.baseline) if isinstance(job.baseline, Path) else None
+    if baseline and baseline.score.sample_set != model.score.sample_set:
+        raise JobError(
+            "data.test returned other samples for the baseline than for the model",
+            "return the same samples each time, for example with a seed",
+        )
     if baseline and baseline.score.data != model.score.data:
         why = (
             "data.test returned other samples, or another order, for the baseline than for the "

@@ -1,6 +1,5 @@
 """The score of a ``.tflite`` on a data set."""
 
-import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pytest_modelbudget.protocol.jobs import EvaluateJob, Progress
 from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_of
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns
+from pytest_modelbudget.workers.measure.accuracy.sample_digest import SampleDigest
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import (
@@ -58,7 +58,7 @@ def evaluate(
         return _Scored(len(batch), not_finite, kept)
 
     parallel = Parallel(job.model, work, threads)
-    digest, finite = _Digest(), _FiniteCheck()
+    digest, finite = SampleDigest(), _FiniteCheck()
     batches = digest.reading(_batches(open_data(job.data), parallel.inputs))
     with ColumnWriter(output) as columns:
         for scored in _reported(parallel.map(batches), progress):
@@ -71,7 +71,8 @@ def evaluate(
         seconds=time.perf_counter() - started,
         invoke_s=parallel.invoke_s,
         threads=parallel.threads,
-        data=digest.hexdigest(),
+        data=digest.in_order(),
+        sample_set=digest.in_any_order(),
     )
 
 
@@ -103,26 +104,6 @@ def _reported(batches: Iterator[_Scored], progress: Progress) -> Iterator[_Score
         if time.monotonic() - reported_s > _PROGRESS_EVERY_S:
             reported_s = time.monotonic()
             progress(f"evaluated {samples} samples")
-
-
-class _Digest:
-    """A SHA-256 of all samples in their order, whatever their batches."""
-
-    def __init__(self) -> None:
-        self._arrays: dict[str, hashlib._Hash] = {}
-
-    def reading(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        for batch in batches:
-            for name, array in batch.named().items():
-                of_array = self._arrays.setdefault(name, hashlib.sha256(str(array.dtype).encode()))
-                of_array.update(np.ascontiguousarray(array).data)
-            yield batch
-
-    def hexdigest(self) -> str:
-        parts = [
-            f"{name}={of_array.hexdigest()}" for name, of_array in sorted(self._arrays.items())
-        ]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _not_finite(outputs: Mapping[str, Array]) -> dict[str, Array]:

@@ -28,12 +28,16 @@ def in_top_k(y_true: Array, y_pred: Array, k: int) -> NDArray[np.bool_]:
         Bool of shape (n,).
 
     Raises:
-        JobError: If the output has another shape or fewer than ``k`` classes, or labels are wrong.
+        JobError: If the output has another shape or does not have more than ``k`` classes, or if
+            labels are wrong.
     """
     if y_pred.ndim != 2 or y_pred.shape[1] < k:
         cause = f"top_k_accuracy with k: {k} needs an output of shape (n, {k}) or wider"
         found = f"the model's output has shape {_shape(y_pred)}"
         raise JobError(f"{cause}, but {found}", "write a smaller k")
+    if y_pred.shape[1] == k:
+        cause = f"top_k_accuracy with k: {k} is always 1, because the model has {k} classes"
+        raise JobError(cause, "write a smaller k")
     labels = _labels(y_true, y_pred.shape[1])
     score = y_pred[np.arange(len(labels)), labels][:, np.newaxis]
     earlier = np.arange(y_pred.shape[1]) < labels[:, np.newaxis]

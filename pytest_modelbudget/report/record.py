@@ -1,0 +1,70 @@
+"""What a session collected and judged: what the reports that are written to a path are made of."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pytest_modelbudget.report.row import Row
+
+
+@dataclass(frozen=True)
+class CollectedVariant:
+    """One variant of a budget file that pytest collected, whether its limits were selected or not.
+
+    Attributes:
+        budget: The budget file, as in ``Row.budget``.
+        variant: Its name; empty where the file has no ``variants``.
+        path: The absolute path of the budget file; empty if it is not known.
+        limits: The names of all its limits; empty if they are not known.
+    """
+
+    budget: str
+    variant: str
+    path: str = ""
+    limits: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.budget} {self.variant}".rstrip()
+
+    @property
+    def artifact_name(self) -> str:
+        """The name that its artifact is copied under, such as ``budgets/digits.int8.tflite``."""
+        file = PurePosixPath(self.budget)
+        stem = file.name.rpartition(".budget.")[0] or file.name
+        return str(file.with_name(".".join(filter(None, [stem, self.variant, "tflite"]))))
+
+    def left_out(self, rows: Sequence[Row]) -> list[str]:
+        """Return the names of the limits that ``rows`` lack."""
+        ran = {row.name for row in rows}
+        return [name for name in self.limits if name not in ran]
+
+
+@dataclass(frozen=True)
+class Record:
+    """The results of one session.
+
+    Attributes:
+        rows: One for each limit that ran, in the order in which they arrived.
+        collected: All variants of the budget files that were collected. It is empty if xdist
+            workers collected them and all of these crashed or were stopped.
+    """
+
+    rows: tuple[Row, ...]
+    collected: tuple[CollectedVariant, ...]
+
+    def judged(self) -> dict[CollectedVariant, list[Row]]:
+        """Return the rows of each variant of which at least one limit ran."""
+        known = {(each.budget, each.variant): each for each in self.collected}
+        judged: dict[CollectedVariant, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            subject = row.budget, row.variant
+            judged[known.get(subject) or CollectedVariant(*subject)].append(row)
+        return judged
+
+    def is_whole(self) -> bool:
+        """Return whether every collected limit ran."""
+        judged = self.judged()
+        return bool(self.collected) and not any(
+            each.left_out(judged.get(each, [])) for each in self.collected
+        )

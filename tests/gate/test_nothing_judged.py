@@ -1,0 +1,219 @@
+"""A limit that would be judged on nothing is an error with its line, or unmeasured."""
+
+import shutil
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from tests.conftest import Project, outcomes
+from tests.workers.flatbuffers import BLOBS, add, edited, emptied, tensor
+
+DRAWN = """
+import random
+import time
+from pathlib import Path
+
+import blobs
+import numpy as np
+
+Path("calls").open("a").write(".")
+X, Y = blobs.samples(4000, seed=1)
+ROWS = {rows}
+
+def test():
+    rows = {again}
+    return X[rows], Y[rows]
+"""
+MIN = """
+version: 1
+model: blobs.tflite
+data: {test: data:test}
+budget: {min_accuracy: 0.5}
+"""
+OTHER = (
+    "min_accuracy could not be measured: data:test returned other samples when it was called "
+    "again; return the same samples each time, for example with a seed, or name what they depend "
+    "on in depends_on"
+)
+NUMPY_GLOBAL = "np.random.permutation(4000)[:400]"
+DRAWS = [
+    ("None", "np.random.default_rng().permutation(4000)[:400]"),
+    ("None", NUMPY_GLOBAL),
+    (NUMPY_GLOBAL, "ROWS"),
+    ("random.sample(range(4000), 400)", "ROWS"),
+    ("None", "slice(0, 400 + time.time_ns() % 1000)"),
+]
+
+
+@pytest.mark.parametrize(("rows", "again"), DRAWS)
+def test_samples_that_are_drawn_anew_are_never_judged(
+    blobs: Project, rows: str, again: str
+) -> None:
+    blobs.write("data.py", DRAWN.format(rows=rows, again=again))
+    blobs.write("blobs.budget.yaml", MIN)
+    for options in ((), (), ("-n1",)):
+        result = blobs.pytest(*options)
+        assert result.exitcode == 1
+        result.has(OTHER)
+
+
+def test_a_model_and_its_baseline_get_the_same_samples(blobs: Project) -> None:
+    blobs.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
+    blobs.write(
+        "blobs.budget.yaml",
+        MIN.replace("min_accuracy: 0.5", "max_accuracy_drop: 40 pp") + "recipe: dynamic\n",
+    )
+    result = blobs.pytest()
+    assert result.exitcode == 1
+    result.has(
+        "max_accuracy_drop could not be measured: data.test returned other samples for the "
+        "baseline than for the model\nreturn the same samples each time, for example with a seed\n"
+    )
+    assert (blobs.root / "calls").read_text() == "..", "the baseline is the second reader"
+
+
+def test_two_files_with_the_same_bytes_share_one_reading_which_is_not_enough(
+    blobs: Project,
+) -> None:
+    shutil.copy(BLOBS, blobs.root / "same.tflite")
+    blobs.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
+    limits = MIN.replace("min_accuracy: 0.5", "min_accuracy: 0.5, max_accuracy_drop: 40 pp")
+    blobs.write("blobs.budget.yaml", limits + "baseline: same.tflite\n")
+    result = blobs.pytest()
+    assert result.exitcode == 1
+    result.has(OTHER, OTHER.replace("min_accuracy", "max_accuracy_drop"))
+
+
+def test_samples_are_read_again_once_and_not_in_the_next_session(blobs: Project) -> None:
+    seeded = "np.random.default_rng(5).permutation(4000)[:400]"
+    blobs.write("data.py", DRAWN.format(rows="None", again=seeded))
+    blobs.write("blobs.budget.yaml", MIN)
+    assert blobs.pytest().exitcode == 0
+    assert (blobs.root / "calls").read_text() == ".."
+    assert blobs.pytest().exitcode == 0
+    assert (blobs.root / "calls").read_text() == ".."
+
+
+def test_the_same_samples_in_another_order_are_the_same(blobs: Project) -> None:
+    blobs.write("data.py", DRAWN.format(rows="None", again="np.random.permutation(4000)"))
+    blobs.write("blobs.budget.yaml", MIN)
+    assert blobs.pytest().exitcode == 0
+
+
+def test_a_file_is_not_read_twice(blobs: Project) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
+    np.savez(blobs.root / "test.npz", x=x, y=np.zeros(50, np.int64))
+    blobs.write("blobs.budget.yaml", MIN.replace("data:test", "test.npz").replace("0.5", "0.001"))
+    blobs.pytest()
+    entries = (blobs.root / ".modelbudget" / "entries").glob("*/*")
+    assert len(list(entries)) == 3, "artifact, score and its interval"
+
+
+def test_a_tflite_cannot_be_its_own_baseline(blobs: Project) -> None:
+    blobs.write(
+        "blobs.budget.yaml",
+        """
+        version: 1
+        model: blobs.tflite
+        data: {test: blobs:test}
+        variants:
+          float32: {budget: {max_accuracy_drop: 1 pp, max_bytes: 7 kB}}
+          empty: {recipe: [], budget: {max_relative_accuracy_drop: 1%}}
+          converted: {recipe: [convert: {}], budget: {max_accuracy_drop: 1 pp}}
+          named: {baseline: blobs.tflite, budget: {max_accuracy_drop: 1 pp}}
+          int8: {recipe: dynamic, budget: {max_accuracy_drop: 1 pp}}
+          fixed: {baseline: {accuracy: 0.97}, budget: {max_accuracy_drop: 1 pp}}
+        """,
+    )
+    result = blobs.pytest()
+    assert result.exitcode == 2
+    text = (
+        "blobs.tflite would be compared with itself, because its recipe is empty; write "
+        "baseline: with the path of another .tflite or {accuracy: 0.98}, or a recipe"
+    )
+    places = [
+        "5:22: variants > float32 > budget > max_accuracy_drop: variant float32",
+        "6:32: variants > empty > budget > max_relative_accuracy_drop: variant empty",
+        "7:47: variants > converted > budget > max_accuracy_drop: variant converted",
+        "8:44: variants > named > budget > max_accuracy_drop: variant named",
+    ]
+    found = [line for line in result.output.splitlines() if "with itself" in line]
+    assert found == [f"blobs.budget.yaml:{place}: {text}" for place in places]
+
+
+def test_top_k_of_all_classes_is_unmeasured(blobs: Project) -> None:
+    blobs.write(
+        "blobs.budget.yaml",
+        MIN.replace("data:test", "blobs:test") + "metric: {top_k_accuracy: {k: 4}}\n",
+    )
+    result = blobs.pytest()
+    assert result.exitcode == 1
+    result.has(
+        "min_accuracy could not be measured: top_k_accuracy with k: 4 is always 1, because the "
+        "model has 4 classes\nwrite a smaller k\n"
+    )
+
+
+def test_weights_and_multiplications_that_are_not_there_are_unmeasured(blobs: Project) -> None:
+    def relu(model: schema.ModelT) -> None:
+        emptied(model, tensor((1, 4)), tensor((1, 4)))
+        add(model, "RELU", [0], 1)
+
+    edited(blobs.root / "blobs.tflite", relu)
+    blobs.write(
+        "blobs.budget.yaml",
+        "version: 1\nmodel: blobs.tflite\n"
+        "budget: {max_unique_weights: 16, max_macs: 1 M, min_sparsity: 0.5, max_bytes: 7 kB}\n",
+    )
+    result = blobs.pytest("-v")
+    assert outcomes(result.output) == {
+        "blobs.budget.yaml::max_unique_weights": "FAILED",
+        "blobs.budget.yaml::max_macs": "FAILED",
+        "blobs.budget.yaml::min_sparsity": "FAILED",
+        "blobs.budget.yaml::max_bytes": "PASSED",
+    }
+    result.has(
+        "max_unique_weights could not be measured: the .tflite has no weights",
+        "max_macs could not be measured: the graph has no multiply-accumulates: no convolution, "
+        "fully connected or recurrent layer and no matrix product",
+        "min_sparsity could not be measured: the .tflite has no weights",
+    )
+
+
+def test_a_file_without_operators_is_not_integer_only(blobs: Project) -> None:
+    def nothing(model: schema.ModelT) -> None:
+        graph = emptied(model, tensor((1, 4)), tensor((1, 4)))
+        graph.inputs, graph.outputs = [0], [0]
+
+    edited(blobs.root / "blobs.tflite", nothing)
+    blobs.write(
+        "blobs.budget.yaml",
+        "version: 1\nmodel: blobs.tflite\nbudget: {integer_only: true, allowed_ops: [ADD]}\n",
+    )
+    result = blobs.pytest()
+    assert result.exitcode == 1
+    result.has(
+        "integer_only could not be measured: the .tflite has no operators",
+        "allowed_ops could not be measured: the .tflite has no operators",
+    )
+
+
+def test_a_file_with_several_signatures_is_an_error_that_lists_them(blobs: Project) -> None:
+    def twice(model: schema.ModelT) -> None:
+        first = model.signatureDefs[0]
+        second = schema.SignatureDefT()
+        second.signatureKey = b"embed"
+        second.inputs, second.outputs = first.inputs, first.outputs
+        second.subgraphIndex = first.subgraphIndex
+        model.signatureDefs.append(second)
+
+    shutil.copy(BLOBS, blobs.root / "one.tflite")
+    edited(blobs.root / "blobs.tflite", twice)
+    result = blobs.pytest()
+    assert result.exitcode == 1
+    result.has(
+        "blobs.tflite has 2 signatures, and only the first would be judged: serving_default, embed",
+        "write each to a .tflite of its own, with a budget file for each",
+    )
+    assert "passed" not in result.output
