@@ -51,6 +51,7 @@ def test_every_limit_is_valid(valid: Valid, line: str) -> None:
         "baseline: {accuracy: 0.98}",
         "latency: {target: {command: [run, '{model}']}}",
         "latency: {target: m:f}",
+        "variants: {Int-8_b.2: {recipe: int8}}",
     ],
 )
 def test_other_forms_are_valid(valid: Valid, line: str) -> None:
@@ -80,6 +81,9 @@ def test_other_forms_are_valid(valid: Valid, line: str) -> None:
         "recipe: [prune: {sparsity: 2}]",
         "recipe: [prune: {}, cluster: {clusters: true}]",
         "timeout: 30",
+        "imports: [5]",
+        "imports: [my layers]",
+        "metric: {call: metrics.mine}",
         "seed: -1",
         "variants: {a b: {recipe: int8}}",
         "variants: {}",
