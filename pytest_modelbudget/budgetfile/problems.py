@@ -87,8 +87,8 @@ def _hint(details: ErrorDetails) -> str:
     value, kind = details["input"], details["type"]
     if not isinstance(value, str):
         return ""
-    if kind == "tuple_type":
-        return f"write [{value}]"
+    if kind == "tuple_type":  # a message has one line
+        return f"write [{value}]" if value.isprintable() else ""
     if kind == "literal_error":
         near = closest(value, re.findall(r"'(.*?)'", details["ctx"]["expected"]))
         return f"did you mean '{near}'?" if near else ""

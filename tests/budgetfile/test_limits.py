@@ -318,6 +318,12 @@ WRONG = [
         ],
     ),
     (
+        'allowed_ops: "\\nCONV_2D"',
+        [
+            "5:16: budget > allowed_ops: expected a list, got '\\nCONV_2D'",
+        ],
+    ),
+    (
         "allowed_ops: CONV_2D",
         [
             "5:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",

@@ -364,6 +364,20 @@ KEYS = [
         ],
     ),
     (
+        "model: http://host/net.keras",
+        [
+            "4:8: model: 'http://host/net.keras' is not a model; write package.module:callable "
+            "or a path ending in .keras, .h5, .hdf5, .tflite",
+        ],
+    ),
+    (
+        'model: "a\\0.keras"',
+        [
+            "4:8: model: 'a\\x00.keras' is not a model; write package.module:callable or a path "
+            "ending in .keras, .h5, .hdf5, .tflite",
+        ],
+    ),
+    (
         "model: {call: pkg.net, args: [1]}",
         [
             "4:15: model > call: expected package.module:callable, got 'pkg.net'; write pkg:net",
