@@ -13,17 +13,16 @@ from pytest_modelbudget.protocol.jobs import Built, PreflightJob
 from pytest_modelbudget.protocol.store import Entry, digest
 
 
-class BuildError(ModelBudgetError):
-    """A step of a recipe that could not be built.
+class StepError(ModelBudgetError):
+    """A step that could not be built, as all variants that need it share it.
 
     Attributes:
-        failed: What failed, the same for every variant that needs it: the step's key, or the
-            whole text if there is no step because the plan could not be made.
+        step: The step of the variant that needed it first.
     """
 
-    def __init__(self, text: str, failed: str = "") -> None:
+    def __init__(self, text: str, step: Step) -> None:
         super().__init__(text)
-        self.failed = failed or text
+        self.step = step
 
 
 class Builder:
@@ -52,7 +51,7 @@ class Builder:
             checked: Whether the preflight check has passed for a chain that contains ``step``.
 
         Raises:
-            BuildError: if a step could not be built; raised when the future is awaited.
+            StepError: if a step could not be built; raised when the future is awaited.
         """
         name = f"build {step.key}"
         return self._scheduler.once(name, lambda: self._make(step, checked))
@@ -71,8 +70,8 @@ class Builder:
             try:
                 size_bytes = (await self.artifact(form.step)).size_bytes
                 others.append(OtherSize(form.name, size_bytes, form.written))
-            except BuildError as error:
-                cause = str(error.__cause__).partition("\n")[0]
+            except StepError as error:
+                cause = str(error).partition("\n")[0]
                 others.append(OtherSize(form.name, None, cause))
         return FileSize(plan.same_size, tuple(others))
 
@@ -91,7 +90,7 @@ class Builder:
             try:
                 entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
             except (ModelBudgetError, OSError) as error:
-                raise BuildError(f"{step.span}: {step.where}: {error}", step.key) from error
+                raise StepError(str(error), step) from error
         return _read_artifact(entry, cached=False)
 
     def _find(self, step: Step) -> Entry | None:
@@ -116,9 +115,7 @@ class Builder:
             name = f"preflight {chain[-1].key}"
             await self._scheduler.once(name, lambda: self._check(chain))
         except PreflightError as error:
-            refused = chain[error.stage]
-            text = f"{refused.span}: {refused.where}: {error}"
-            raise BuildError(text, refused.key) from error
+            raise StepError(str(error), chain[error.stage]) from error
 
     async def _check(self, chain: tuple[Step, ...]) -> None:
         key = digest(["preflight", chain[-1].key])

@@ -100,7 +100,8 @@ def _tree_digest(path: Path) -> list[tuple[str, str]]:
     """List the files of a path that is a file or a folder, by relative name and digest."""
     if path.is_dir():
         return [(str(file.relative_to(path)), file_digest(file)) for file in files_of(".", path)]
-    return [(path.suffix, file_digest(path))] if path.is_file() else []
+    # A missing file is named in the error, so each counts as a source of its own.
+    return [(path.suffix, file_digest(path) if path.is_file() else f"missing: {path}")]
 
 
 def _with_parents(name: str) -> list[str]:

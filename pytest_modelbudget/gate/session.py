@@ -13,9 +13,8 @@ from uuid import uuid4
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
-from pytest_modelbudget.engine.builder import BuildError
 from pytest_modelbudget.engine.memory_limit import memory_limit
-from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
+from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOptions
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.judge.findings import FileSize, Findings

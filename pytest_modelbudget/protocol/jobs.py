@@ -46,6 +46,11 @@ class BuildJob(Frozen):
     seed: int
     project: Project
 
+    @property
+    def sources(self) -> tuple[Source | None, ...]:
+        """The model and the data, None for data that are not read."""
+        return self.model, self.data.train, self.data.calibration
+
 
 class PreflightJob(Frozen):
     """A preflight check of the steps that a chain trains, in order, without their ``parent``."""
