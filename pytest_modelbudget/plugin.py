@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Collects the rows of all limits from their reports, those of xdist workers included."""
+    """Collects the rows of all limits from their reports, those of xdist workers included.
+
+    Attributes:
+        problems: Why reports could not be written, a line for each.
+    """
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
+        self.problems: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the row of a limit; ``LimitItem.complete`` added it."""
@@ -118,7 +123,11 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the reports that were given a path, relative to the working directory."""
+    """Write the reports that were given a path, relative to the working directory.
+
+    If one cannot be written, a session that passed fails; pytest shows no summary after an
+    exception here.
+    """
     config = session.config
     recorder = config.stash.get(RECORDER, None)
     if recorder is None:
@@ -127,7 +136,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         given = config.getoption(f"budget_{report.name}")
         path = given or config.getini(f"modelbudget_{report.name}")
         if path and (rows := recorder.rows()):
-            report.write(config.invocation_params.dir / path, rows)
+            try:
+                report.write(config.invocation_params.dir / path, rows)
+            except OSError as error:
+                recorder.problems.append(
+                    f"--budget-{report.name}={path} cannot be written: "
+                    f"{error.filename}: {error.strerror}"
+                )
+                session.exitstatus = session.exitstatus or pytest.ExitCode.USAGE_ERROR
 
 
 def pytest_terminal_summary(
@@ -141,3 +157,5 @@ def pytest_terminal_summary(
         terminalreporter.section("model budgets")
         for line in table(rows):
             terminalreporter.write_line(line.text, red=line.alarm)
+        for problem in recorder.problems:
+            terminalreporter.write_line(problem, red=True)

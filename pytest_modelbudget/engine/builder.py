@@ -4,13 +4,13 @@ import asyncio
 
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
-from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
-from pytest_modelbudget.protocol.jobs import Built, PreflightJob
-from pytest_modelbudget.protocol.store import Entry, digest
+from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.store import digest
 
 
 class StepError(ModelBudgetError):
@@ -76,8 +76,8 @@ class Builder:
         return FileSize(plan.same_size, tuple(others))
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
-        if entry := self._find(step):
-            return _read_artifact(entry, cached=True)
+        if found := self._find(step):
+            return _artifact(found, cached=True)
         self._count(step)
         if not checked:  # else the step after it has checked the whole chain
             await self._preflight(step)
@@ -88,13 +88,15 @@ class Builder:
             self._started += 1
             status = TaskStatus(f"{step.title} {step.job.stage.kind}", build=self._started)
             try:
-                entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
+                built = await self._scheduler.stored(
+                    kind, step.key, job, Built, step.timeout_s, status
+                )
             except (ModelBudgetError, OSError) as error:
                 raise StepError(str(error), step) from error
-        return _read_artifact(entry, cached=False)
+        return _artifact(built, cached=False)
 
-    def _find(self, step: Step) -> Entry | None:
-        return self._scheduler.find(step.key, step.job.project)
+    def _find(self, step: Step) -> Found[Built] | None:
+        return self._scheduler.find(step.key, step.job.project, Built)
 
     def _count(self, step: Step) -> None:
         """Add ``step`` and the steps before it that are not cached to ``planned``."""
@@ -119,20 +121,21 @@ class Builder:
 
     async def _check(self, chain: tuple[Step, ...]) -> None:
         key = digest(["preflight", chain[-1].key])
-        if self._scheduler.find(key, chain[-1].job.project):
+        if self._scheduler.find(key, chain[-1].job.project, Preflight):
             return
         job = PreflightJob(steps=tuple(step.job for step in chain))
         status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:
-                await self._scheduler.stored("tensorflow", key, job, chain[-1].timeout_s, status)
+                timeout_s = chain[-1].timeout_s
+                await self._scheduler.stored("tensorflow", key, job, Preflight, timeout_s, status)
             except (ModelBudgetError, OSError) as error:
                 stage = status.failure.stage if status.failure else 0
                 raise PreflightError(str(error), stage) from error
 
 
-def _read_artifact(entry: Entry, *, cached: bool) -> Artifact:
-    built = read_result(entry.path, Built)
+def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
+    entry, built = found.entry, found.result
     return Artifact(
         path=entry.path / built.file,
         sha256=entry.sha256[built.file],

@@ -7,11 +7,11 @@ from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
-from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.results import Comparison, ModelScore
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob
-from pytest_modelbudget.protocol.store import Entry, digest
+from pytest_modelbudget.protocol.store import digest
 
 USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
 
@@ -32,7 +32,8 @@ class Evaluations:
 
     async def unrecorded(self, plan: Plan) -> tuple[str, ...]:
         """Return what the score depends on that could not be recorded."""
-        return (await self._evaluated(_evaluation(plan), plan.step)).dependencies.undeclared
+        found = await self._evaluated(_evaluation(plan), plan.step)
+        return found.entry.dependencies.undeclared
 
     async def baseline(self, plan: Plan) -> float:
         """Return the score of the baseline: measured, or the number in the budget file."""
@@ -48,16 +49,16 @@ class Evaluations:
         return self._scheduler.once(name, lambda: self._compare(evaluation, plan.step, baseline))
 
     async def _score(self, evaluation: Evaluation, step: Step) -> ModelScore:
-        return read_result((await self._evaluated(evaluation, step)).path, ModelScore)
+        return (await self._evaluated(evaluation, step)).result
 
-    def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Entry]:
+    def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Found[ModelScore]]:
         name = f"evaluate {step.key} {evaluation.key}"
         return self._scheduler.once(name, lambda: self._evaluate(evaluation, step))
 
-    async def _evaluate(self, evaluation: Evaluation, step: Step) -> Entry:
+    async def _evaluate(self, evaluation: Evaluation, step: Step) -> Found[ModelScore]:
         artifact = await self._builder.artifact(step)
         key = digest(["score", artifact.sha256, evaluation.key])
-        if found := self._scheduler.find(key, evaluation.project):
+        if found := self._scheduler.find(key, evaluation.project, ModelScore):
             return found  # a cached result does not wait for a slot
         job = EvaluateJob(
             model=artifact.path,
@@ -68,18 +69,18 @@ class Evaluations:
         status = TaskStatus(f"{step.title} evaluate")
         async with self._scheduler.light_slots:
             return await self._scheduler.measured(
-                _kind(evaluation), key, job, evaluation.timeout_s, status
+                _kind(evaluation), key, job, ModelScore, evaluation.timeout_s, status
             )
 
     async def _compare(
         self, evaluation: Evaluation, step: Step, baseline: Step | FixedBaseline | None
     ) -> Comparison:
         before = isinstance(baseline, Step) and self._evaluated(evaluation, baseline)
-        scored = await self._evaluated(evaluation, step)
+        scored = (await self._evaluated(evaluation, step)).entry
         known: Path | float | None = None
         against: str | float = ""
         if before:
-            entry = await before
+            entry = (await before).entry
             known, against = entry.path, entry.content
         elif isinstance(baseline, FixedBaseline):
             known = against = baseline.score
@@ -94,9 +95,9 @@ class Evaluations:
         )
         status = TaskStatus(f"{step.title} compare")
         found = await self._scheduler.measured(
-            _kind(evaluation), key, job, evaluation.timeout_s, status
+            _kind(evaluation), key, job, Comparison, evaluation.timeout_s, status
         )
-        return read_result(found.path, Comparison)
+        return found.result
 
 
 def _evaluation(plan: Plan) -> Evaluation:

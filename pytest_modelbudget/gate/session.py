@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -16,6 +16,7 @@ from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.engine.memory_limit import memory_limit
 from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOptions
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
+from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
@@ -36,8 +37,10 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        _refuse_unsupported(config)
+        _refuse(config, unsupported_versions())
         options = _options(config)
+        paths = (options.cache_dir, options.project.rootdir, *options.project.sys_path)
+        _refuse(config, list(filter(None, map(not_utf8, paths))))
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)
         self._thread.start()
@@ -113,9 +116,8 @@ def session_of(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
-def _refuse_unsupported(config: pytest.Config) -> None:
-    """Refuse to start in an environment that is not supported."""
-    problems = unsupported_versions()
+def _refuse(config: pytest.Config, problems: Sequence[str]) -> None:
+    """Refuse to start if there are problems."""
     if problems and hasattr(config, "workerinput"):
         # pytest-xdist starts a worker again that ends with a usage error.
         pytest.fail("\n".join(problems), pytrace=False)

@@ -177,7 +177,7 @@ def project_of(job: Job) -> Project | None:
     return None if isinstance(job, InspectJob | MemoryJob | LatencyJob) else job.project
 
 
-Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
+Happening = Literal["ready", "waiting", "started", "progress", "done", "failed", "exited"]
 
 
 class MemoryLimit(Frozen):

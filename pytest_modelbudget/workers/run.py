@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.errors import JobError, ModelBudgetError
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.jobs import (
     RESULT,
@@ -47,7 +47,9 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
         _run(task, folder, notify, environ)
     except JobError as error:
         return Failure(cause=error.cause, hint=error.hint, expected=True, stage=error.stage)
-    except (Exception, SystemExit) as error:  # No other code in this process could report it.
+    except ModelBudgetError as error:  # The cache cannot be written.
+        return Failure(cause=str(error), hint="", expected=True)
+    except BaseException as error:  # No other code in this process could report it.
         traceback.print_exc()
         cause = traceback.format_exception_only(error)[-1].strip()
         return Failure(cause=cause, hint="", expected=False)

@@ -172,7 +172,7 @@ def test_a_cache_that_cannot_be_written_is_said(gate: Project) -> None:
     result = gate.pytest("-v", "--budget-cache", "taken")
     assert result.exitcode == 1
     assert set(outcomes(result.output).values()) == {"ERROR"}
-    result.has("the cache directory", "taken cannot be written", "--budget-cache DIR")
+    result.has("the cache directory", "taken cannot be written", "--budget-cache=DIR")
 
 
 def test_a_full_disk_fails_the_build_and_leaves_nothing(gate: Project) -> None:
