@@ -34,7 +34,8 @@ class Project(Frozen):
 class BuildJob(Frozen):
     """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
 
-    ``before`` are the stages of the same recipe that came earlier.
+    ``before`` are the stages of the same recipe that came earlier. ``trust_code`` tells whether
+    Python code in model files may run.
     """
 
     stage: Stage
@@ -44,6 +45,7 @@ class BuildJob(Frozen):
     data: Data
     training: Training
     seed: int
+    trust_code: bool = False
     project: Project
 
     @property

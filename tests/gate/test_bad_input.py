@@ -42,6 +42,14 @@ BUILDS = {
         "data:calibration raised ValueError: no such file (data.py:1)",
     ),
     "exits": ("import os\ndef calibration(): os._exit(3)", "the worker process exited with code 3"),
+    "is interrupted": (
+        "def calibration(): raise KeyboardInterrupt",
+        "data:calibration raised KeyboardInterrupt (data.py:1)",
+    ),
+    "is interrupted when imported": (
+        "raise KeyboardInterrupt",
+        "importing data raised KeyboardInterrupt (data.py:1)",
+    ),
     "calls exit": ("def calibration(): exit('bye')", "data:calibration raised SystemExit: bye"),
     "is killed": (
         "import os\ndef calibration(): os.kill(os.getpid(), 9)",

@@ -79,7 +79,7 @@ def user_code(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # the user's code may raise anything, or call exit()
+    except BaseException as error:  # also KeyboardInterrupt, exit() and pytest.skip()
         traceback.print_exc()
         raise JobError(f"{name} raised {_described(error)}") from error
 
