@@ -50,7 +50,10 @@ RECORDER = pytest.StashKey[Recorder]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options, each with its ini twin."""
-    group = parser.getgroup("modelbudget", "model budgets")
+    group = parser.getgroup(
+        "modelbudget", "model budgets (write '=': pytest may take a value after a space for a test)"
+    )
+    # The values are written behind "=": see ``gate/rootdir.py``.
     group.addoption("--budget-jobs", type=int, metavar="N", help="how many builds run at a time")
     group.addoption("--budget-memory", metavar="SIZE", help="the memory limit of one build")
     group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
@@ -80,11 +83,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and the recorder in the process that reports."""
+    """Register the marker, and the recorder in the process that reports.
+
+    Raises:
+        pytest.UsageError: If an option of this plugin has moved rootdir.
+    """
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
     if not hasattr(config, "workerinput"):
         recorder = config.stash[RECORDER] = Recorder()
         config.pluginmanager.register(recorder)
+        if any(name.startswith("budget_") and value for name, value in vars(config.option).items()):
+            from pytest_modelbudget.gate.rootdir import refuse_moved_rootdir
+
+            refuse_moved_rootdir(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile | None:

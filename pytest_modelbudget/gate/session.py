@@ -18,6 +18,7 @@ from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOpt
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
+from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
@@ -142,7 +143,9 @@ def _options(config: pytest.Config) -> PipelineOptions:
         memory=_memory(config),
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),
         project=Project(
-            rootdir=config.rootpath, sys_path=tuple(os.path.abspath(path) for path in sys.path)
+            rootdir=config.rootpath,
+            why_rootdir=rootdir_with_reason(config),
+            sys_path=tuple(os.path.abspath(path) for path in sys.path),
         ),
         adb=_adb(config),
     )

@@ -23,9 +23,11 @@ class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else.
 
     ``depends_on`` tells whether the budget names further files that its results depend on.
+    ``why_rootdir`` is a sentence for the error of a module that is not found.
     """
 
     rootdir: Path
+    why_rootdir: str = ""
     sys_path: Sequence[str]
     imports: Sequence[str] = ()
     depends_on: bool = False
