@@ -168,6 +168,14 @@ def test_a_model_file_that_is_none_is_an_error(gate: Project, case: str) -> None
     assert nothing_half_written(gate)
 
 
+def test_the_suffix_of_a_model_may_be_in_upper_case(blobs: Project) -> None:
+    (blobs.root / "blobs.tflite").rename(blobs.root / "blobs.TFLITE")
+    text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs.tflite", "blobs.TFLITE")
+    blobs.write("blobs.budget.yaml", text)
+    result = blobs.pytest("-v")
+    assert set(outcomes(result.output).values()) == {"PASSED"}, result.output
+
+
 def test_a_module_that_is_missing_is_an_error(gate: Project) -> None:
     result = gate.pytest("-v", "-k", "max_bytes")
     assert outcomes(result.output) == {FLOAT32: "PASSED", INT8: "ERROR"}

@@ -68,7 +68,7 @@ class Compiled(Frozen):
 
 
 def _in_file(path: Path) -> Any:
-    if path.suffix == ".keras":
+    if path.suffix.lower() == ".keras":
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("config.json")).get("compile_config")
     with h5py.File(path) as file:

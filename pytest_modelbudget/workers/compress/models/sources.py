@@ -50,9 +50,10 @@ def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
     """
     if isinstance(source, CallSource):
         return _call(source, seed)
-    if source.path.suffix == ".keras":
+    suffix = source.path.suffix.lower()
+    if suffix == ".keras":
         return load_keras(source.path, trust_code=trust_code)
-    if source.path.suffix in (".h5", ".hdf5"):
+    if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
     return _load_saved_model(source.path)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
 from pytest_modelbudget.workers.compress.models.compiled import Compiled
-from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL, is_tflite
+from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
 from pytest_modelbudget.workers.compress.models.keras_files import load_stage
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.sources import is_keras, load_model
