@@ -127,11 +127,15 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
 
 
 def _imports(path: Path, name: str) -> Iterator[str]:
-    """Yield the module names that a source file imports anywhere; none if it does not parse."""
+    """Yield the module names that a source file imports anywhere.
+
+    None for a file that does not parse, or lies in a zip: such a module may import TensorFlow in a
+    process that has not done so before.
+    """
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
+    except (NotADirectoryError, SyntaxError, ValueError):
         return  # the worker will import it and say so better
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

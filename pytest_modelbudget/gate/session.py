@@ -177,9 +177,10 @@ def _adb(config: pytest.Config) -> Adb:
 
 
 def _jobs(config: pytest.Config) -> int:
-    written = config.option.budget_jobs or config.getini("modelbudget_jobs")
+    given, ini = config.option.budget_jobs, config.getini("modelbudget_jobs")
+    written = ini or max(1, (os.cpu_count() or 1) // 2) if given is None else given
     try:
-        jobs = int(written or max(1, (os.cpu_count() or 1) // 2))
+        jobs = int(written)
     except ValueError:
         jobs = 0
     if jobs < 1:

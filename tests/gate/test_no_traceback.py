@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -106,6 +107,36 @@ def test_a_cache_that_cannot_be_written_is_named(blobs: Project, folder: str, re
     )
     assert f"\nblobs.budget.yaml:2:1: {cause}" in result.output
     assert "Traceback" not in result.output
+
+
+def zipped(project: Project, **modules: str) -> None:
+    with zipfile.ZipFile(project.root / "lib.zip", "w") as archive:
+        for name, code in modules.items():
+            archive.writestr(f"{name}.py", code)
+
+
+def test_modules_may_be_in_a_zip(blobs: Project) -> None:
+    code = blobs.root / "blobs.py"
+    text = code.read_text()
+    code.unlink()
+    blobs.write("pytest.ini", "[pytest]\npythonpath = lib.zip\n")
+    zipped(blobs, blobs=text)
+    assert set(outcomes(blobs.pytest("-v").output).values()) == {"PASSED"}
+    assert "built" not in blobs.pytest().output
+    # A change in a module that the zip imports counts, as it does in a folder.
+    zipped(blobs, blobs=f"import other\n{text}", other="")
+    blobs.pytest("-k", "int8")
+    zipped(blobs, blobs=f"import other\n{text}", other="raise ValueError('no')")
+    result = blobs.pytest("-k", "int8 and max_bytes", env={"COLUMNS": "300"})
+    result.has("recipe > int8 > quantize: importing blobs raised ValueError: no (other.py:1)\n")
+
+
+def test_a_module_that_is_missing_was_searched_for_in_the_zip_too(blobs: Project) -> None:
+    blobs.write("pytest.ini", "[pytest]\npythonpath = lib.zip\n")
+    zipped(blobs, digits="")
+    (blobs.root / "blobs.py").unlink()
+    result = blobs.pytest("-k", "accuracy_drop")
+    result.has("module blobs was not found\nit was searched for in ", f"{blobs.root}/lib.zip")
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import h5py  # type: ignore[import-untyped]
+import h5py
 import keras
 import pytest
 import tf_keras
