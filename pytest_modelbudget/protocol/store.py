@@ -105,8 +105,15 @@ class Store:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Lock ``key`` for this process; the kernel releases it if the process dies."""
-        with FileLock(self._made("locks") / f"{key}.lock"):
+        lock = FileLock(self._made("locks") / f"{key}.lock")
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise self._not_writable(error) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def adding(self, key: str) -> Iterator[Path]:

@@ -46,7 +46,7 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
     try:
         _run(task, folder, notify, environ)
     except JobError as error:
-        hint = "\n".join(filter(None, [error.hint, _about_rootdir(error, task.job)]))
+        hint = "\n".join(filter(None, [_about_rootdir(error, task.job), error.hint]))
         return Failure(cause=error.cause, hint=hint, expected=True, stage=error.stage)
     except ModelBudgetError as error:  # The cache cannot be written.
         return Failure(cause=str(error), hint="", expected=True)

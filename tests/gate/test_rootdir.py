@@ -146,8 +146,10 @@ def test_a_module_that_is_not_found_names_rootdir_and_its_reason(
     result = gate(bare, *options)
     assert result.exitcode == 1
     result.has(
-        "min_accuracy could not be measured: module qqqq was not found\nit was searched for in ",
-        f"\nrootdir is {why.format(root=bare.root)}\nlog: ",
+        "min_accuracy could not be measured: module qqqq was not found\n"
+        f"rootdir is {why.format(root=bare.root)}\n"
+        "modules are searched for in ",
+        "\nlog: ",
     )
 
 

@@ -182,7 +182,11 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "write"),
-    [("tasks", lambda store: store.task_folder("int8")), ("staging", add), ("entries", add)],
+    [
+        ("tasks", lambda store: store.task_folder("int8")),
+        ("staging", add),
+        ("entries", add),
+    ],
 )
 def test_a_folder_in_it_that_cannot_be_written_is_said(
     tmp_path: Path, name: str, write: Callable[[Store], object]
@@ -192,6 +196,16 @@ def test_a_folder_in_it_that_cannot_be_written_is_said(
         write(Store(tmp_path))
     assert str(caught.value) == (
         f"the cache directory {tmp_path} cannot be written: No such file or directory; "
+        "name another with --budget-cache=DIR"
+    )
+
+
+def test_a_lock_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "locks" / f"{KEY}.lock").mkdir(parents=True)
+    with pytest.raises(StoreError) as caught:
+        add(Store(tmp_path))
+    assert str(caught.value) == (
+        f"the cache directory {tmp_path} cannot be written: Is a directory; "
         "name another with --budget-cache=DIR"
     )
 

@@ -104,7 +104,7 @@ def _not_found(name: str, missing: str) -> JobError:
     places = list(getattr(sys.modules.get(parent), "__path__", [])) if parent else _project_paths()
     prefix = f"{parent}." if parent else ""
     siblings = (prefix + module.name for module in pkgutil.iter_modules(places))
-    hint = _nearest(missing, siblings) or f"it was searched for in {', '.join(places)}"
+    hint = _nearest(missing, siblings) or f"modules are searched for in {', '.join(places)}"
     return JobError(f"module {name} was not found", hint)
 
 

@@ -72,7 +72,7 @@ def test_a_missing_module_says_where_it_was_searched_for(write: Write, tmp_path:
     sys.path[:] = [str(tmp_path), *(path for path in sys.path if "python3" in path)]
     with pytest.raises(JobError) as error:
         load_callable("qqqq:build")
-    assert message(error) == f"module qqqq was not found; it was searched for in {tmp_path}"
+    assert message(error) == f"module qqqq was not found; modules are searched for in {tmp_path}"
 
 
 def test_a_missing_submodule_gets_the_nearest_name(write: Write) -> None:
