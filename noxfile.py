@@ -35,7 +35,7 @@ def tests(session: nox.Session, tensorflow: str) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    session.run("pytest", "budgets", "--budget-cache", f"{session.create_tmp()}/cache")
+    session.run("pytest", "budgets", f"--budget-cache={session.create_tmp()}/cache")
     session.run("pytest", "-m", "not tensorflow")
 
 

@@ -19,7 +19,7 @@ def main() -> None:
     """Print both comparisons."""
     with tempfile.TemporaryDirectory() as name:
         cache, output = Path(name, "cache"), Path(name, "byhand")
-        gate = [sys.executable, "-m", "pytest", *BUDGETS, "-q", "--budget-cache", str(cache)]
+        gate = [sys.executable, "-m", "pytest", *BUDGETS, "-q", f"--budget-cache={cache}"]
         script = [sys.executable, "-m", "benchmarks.handmade", str(output)]
 
         def forget() -> None:

@@ -27,7 +27,7 @@ def main() -> int:
     budgets = load(BUDGET)
     scripts = [[sys.executable, "-m", "benchmarks.tutorial", str(each.variant)] for each in budgets]
     with tempfile.TemporaryDirectory() as cache:
-        gate = [sys.executable, "-m", "pytest", str(BUDGET), "-q", "--budget-cache", cache]
+        gate = [sys.executable, "-m", "pytest", str(BUDGET), "-q", f"--budget-cache={cache}"]
         times = Pairs((run([gate]),), (run(scripts),))
         trained = len(list(Path(cache).glob("entries/*/*/model.keras")))
     print(f"{len(budgets)} recipes that begin with the same pruning, cold")

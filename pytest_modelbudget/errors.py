@@ -14,6 +14,15 @@ def as_seen(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
+def not_utf8(path: object) -> str:
+    """Return the error of a path that is not UTF-8, which JSON cannot express; else nothing."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return f"{str(path)!a} is not UTF-8; rename the folder or file"
+    return ""
+
+
 @dataclass(frozen=True, order=True)
 class Span:
     """A place in a budget file; ``line`` and ``column`` count from 1."""

@@ -66,7 +66,10 @@ RECORDER = pytest.StashKey[Recorder]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the options, each with its ini twin."""
-    group = parser.getgroup("modelbudget", "model budgets")
+    group = parser.getgroup(
+        "modelbudget", "model budgets (write '=': pytest may take a value after a space for a test)"
+    )
+    # The values are written behind "=": see ``gate/rootdir.py``.
     group.addoption("--budget-jobs", type=int, metavar="N", help="how many builds run at a time")
     group.addoption("--budget-memory", metavar="SIZE", help="the memory limit of one build")
     group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
@@ -96,11 +99,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and in the process that reports the recorder."""
+    """Register the marker, and the recorder in the process that reports.
+
+    Raises:
+        pytest.UsageError: If an option of this plugin has moved rootdir.
+    """
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
     recorder = config.stash[RECORDER] = Recorder()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(recorder)
+        if any(name.startswith("budget_") and value for name, value in vars(config.option).items()):
+            from pytest_modelbudget.gate.rootdir import refuse_moved_rootdir
+
+            refuse_moved_rootdir(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile | None:

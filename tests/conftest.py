@@ -104,7 +104,7 @@ class Project:
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
         if is_distributed or _environment(own).get("PYTHONPATH") != PYTHONPATH:
             return self.run(*words, env=own)
-        with tempfile.TemporaryFile("w+") as output, open(os.devnull) as nothing:
+        with tempfile.TemporaryFile("w+", errors="replace") as output, open(os.devnull) as nothing:
             streams = (nothing.fileno(), output.fileno(), output.fileno())
             code = ZYGOTES.run(words, self.root, _environment(own), streams)
             output.seek(0)

@@ -36,6 +36,7 @@ class Budget:
         span: The place of the variant.
         baseline: None for the default: the same model converted to float32.
         confidence: Of the interval that must lie inside an accuracy limit; None for the value.
+        trust_code: Whether Python code in model files may run.
         timeout_s: For one build or measurement.
     """
 
@@ -51,6 +52,7 @@ class Budget:
     baseline: FileSource | FixedBaseline | None
     latency: Latency
     seed: int
+    trust_code: bool
     timeout_s: float
     confidence: float | None
     imports: tuple[str, ...]

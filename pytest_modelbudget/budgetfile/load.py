@@ -99,6 +99,7 @@ def _budget(document: Document, variant: Variant) -> Budget:
         baseline=absolute(variant.value("baseline"), directory),
         latency=Latency(**_section(variant, "latency")),
         seed=variant.value("seed") or 0,
+        trust_code=variant.value("trust_code") or False,
         timeout_s=(variant.value("timeout") or DEFAULT_TIMEOUT).value,
         confidence=confidence,
         imports=variant.value("imports") or (),

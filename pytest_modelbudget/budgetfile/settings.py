@@ -162,6 +162,7 @@ _TYPES: dict[tuple[str, ...], Any] = {
     ("latency", "threads"): Positive,
     ("latency", "batch_size"): Positive,
     ("seed",): Annotated[int, Strict(), Field(ge=0, lt=2**32)],
+    ("trust_code",): Annotated[bool, Strict()],
     ("timeout",): Duration,
     ("confidence",): Annotated[float, Strict(), Field(gt=0.5, lt=1)],
     ("imports",): Sequence[ModuleName],

@@ -4,26 +4,25 @@ import asyncio
 
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
-from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
-from pytest_modelbudget.protocol.jobs import Built, PreflightJob
-from pytest_modelbudget.protocol.store import Entry, digest
+from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.store import digest
 
 
-class BuildError(ModelBudgetError):
-    """A step of a recipe that could not be built.
+class StepError(ModelBudgetError):
+    """A step that could not be built, as all variants that need it share it.
 
     Attributes:
-        failed: What failed, the same for every variant that needs it: the step's key, or the
-            whole text if there is no step because the plan could not be made.
+        step: The step of the variant that needed it first.
     """
 
-    def __init__(self, text: str, failed: str = "") -> None:
+    def __init__(self, text: str, step: Step) -> None:
         super().__init__(text)
-        self.failed = failed or text
+        self.step = step
 
 
 class Builder:
@@ -52,7 +51,7 @@ class Builder:
             checked: Whether the preflight check has passed for a chain that contains ``step``.
 
         Raises:
-            BuildError: if a step could not be built; raised when the future is awaited.
+            StepError: if a step could not be built; raised when the future is awaited.
         """
         name = f"build {step.key}"
         return self._scheduler.once(name, lambda: self._make(step, checked))
@@ -71,14 +70,14 @@ class Builder:
             try:
                 size_bytes = (await self.artifact(form.step)).size_bytes
                 others.append(OtherSize(form.name, size_bytes, form.written))
-            except BuildError as error:
-                cause = str(error.__cause__).partition("\n")[0]
+            except StepError as error:
+                cause = str(error).partition("\n")[0]
                 others.append(OtherSize(form.name, None, cause))
         return FileSize(plan.same_size, tuple(others))
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
-        if entry := self._find(step):
-            return _read_artifact(entry, cached=True)
+        if found := self._find(step):
+            return _artifact(found, cached=True)
         self._count(step)
         if not checked:  # else the step after it has checked the whole chain
             await self._preflight(step)
@@ -89,13 +88,15 @@ class Builder:
             self._started += 1
             status = TaskStatus(f"{step.title} {step.job.stage.kind}", build=self._started)
             try:
-                entry = await self._scheduler.stored(kind, step.key, job, step.timeout_s, status)
+                built = await self._scheduler.stored(
+                    kind, step.key, job, Built, step.timeout_s, status
+                )
             except (ModelBudgetError, OSError) as error:
-                raise BuildError(f"{step.span}: {step.where}: {error}", step.key) from error
-        return _read_artifact(entry, cached=False)
+                raise StepError(str(error), step) from error
+        return _artifact(built, cached=False)
 
-    def _find(self, step: Step) -> Entry | None:
-        return self._scheduler.find(step.key, step.job.project)
+    def _find(self, step: Step) -> Found[Built] | None:
+        return self._scheduler.find(step.key, step.job.project, Built)
 
     def _count(self, step: Step) -> None:
         """Add ``step`` and the steps before it that are not cached to ``planned``."""
@@ -116,26 +117,25 @@ class Builder:
             name = f"preflight {chain[-1].key}"
             await self._scheduler.once(name, lambda: self._check(chain))
         except PreflightError as error:
-            refused = chain[error.stage]
-            text = f"{refused.span}: {refused.where}: {error}"
-            raise BuildError(text, refused.key) from error
+            raise StepError(str(error), chain[error.stage]) from error
 
     async def _check(self, chain: tuple[Step, ...]) -> None:
         key = digest(["preflight", chain[-1].key])
-        if self._scheduler.find(key, chain[-1].job.project):
+        if self._scheduler.find(key, chain[-1].job.project, Preflight):
             return
         job = PreflightJob(steps=tuple(step.job for step in chain))
         status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:
-                await self._scheduler.stored("tensorflow", key, job, chain[-1].timeout_s, status)
+                timeout_s = chain[-1].timeout_s
+                await self._scheduler.stored("tensorflow", key, job, Preflight, timeout_s, status)
             except (ModelBudgetError, OSError) as error:
                 stage = status.failure.stage if status.failure else 0
                 raise PreflightError(str(error), stage) from error
 
 
-def _read_artifact(entry: Entry, *, cached: bool) -> Artifact:
-    built = read_result(entry.path, Built)
+def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
+    entry, built = found.entry, found.result
     return Artifact(
         path=entry.path / built.file,
         sha256=entry.sha256[built.file],

@@ -10,13 +10,13 @@ from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
-from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob, ReadJob
-from pytest_modelbudget.protocol.store import Entry, digest
+from pytest_modelbudget.protocol.store import digest
 
 USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
 
@@ -30,7 +30,7 @@ class Evaluations:
     def __init__(self, scheduler: Scheduler, builder: Builder) -> None:
         self._scheduler = scheduler
         self._builder = builder
-        self._readers: dict[str, dict[str, Awaitable[Entry]]] = defaultdict(dict)
+        self._readers: dict[str, dict[str, Awaitable[Found[ModelScore]]]] = defaultdict(dict)
 
     async def score(self, plan: Plan) -> ModelScore:
         """Return the score of the variant."""
@@ -38,7 +38,8 @@ class Evaluations:
 
     async def unrecorded(self, plan: Plan) -> tuple[str, ...]:
         """Return what the score depends on that could not be recorded."""
-        return (await self._evaluated(_evaluation(plan), plan.step)).dependencies.undeclared
+        found = await self._evaluated(_evaluation(plan), plan.step)
+        return found.entry.dependencies.undeclared
 
     async def baseline(self, plan: Plan) -> float:
         """Return the score of the baseline: measured, or the number in the budget file."""
@@ -54,15 +55,17 @@ class Evaluations:
         return self._scheduler.once(name, lambda: self._compare(evaluation, plan.step, baseline))
 
     async def _score(self, evaluation: Evaluation, step: Step) -> ModelScore:
-        return read_result((await self._evaluated(evaluation, step)).path, ModelScore)
+        return (await self._evaluated(evaluation, step)).result
 
-    def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Entry]:
+    def _evaluated(self, evaluation: Evaluation, step: Step) -> Awaitable[Found[ModelScore]]:
         name = f"evaluate {step.key} {evaluation.key}"
         task = self._scheduler.once(name, lambda: self._evaluate(evaluation, step))
         self._readers[_reading(evaluation)][name] = task
         return task
 
-    async def _read_again(self, evaluation: Evaluation, step: Step, scored: Entry) -> None:
+    async def _read_again(
+        self, evaluation: Evaluation, step: Step, scored: Found[ModelScore]
+    ) -> None:
         """Check that another worker reads the same samples: another evaluation, or one for this.
 
         Raises:
@@ -72,7 +75,7 @@ class Evaluations:
             return
         readers = tuple(self._readers[_reading(evaluation)].values())
         again = await _other_sample_set(readers, scored) or await self._read(evaluation, step)
-        if again != read_result(scored.path, ModelScore).sample_set:
+        if again != scored.result.sample_set:
             raise UnmeasuredError(
                 f"{evaluation.data} returned other samples when it was called again; return the "
                 "same samples each time, for example with a seed, or name what they depend on in "
@@ -91,10 +94,10 @@ class Evaluations:
         )
         return read.sample_set
 
-    async def _evaluate(self, evaluation: Evaluation, step: Step) -> Entry:
+    async def _evaluate(self, evaluation: Evaluation, step: Step) -> Found[ModelScore]:
         artifact = await self._builder.artifact(step)
         key = digest(["score", artifact.sha256, evaluation.key])
-        if found := self._scheduler.find(key, evaluation.project):
+        if found := self._scheduler.find(key, evaluation.project, ModelScore):
             return found  # a cached result does not wait for a slot
         job = EvaluateJob(
             model=artifact.path,
@@ -105,7 +108,7 @@ class Evaluations:
         status = TaskStatus(f"{step.title} evaluate")
         async with self._scheduler.light_slots:
             return await self._scheduler.measured(
-                _kind(evaluation), key, job, evaluation.timeout_s, status
+                _kind(evaluation), key, job, ModelScore, evaluation.timeout_s, status
             )
 
     async def _compare(
@@ -116,19 +119,19 @@ class Evaluations:
         known: Path | float | None = None
         against: str | float = ""
         if before:
-            entry = await before
+            entry = (await before).entry
             known, against = entry.path, entry.content
         elif isinstance(baseline, FixedBaseline):
             known = against = baseline.score
         confidence = evaluation.confidence or USUAL_CONFIDENCE
-        key = digest(["comparison", evaluation.key, scored.content, against, confidence])
-        is_alone = not before or known == scored.path
-        if is_alone and not self._scheduler.find(key, evaluation.project):
+        key = digest(["comparison", evaluation.key, scored.entry.content, against, confidence])
+        is_alone = not before or known == scored.entry.path
+        if is_alone and not self._scheduler.find(key, evaluation.project, Comparison):
             # The job itself compares the samples of two evaluations. A comparison that is found
             # was made after this check.
             await self._read_again(evaluation, step, scored)
         job = CompareJob(
-            scored=scored.path,
+            scored=scored.entry.path,
             baseline=known,
             metric=evaluation.metric,
             confidence=confidence,
@@ -136,17 +139,19 @@ class Evaluations:
         )
         status = TaskStatus(f"{step.title} compare")
         found = await self._scheduler.measured(
-            _kind(evaluation), key, job, evaluation.timeout_s, status
+            _kind(evaluation), key, job, Comparison, evaluation.timeout_s, status
         )
-        return read_result(found.path, Comparison)
+        return found.result
 
 
-async def _other_sample_set(evaluations: Iterable[Awaitable[Entry]], scored: Entry) -> str:
+async def _other_sample_set(
+    evaluations: Iterable[Awaitable[Found[ModelScore]]], scored: Found[ModelScore]
+) -> str:
     """Return the digest of the first of ``evaluations`` with another entry; empty without one."""
     for evaluation in evaluations:
         with suppress(ModelBudgetError, OSError):
-            if (entry := await evaluation).path != scored.path:
-                return read_result(entry.path, ModelScore).sample_set
+            if (found := await evaluation).entry.path != scored.entry.path:
+                return found.result.sample_set
     return ""
 
 

@@ -100,7 +100,8 @@ def _tree_digest(path: Path) -> list[tuple[str, str]]:
     """List the files of a path that is a file or a folder, by relative name and digest."""
     if path.is_dir():
         return [(str(file.relative_to(path)), file_digest(file)) for file in files_of(".", path)]
-    return [(path.suffix, file_digest(path))] if path.is_file() else []
+    # A missing file is named in the error, so each counts as a source of its own.
+    return [(path.suffix, file_digest(path) if path.is_file() else f"missing: {path}")]
 
 
 def _with_parents(name: str) -> list[str]:
@@ -126,11 +127,15 @@ def _project_file(name: str, search_path: tuple[str, ...]) -> Path | None:
 
 
 def _imports(path: Path, name: str) -> Iterator[str]:
-    """Yield the module names that a source file imports anywhere; none if it does not parse."""
+    """Yield the module names that a source file imports anywhere.
+
+    None for a file that does not parse, or lies in a zip: such a module may import TensorFlow in a
+    process that has not done so before.
+    """
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     try:
         tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
+    except (NotADirectoryError, SyntaxError, ValueError):
         return  # the worker will import it and say so better
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 
 from pytest_modelbudget.engine.plan import Plan, tool_versions
-from pytest_modelbudget.engine.scheduler import Scheduler, read_result
+from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import Arena, Figures, LatencySample, Structure
@@ -37,8 +37,10 @@ class Measurements:
             key = digest(["structure", artifact.sha256, tool_versions()])
             job = InspectJob(inspected=artifact.path)
             status = TaskStatus(f"{plan.title} inspect")
-            entry = await self._scheduler.measured("litert", key, job, plan.timeout_s, status)
-            return read_result(entry.path, Structure)
+            found = await self._scheduler.measured(
+                "litert", key, job, Structure, plan.timeout_s, status
+            )
+            return found.result
 
         return self._scheduler.once(f"inspect {artifact.sha256}", read)
 
@@ -49,8 +51,10 @@ class Measurements:
         async def read() -> Arena:
             key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
             status = TaskStatus(f"{plan.title} memory")
-            entry = await self._scheduler.measured("litert", key, job, plan.timeout_s, status)
-            return read_result(entry.path, Arena)
+            found = await self._scheduler.measured(
+                "litert", key, job, Arena, plan.timeout_s, status
+            )
+            return found.result
 
         return self._scheduler.once(f"arena {artifact.sha256} {job.batch_size}", read)
 

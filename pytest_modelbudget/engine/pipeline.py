@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.targets import target_kind
-from pytest_modelbudget.engine.builder import Builder, BuildError
+from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.evaluations import Evaluations
 from pytest_modelbudget.engine.measurements import Measurements
 from pytest_modelbudget.engine.plan import Plan, Step
@@ -35,6 +35,19 @@ class PipelineOptions:
     rebuild: bool
     project: Project
     adb: Adb
+
+
+class BuildError(ModelBudgetError):
+    """A variant that could not be built, with the place in its own budget file.
+
+    Attributes:
+        failed: What failed, the same for every variant that needs it: the step's key, or the
+            whole text if there is no step because the plan could not be made.
+    """
+
+    def __init__(self, text: str, failed: str = "") -> None:
+        super().__init__(text)
+        self.failed = failed or text
 
 
 class Pipeline:
@@ -80,9 +93,12 @@ class Pipeline:
             BuildError: if a step could not be built.
         """
         plan = self._plan(budget)
-        await self._builder.artifact(plan.step)
-        if _needs(limit, plan) & {"baseline", "ratio"} and isinstance(plan.baseline, Step):
-            await self._builder.artifact(plan.baseline)
+        try:
+            await self._builder.artifact(plan.step)
+            if _needs(limit, plan) & {"baseline", "ratio"} and isinstance(plan.baseline, Step):
+                await self._builder.artifact(plan.baseline)
+        except StepError as error:
+            raise BuildError(_located(error, plan), error.step.key) from error
 
     async def find(self, budget: Budget, limit: Limit) -> Findings:
         """Measure everything that ``limit`` needs.
@@ -142,6 +158,18 @@ class Pipeline:
             return self._planner.plan(budget)
         except (ModelBudgetError, OSError) as error:
             raise BuildError(f"{budget.span}: the build cannot be planned: {error}") from error
+
+
+def _located(error: StepError, plan: Plan) -> str:
+    """Return the text of an error at the place of the step in the budget file of ``plan``."""
+    own = next(step for step in plan.steps() if step.key == error.step.key)
+    pairs = zip(own.job.sources, error.step.job.sources, strict=True)
+    same = [
+        f"{mine} has the same content as {named}: "
+        for mine, named in pairs
+        if mine != named and str(named) in str(error)
+    ]
+    return f"{own.span}: {own.where}: {''.join(same)}{error}"
 
 
 def _needs(limit: Limit, plan: Plan) -> frozenset[Need]:

@@ -1,6 +1,7 @@
 """What to build and to measure for one variant; ``planner.py`` makes it from a budget."""
 
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -126,3 +127,11 @@ class Plan:
     timeout_s: float
     same_size: str
     other_forms: tuple[OtherForm, ...]
+
+    def steps(self) -> Iterator[Step]:
+        """Yield all steps of the variant and of its baseline, the last one of each first."""
+        for last in (self.step, self.baseline):
+            step = last if isinstance(last, Step) else None
+            while step:
+                yield step
+                step = step.parent

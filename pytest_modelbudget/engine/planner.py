@@ -163,6 +163,7 @@ class _Steps:
                 data=data,
                 training=budget.training,
                 seed=budget.seed,
+                trust_code=budget.trust_code,
                 project=self._project,
             ),
             parent=parent,

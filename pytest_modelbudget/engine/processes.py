@@ -9,6 +9,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Literal
+from urllib.parse import quote
 
 from pytest_modelbudget.engine.log_excerpt import excerpt
 from pytest_modelbudget.engine.task_status import TaskStatus
@@ -99,20 +100,22 @@ class ForkServer(asyncio.SubprocessProtocol):
         events = self._tasks[name] = asyncio.Queue()
         if self._ended.is_set():
             self._fail(name)
-        self._send(f"run {name}")
+        self._send(f"run {quote(name)}")
         timers: list[asyncio.TimerHandle] = []
+        is_done = False
         while (event := await events.get()).happened != "exited":
             status.update(event)
+            is_done |= event.happened == "done"
             if event.happened == "started":
                 later = asyncio.get_running_loop().call_later
                 gone = Event(task=name, happened="exited")
                 timers = [
-                    later(timeout_s + GRACE_S, self._send, f"stop {name}"),
+                    later(timeout_s + GRACE_S, self._send, f"stop {quote(name)}"),
                     later(timeout_s + 2 * GRACE_S, events.put_nowait, gone),
                 ]
         for timer in timers:
             timer.cancel()
-        if event.exitcode != 0:
+        if event.exitcode != 0 or not is_done:
             raise WorkerError(_explain(folder, event.exitcode, timeout_s, status))
 
     async def close(self) -> None:
@@ -198,7 +201,8 @@ def _explain(folder: Path, exitcode: int | None, timeout_s: float, status: TaskS
         reason = signal.strsignal(-exitcode)
         cause = f"the worker process was killed by signal {-exitcode} ({reason})"
     else:
-        cause = f"the worker process exited with code {exitcode}"
+        before = "" if exitcode else " before its task was done"
+        cause = f"the worker process exited with code {exitcode}{before}"
     command = shlex.join([sys.executable, "-m", "pytest_modelbudget.workers.run", str(folder)])
     lines = [cause, *(f"    {line}" for line in shown), f"log: {log}", f"repeat: {command}"]
     return "\n".join(lines)

@@ -4,8 +4,11 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
 
 from pytest_modelbudget.engine.processes import ForkServers, WorkerError, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
@@ -29,6 +32,14 @@ from pytest_modelbudget.protocol.surroundings import Surroundings
 
 T = TypeVar("T")
 Result = TypeVar("Result", bound=Frozen)
+
+
+@dataclass(frozen=True)
+class Found(Generic[Result]):
+    """A verified entry of the store, and the result that was read from it."""
+
+    entry: Entry
+    result: Result
 
 
 class Scheduler:
@@ -63,24 +74,51 @@ class Scheduler:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return self._tasks[name]
 
-    def find(self, key: str, project: Project | None) -> Entry | None:
+    def find(self, key: str, project: Project | None, result: type[Result]) -> Found[Result] | None:
         """Return an entry of ``key`` if all that it was made from is as it was.
+
+        An entry whose result is of another type is discarded, so that it is made again: another
+        version has written it.
 
         Args:
             key: The key of a result.
             project: Whose code is read for it; None if it is made from its key alone.
+            result: The type of the result.
         """
-        if project is None:
-            return self._store.find(key, None)
+        surroundings = self._surroundings_of(project) if project else None
+        entry = self._store.find(key, surroundings)
+        if entry is None:
+            return None
+        try:
+            return Found(entry, _read(entry.path, result))
+        except (OSError, ValidationError):
+            self._store.discard(key, entry)
+            return None
+
+    def _surroundings_of(self, project: Project) -> Surroundings:
         if project not in self._surroundings:
             own = [self._store.root]
             self._surroundings[project] = Surroundings(project, os.environ, own)
-        return self._store.find(key, self._surroundings[project])
+        return self._surroundings[project]
 
     async def stored(
-        self, kind: WorkerKind, key: str, job: StoredJob, timeout_s: float, status: TaskStatus
-    ) -> Entry:
-        """Run ``job``, whose result goes into the store, and return the verified entry.
+        self,
+        kind: WorkerKind,
+        key: str,
+        job: StoredJob,
+        result: type[Result],
+        timeout_s: float,
+        status: TaskStatus,
+    ) -> Found[Result]:
+        """Run ``job``, and return its result from the store.
+
+        Args:
+            kind: The worker process that runs it.
+            key: The content key of the result.
+            job: What to do.
+            result: The type of the result.
+            timeout_s: How long it may take once it has started.
+            status: Shows the progress.
 
         Raises:
             WorkerError: if the task failed.
@@ -91,27 +129,33 @@ class Scheduler:
         except WorkerError:
             self._store.sweep(key)
             raise
-        entry = self.find(key, project_of(job))
-        if entry is None:
+        found = self.find(key, project_of(job), result)
+        if found is None:
             raise WorkerError(
                 f"the result is no longer in the cache {self._store.root}, "
                 "or what it was made from has changed"
             )
         shutil.rmtree(folder, ignore_errors=True)
-        return entry
+        return found
 
     async def measured(
-        self, kind: WorkerKind, key: str, job: StoredJob, timeout_s: float, status: TaskStatus
-    ) -> Entry:
-        """Return the entry of ``key``; run ``job`` as in ``stored`` if there is none.
+        self,
+        kind: WorkerKind,
+        key: str,
+        job: StoredJob,
+        result: type[Result],
+        timeout_s: float,
+        status: TaskStatus,
+    ) -> Found[Result]:
+        """Return what is stored under ``key``; run ``job`` as in ``stored`` if nothing is.
 
         Raises:
             UnmeasuredError: if that failed.
         """
-        if entry := self.find(key, project_of(job)):
-            return entry
+        if found := self.find(key, project_of(job), result):
+            return found
         try:
-            return await self.stored(kind, key, job, timeout_s, status)
+            return await self.stored(kind, key, job, result, timeout_s, status)
         except (ModelBudgetError, OSError) as error:
             raise UnmeasuredError(str(error)) from error
 
@@ -132,7 +176,7 @@ class Scheduler:
             folder = await self._run(kind, "", job, timeout_s, status)
         except (ModelBudgetError, OSError) as error:
             raise UnmeasuredError(str(error)) from error
-        found = read_result(folder, result)
+        found = _read(folder, result)
         shutil.rmtree(folder, ignore_errors=True)
         return found
 
@@ -162,6 +206,6 @@ class Scheduler:
             self.running.remove(status)
 
 
-def read_result(folder: Path, result: type[Result]) -> Result:
+def _read(folder: Path, result: type[Result]) -> Result:
     """Read the result that a worker process wrote to ``folder``."""
     return result.model_validate_json((folder / RESULT).read_bytes())

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError
+from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, not_utf8
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
 from pytest_modelbudget.judge.findings import UnmeasuredError
@@ -47,6 +47,8 @@ class BudgetFile(pytest.File):
 
     def collect(self) -> Iterator["VariantNode | LimitItem"]:
         """Yield the variants, or the limits of a file without ``variants``."""
+        if problem := not_utf8(self.path):
+            raise self.CollectError(problem)
         try:
             budgets = load(self.path)
         except BudgetFileError as error:

@@ -51,7 +51,7 @@ class StatusLine:
         if self._reporter is None:
             return
         planned = self._pipeline.planned_builds
-        text = "; ".join(describe(status, planned) for status in tuple(self._pipeline.running))
+        text = "; ".join(status_text(status, planned) for status in tuple(self._pipeline.running))
         # With --color=yes a log file has markup too, and no cursor.
         if self._reporter.isatty and self._reporter.hasmarkup:
             if text or self._is_drawn:
@@ -73,7 +73,7 @@ class StatusLine:
             )
 
 
-def describe(status: TaskStatus, planned_builds: int) -> str:
+def status_text(status: TaskStatus, planned_builds: int) -> str:
     """Return one line on a running task.
 
     For example ``build 3/12: int8 prune, epoch 2/5, loss 0.31, 12 s, about 18 s of training left``.

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
@@ -13,11 +13,12 @@ from uuid import uuid4
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
-from pytest_modelbudget.engine.builder import BuildError
 from pytest_modelbudget.engine.memory_limit import memory_limit
-from pytest_modelbudget.engine.pipeline import Pipeline, PipelineOptions
+from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOptions
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
+from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
+from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.judge.findings import FileSize, Findings
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
@@ -37,8 +38,10 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        _refuse_unsupported(config)
+        _refuse(config, unsupported_versions())
         options = _options(config)
+        paths = (options.cache_dir, options.project.rootdir, *options.project.sys_path)
+        _refuse(config, list(filter(None, map(not_utf8, paths))))
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)
         self._thread.start()
@@ -114,9 +117,8 @@ def session_of(config: pytest.Config) -> Session:
     return config.stash[SESSION]
 
 
-def _refuse_unsupported(config: pytest.Config) -> None:
-    """Refuse to start in an environment that is not supported."""
-    problems = unsupported_versions()
+def _refuse(config: pytest.Config, problems: Sequence[str]) -> None:
+    """Refuse to start if there are problems."""
     if problems and hasattr(config, "workerinput"):
         # pytest-xdist starts a worker again that ends with a usage error.
         pytest.fail("\n".join(problems), pytrace=False)
@@ -141,7 +143,9 @@ def _options(config: pytest.Config) -> PipelineOptions:
         memory=_memory(config),
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),
         project=Project(
-            rootdir=config.rootpath, sys_path=tuple(os.path.abspath(path) for path in sys.path)
+            rootdir=config.rootpath,
+            why_rootdir=rootdir_with_reason(config),
+            sys_path=tuple(os.path.abspath(path) for path in sys.path),
         ),
         adb=_adb(config),
     )
@@ -173,9 +177,10 @@ def _adb(config: pytest.Config) -> Adb:
 
 
 def _jobs(config: pytest.Config) -> int:
-    written = config.option.budget_jobs or config.getini("modelbudget_jobs")
+    given, ini = config.option.budget_jobs, config.getini("modelbudget_jobs")
+    written = ini or max(1, (os.cpu_count() or 1) // 2) if given is None else given
     try:
-        jobs = int(written or max(1, (os.cpu_count() or 1) // 2))
+        jobs = int(written)
     except ValueError:
         jobs = 0
     if jobs < 1:

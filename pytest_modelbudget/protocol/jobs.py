@@ -30,9 +30,11 @@ class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else.
 
     ``depends_on`` tells whether the budget names further files that its results depend on.
+    ``why_rootdir`` is a sentence for the error of a module that is not found.
     """
 
     rootdir: Path
+    why_rootdir: str = ""
     sys_path: Sequence[str]
     imports: Sequence[str] = ()
     depends_on: bool = False
@@ -41,7 +43,8 @@ class Project(Frozen):
 class BuildJob(Frozen):
     """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
 
-    ``before`` are the stages of the same recipe that came earlier.
+    ``before`` are the stages of the same recipe that came earlier. ``trust_code`` tells whether
+    Python code in model files may run.
     """
 
     stage: Stage
@@ -51,7 +54,13 @@ class BuildJob(Frozen):
     data: Data
     training: Training
     seed: int
+    trust_code: bool = False
     project: Project
+
+    @property
+    def sources(self) -> tuple[Source | None, ...]:
+        """The model and the data, None for data that are not read."""
+        return self.model, self.data.train, self.data.calibration
 
 
 class PreflightJob(Frozen):
@@ -186,7 +195,7 @@ def project_of(job: Job) -> Project | None:
     return None if isinstance(job, InspectJob | MemoryJob | LatencyJob) else job.project
 
 
-Happening = Literal["ready", "waiting", "started", "progress", "failed", "exited"]
+Happening = Literal["ready", "waiting", "started", "progress", "done", "failed", "exited"]
 
 
 class MemoryLimit(Frozen):

@@ -105,8 +105,15 @@ class Store:
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
         """Lock ``key`` for this process; the kernel releases it if the process dies."""
-        with FileLock(self._made("locks") / f"{key}.lock"):
+        lock = FileLock(self._made("locks") / f"{key}.lock")
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise self._not_writable(error) from error
+        try:
             yield
+        finally:
+            lock.release()
 
     @contextmanager
     def adding(self, key: str) -> Iterator[Path]:
@@ -115,10 +122,10 @@ class Store:
         It replaces an entry that was made from the same. Call it inside ``lock(key)``. If the
         body raises, no file remains.
         """
-        staged = self._made("staging") / key
+        staged = self.root / "staging" / key
         shutil.rmtree(staged, ignore_errors=True)
         try:
-            staged.mkdir()
+            self._made(f"staging/{key}")
             yield staged
             digests = {file.name: file_digest(file) for file in sorted(staged.iterdir())}
             manifest = Manifest(session=self._session, sha256=digests)
@@ -127,7 +134,7 @@ class Store:
                 if _read(other) is None:
                     shutil.rmtree(other, ignore_errors=True)
             folder = self._folder(key) / digests.get(DEPENDENCIES, "alone")[:16]
-            folder.parent.mkdir(parents=True, exist_ok=True)
+            self._made(f"entries/{key[:2]}/{key}")
             shutil.rmtree(folder, ignore_errors=True)
             staged.rename(folder)
         finally:
@@ -137,6 +144,12 @@ class Store:
         """Remove the incomplete entry of a killed worker, unless another process is making it."""
         with suppress(Timeout), FileLock(self._made("locks") / f"{key}.lock", timeout=0):
             shutil.rmtree(self.root / "staging" / key, ignore_errors=True)
+
+    def discard(self, key: str, entry: Entry) -> None:
+        """Remove an entry of ``key``, unless another process has replaced it or is doing so."""
+        with suppress(Timeout), FileLock(self._made("locks") / f"{key}.lock", timeout=0):
+            if _read(entry.path) == entry:
+                shutil.rmtree(entry.path, ignore_errors=True)
 
     def task_folder(self, name: str) -> Path:
         """Return a new folder for a task that runs in a worker, its log and its outcome."""
@@ -148,6 +161,8 @@ class Store:
                 folder.mkdir()
             except FileExistsError:
                 number += 1
+            except OSError as error:
+                raise self._not_writable(error) from error
             else:
                 return folder
 
@@ -188,17 +203,22 @@ class Store:
                     "Signature: 8a477f597d28d172789f06886806bc55\n"
                 )
             except OSError as error:
-                raise StoreError(
-                    f"the cache directory {self.root} cannot be written: {error.strerror}; "
-                    "name another with --budget-cache DIR"
-                ) from error
+                raise self._not_writable(error) from error
         return folder
+
+    def _not_writable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"the cache directory {self.root} cannot be written: {error.strerror}; "
+            "name another with --budget-cache=DIR"
+        )
 
 
 def _read(folder: Path) -> Entry | None:
     """Return the entry in ``folder``; None if it is damaged."""
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        if {file.name for file in folder.iterdir()} != {*manifest.sha256, MANIFEST}:
+            return None
         for name, sha256 in manifest.sha256.items():
             if file_digest(folder / name) != sha256:
                 return None

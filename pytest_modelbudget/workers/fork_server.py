@@ -1,8 +1,9 @@
 """Imports expensive modules once, then forks a supervisor and a worker process for each task.
 
 ``python -m pytest_modelbudget.workers.fork_server KIND`` reads one command a line from its standard
-input, ``run FOLDER``, ``stop FOLDER`` or ``ping``, and writes one ``Event`` a line. When its input
-ends, the fork server ends too, with all its worker processes.
+input, ``run FOLDER``, ``stop FOLDER`` or ``ping``, and writes one ``Event`` a line. A folder is
+quoted as in a URL, because its name may have a newline. When the input ends, the fork server ends
+too, with all its worker processes.
 
 The fork server of ``multiprocessing`` does not fit: it imports the ``__main__`` of the parent
 process again, so that a ``pytest.main()`` without a guard would start again in every worker
@@ -18,6 +19,7 @@ from importlib import import_module
 from multiprocessing.connection import wait
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import unquote
 
 from pytest_modelbudget.protocol import installed
 from pytest_modelbudget.protocol.jobs import Event, Happening
@@ -100,7 +102,8 @@ def _serve(events: int, environ: Mapping[str, str]) -> None:
 def _execute(
     events: int, supervisors: dict[str, int], command: str, environ: Mapping[str, str]
 ) -> None:
-    verb, _, task = command.partition(" ")
+    verb, _, quoted = command.partition(" ")
+    task = unquote(quoted)
     if verb == "run":
         work = partial(_supervise, events, Path(task), environ)
         supervisors[task] = fork(work, signal.SIGTERM)
@@ -134,6 +137,7 @@ def _work(events: int, folder: Path, environ: Mapping[str, str]) -> int:
 
     failure = run(folder, notify, environ)
     if failure is None:
+        notify("done", "")
         return 0
     cut = {"cause": failure.cause[:MAX_CHARS], "hint": failure.hint[:MAX_CHARS]}
     failed = failure.model_copy(update=cut)

@@ -78,9 +78,9 @@ def _compare(job: CompareJob, _output: Path, _progress: Progress) -> Comparison:
 
 
 def _inspect(job: InspectJob, _output: Path, _progress: Progress) -> Structure:
-    from pytest_modelbudget.workers.measure.structure import describe
+    from pytest_modelbudget.workers.measure.structure import read_structure
 
-    return describe(job.inspected)
+    return read_structure(job.inspected)
 
 
 def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:

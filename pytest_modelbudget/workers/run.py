@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.errors import JobError, ModelBudgetError
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.jobs import (
     RESULT,
@@ -46,12 +46,23 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
     try:
         _run(task, folder, notify, environ)
     except JobError as error:
-        return Failure(cause=error.cause, hint=error.hint, expected=True, stage=error.stage)
-    except (Exception, SystemExit) as error:  # No other code in this process could report it.
+        hint = "\n".join(filter(None, [_about_rootdir(error, task.job), error.hint]))
+        return Failure(cause=error.cause, hint=hint, expected=True, stage=error.stage)
+    except ModelBudgetError as error:  # The cache cannot be written.
+        return Failure(cause=str(error), hint="", expected=True)
+    except BaseException as error:  # No other code in this process could report it.
         traceback.print_exc()
         cause = traceback.format_exception_only(error)[-1].strip()
         return Failure(cause=cause, hint="", expected=False)
     return None
+
+
+def _about_rootdir(error: BaseException | None, job: Job) -> str:
+    """Return which rootdir the job has and why, if a module was not found."""
+    while error and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__
+    project = project_of(job)
+    return project.why_rootdir if error and project else ""
 
 
 def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -> None:

@@ -86,6 +86,7 @@ def test_what_the_user_did_wrong_is_said_without_a_log(bench: Bench) -> None:
     ("end", "cause"),
     [
         ("os._exit(3)", "the worker process exited with code 3"),
+        ("os._exit(0)", "the worker process exited with code 0 before its task was done"),
         ("os.kill(os.getpid(), 9)", "the worker process was killed by signal 9 (Killed)"),
     ],
 )

@@ -42,6 +42,14 @@ BUILDS = {
         "data:calibration raised ValueError: no such file (data.py:1)",
     ),
     "exits": ("import os\ndef calibration(): os._exit(3)", "the worker process exited with code 3"),
+    "is interrupted": (
+        "def calibration(): raise KeyboardInterrupt",
+        "data:calibration raised KeyboardInterrupt (data.py:1)",
+    ),
+    "is interrupted when imported": (
+        "raise KeyboardInterrupt",
+        "importing data raised KeyboardInterrupt (data.py:1)",
+    ),
     "calls exit": ("def calibration(): exit('bye')", "data:calibration raised SystemExit: bye"),
     "is killed": (
         "import os\ndef calibration(): os.kill(os.getpid(), 9)",
@@ -160,6 +168,14 @@ def test_a_model_file_that_is_none_is_an_error(gate: Project, case: str) -> None
     assert nothing_half_written(gate)
 
 
+def test_the_suffix_of_a_model_may_be_in_upper_case(blobs: Project) -> None:
+    (blobs.root / "blobs.tflite").rename(blobs.root / "blobs.TFLITE")
+    text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs.tflite", "blobs.TFLITE")
+    blobs.write("blobs.budget.yaml", text)
+    result = blobs.pytest("-v")
+    assert set(outcomes(result.output).values()) == {"PASSED"}, result.output
+
+
 def test_a_module_that_is_missing_is_an_error(gate: Project) -> None:
     result = gate.pytest("-v", "-k", "max_bytes")
     assert outcomes(result.output) == {FLOAT32: "PASSED", INT8: "ERROR"}
@@ -172,7 +188,7 @@ def test_a_cache_that_cannot_be_written_is_said(gate: Project) -> None:
     result = gate.pytest("-v", "--budget-cache", "taken")
     assert result.exitcode == 1
     assert set(outcomes(result.output).values()) == {"ERROR"}
-    result.has("the cache directory", "taken cannot be written", "--budget-cache DIR")
+    result.has("the cache directory", "taken cannot be written", "--budget-cache=DIR")
 
 
 def test_a_full_disk_fails_the_build_and_leaves_nothing(gate: Project) -> None:

@@ -234,6 +234,12 @@ def test_jobs_that_are_no_number_are_a_usage_error(blobs: Project, jobs: str) ->
     result.has(f"ERROR: modelbudget_jobs: expected a whole number above 0, got '{jobs}'")
 
 
+def test_no_jobs_at_all_are_a_usage_error(blobs: Project) -> None:
+    result = blobs.pytest("--budget-jobs=0")
+    assert result.exitcode == 4
+    result.has("ERROR: modelbudget_jobs: expected a whole number above 0, got 0\n")
+
+
 def test_latency_is_measured_and_never_served_from_the_cache(blobs: Project) -> None:
     blobs.write(
         "blobs.budget.yaml",

@@ -78,3 +78,40 @@ def test_each_xdist_worker_shows_everything_at_most_once(failing: Project) -> No
     assert sum(map(is_complete, shown.values())) in (1, 2)
     assert result.output.count("\nnot built: see the error of ") in (1, 2)
     assert "Failed: " not in result.output
+
+
+MISSING = """
+version: 1
+{comment}model: {name}.tflite
+budget: {{max_bytes: 7 kB}}
+"""
+
+
+def test_each_budget_names_its_own_missing_model(project: Project) -> None:
+    for number, name in enumerate("abc"):
+        comment = "# a comment\n" * number
+        project.write(f"{name}.budget.yaml", MISSING.format(name=name, comment=comment))
+
+    result = project.pytest("-v", env={"COLUMNS": "300"})
+
+    for number, name in enumerate("abc"):
+        item, place = f"{name}.budget.yaml::max_bytes", f"{name}.budget.yaml:{number + 2}:1"
+        missing = f"{project.root}/{name}.tflite does not exist"
+        assert f"ERROR {item} - {place}: convert: {missing}\n" in result.output
+
+
+def test_a_failure_that_budgets_share_is_reported_at_the_place_of_each(blobs: Project) -> None:
+    (blobs.root / "blobs.budget.yaml").unlink()
+    for number, name in enumerate("ab"):
+        (blobs.root / f"{name}.tflite").write_text("not a model")
+        comment = "# a comment\n" * number
+        blobs.write(f"{name}.budget.yaml", MISSING.format(name=name, comment=comment))
+
+    result = blobs.pytest("-v", env={"COLUMNS": "300"})
+
+    one, other = blobs.root / "a.tflite", blobs.root / "b.tflite"
+    found = f"{one} is not a .tflite; found data that begins with 0x6e6f742061206d6f (11 bytes)"
+    assert f"\na.budget.yaml:2:1: convert: {found}\nname a file that " in result.output
+    same = f"{other} has the same content as {one}"
+    reference = "not built: see the error of a.budget.yaml::max_bytes"
+    assert f"\n{reference}\nb.budget.yaml:3:1: convert: {same}: {found}\n" in result.output

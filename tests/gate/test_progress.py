@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.gate.progress import describe
+from pytest_modelbudget.gate.progress import status_text
 from pytest_modelbudget.protocol.jobs import Event
 from tests.conftest import Project
 from tests.engine.test_task_status import Clock, report
@@ -121,14 +121,14 @@ def test_a_line_names_the_build_its_epoch_and_what_is_left(
     clock = Clock()
     monkeypatch.setattr("pytest_modelbudget.engine.task_status.time", clock)
     status = TaskStatus("int8 prune", build=3)
-    assert describe(status, 12) == "build 3/12: int8 prune"
+    assert status_text(status, 12) == "build 3/12: int8 prune"
     status.update(Event(task="", happened="started"))
     for epoch, seconds in ((1, 70), (2, 60)):
         report(status, f"epoch {epoch}/5")
         clock.now_s += seconds
     report(status, "epoch 2/5, loss 0.31")
     line = "build 3/12: int8 prune, epoch 2/5, loss 0.31, 2 min, about 4 min of training left"
-    assert describe(status, 12) == line
+    assert status_text(status, 12) == line
     report(status, "writing the model")
-    assert describe(status, 12) == "build 3/12: int8 prune, writing the model, 2 min"
-    assert describe(TaskStatus("int8 evaluate"), 12) == "int8 evaluate"
+    assert status_text(status, 12) == "build 3/12: int8 prune, writing the model, 2 min"
+    assert status_text(TaskStatus("int8 evaluate"), 12) == "int8 evaluate"

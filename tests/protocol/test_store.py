@@ -1,6 +1,7 @@
 import hashlib
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_a_missing_entry_is_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", ["flipped", "truncated", "removed", "no manifest", "bad manifest"]
+    "damage",
+    ["flipped", "truncated", "removed", "no manifest", "bad manifest", "no digests", "bad name"],
 )
 def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
@@ -62,6 +64,10 @@ def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damag
             manifest.unlink()
         case "bad manifest":
             manifest.write_text("{")
+        case "no digests":
+            manifest.write_text('{"session": "", "sha256": {}}')
+        case "bad name":
+            manifest.write_text('{"session": "", "sha256": {"a\\u0000b": "c"}}')
     assert store.find(KEY, None) is None
     add(store, "again")
     replaced = store.find(KEY, None)
@@ -170,8 +176,51 @@ def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
         pass
     assert str(caught.value) == (
         f"the cache directory {tmp_path}/file/cache cannot be written: Not a directory; "
-        "name another with --budget-cache DIR"
+        "name another with --budget-cache=DIR"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("tasks", lambda store: store.task_folder("int8")),
+        ("staging", add),
+        ("entries", add),
+    ],
+)
+def test_a_folder_in_it_that_cannot_be_written_is_said(
+    tmp_path: Path, name: str, write: Callable[[Store], object]
+) -> None:
+    (tmp_path / name).symlink_to("/proc")  # where nobody can make a file
+    with pytest.raises(StoreError) as caught:
+        write(Store(tmp_path))
+    assert str(caught.value) == (
+        f"the cache directory {tmp_path} cannot be written: No such file or directory; "
+        "name another with --budget-cache=DIR"
+    )
+
+
+def test_a_lock_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "locks" / f"{KEY}.lock").mkdir(parents=True)
+    with pytest.raises(StoreError) as caught:
+        add(Store(tmp_path))
+    assert str(caught.value) == (
+        f"the cache directory {tmp_path} cannot be written: Is a directory; "
+        "name another with --budget-cache=DIR"
+    )
+
+
+def test_an_entry_is_discarded_but_not_the_one_that_replaced_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    old = store.find(KEY, None)
+    assert old is not None
+    add(store, "again")
+    store.discard(KEY, old)
+    replaced = store.find(KEY, None)
+    assert replaced is not None
+    store.discard(KEY, replaced)
+    assert store.folders() == []
 
 
 def test_the_directory_is_ignored_by_git_and_by_backups(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_a_task_is_run_and_its_result_is_in_the_store(server: Server) -> None:
     server.run("good", GOOD)
     events = server.until("good", "exited")
     told = [event for event in events if event.happened != "progress"]
-    assert [event.happened for event in told] == ["ready", "waiting", "started", "exited"]
+    assert [event.happened for event in told] == ["ready", "waiting", "started", "done", "exited"]
     assert (told[-1].exitcode, told[-1].failure) == (0, None)
     entry = Store(server.root / "store").find(digest("good"), None)
     assert entry

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeGuard
 
 from pydantic import Field
 
@@ -112,6 +112,6 @@ class LayerStage(StageBase):
             yield from self.layers.problems()
 
 
-def is_tflite(model: Source) -> bool:
+def is_tflite(model: Source) -> TypeGuard[FileSource]:
     """Tell whether ``model`` is the path of a ``.tflite``, by its name."""
     return isinstance(model, FileSource) and model.path.suffix.lower() == ".tflite"

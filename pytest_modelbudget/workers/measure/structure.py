@@ -22,7 +22,7 @@ from pytest_modelbudget.workers.tflite.weights import Weight, most_unique, read_
 _RUN_SUBGRAPHS = {"CALL", "IF", "STABLEHLO_COMPOSITE", "WHILE"}
 
 
-def describe(path: Path) -> Structure:
+def read_structure(path: Path) -> Structure:
     """Describe the weights and operators of all subgraphs of a model.
 
     ``macs`` counts the multiply-accumulates of convolutions, fully connected and recurrent layers

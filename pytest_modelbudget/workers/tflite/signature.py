@@ -1,6 +1,6 @@
 """The names, shapes and types of the inputs and outputs of a ``.tflite``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ class Signature:
 
     Attributes:
         key: The key of the signature; empty if the model has none.
-        inputs: By their names in the signature, or by tensor names if there is none.
+        inputs: By their names in the signature, or by tensor names if there is none. An input
+            without any name is ``input_0``, ``input_1`` and so on, by its position.
         outputs: Likewise.
     """
 
@@ -33,18 +34,42 @@ class Signature:
         Args:
             litert: An interpreter of LiteRT.
         """
-        inputs = {details["name"]: details for details in litert.get_input_details()}
-        outputs = {details["name"]: details for details in litert.get_output_details()}
+        inputs, outputs = litert.get_input_details(), litert.get_output_details()
         for key in litert.get_signature_list():
             runner = litert.get_signature_runner(key)
-            named = runner.get_input_details()
-            if {details["name"] for details in named.values()} == inputs.keys():
-                return cls(key, _tensors(named), _tensors(runner.get_output_details()))
-        return cls("", _tensors(inputs), _tensors(outputs))
+            taken, returned = runner.get_input_details(), runner.get_output_details()
+            # By name and index: stripped tensors have no names.
+            if (_places(taken.values()), _places(returned.values())) == (
+                _places(inputs),
+                _places(outputs),
+            ):
+                return cls(key, _tensors(taken), _tensors(returned))
+        return cls("", _tensors(_named("input", inputs)), _tensors(_named("output", outputs)))
+
+
+def _places(tensors: Iterable[Mapping[str, Any]]) -> set[tuple[str, int]]:
+    return {(details["name"], details["index"]) for details in tensors}
+
+
+def _named(kind: str, tensors: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {
+        details["name"] or f"{kind}_{position}": details for position, details in enumerate(tensors)
+    }
 
 
 def _tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, TensorDetails]:
     return {name: TensorDetails.of(name, each) for name, each in details.items()}
+
+
+def name_tensors(model: ModelT) -> None:
+    """Give every tensor without a name one that is unique, in place."""
+    for number, graph in enumerate(model.subgraphs):
+        names = {index: f"tensor_{number}_{index}" for index in range(len(graph.tensors))}
+        if number == 0:  # as ``Signature`` names them
+            names |= {index: f"output_{place}" for place, index in enumerate(graph.outputs)}
+            names |= {index: f"input_{place}" for place, index in enumerate(graph.inputs)}
+        for index, tensor in enumerate(graph.tensors):
+            tensor.name = tensor.name or names[index].encode()
 
 
 def add_signature(model: ModelT) -> None:

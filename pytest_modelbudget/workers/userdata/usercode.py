@@ -79,7 +79,7 @@ def user_code(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:  # the user's code may raise anything, or call exit()
+    except BaseException as error:  # also KeyboardInterrupt, exit() and pytest.skip()
         traceback.print_exc()
         raise JobError(f"{name} raised {_described(error)}") from error
 
@@ -104,7 +104,7 @@ def _not_found(name: str, missing: str) -> JobError:
     places = list(getattr(sys.modules.get(parent), "__path__", [])) if parent else _project_paths()
     prefix = f"{parent}." if parent else ""
     siblings = (prefix + module.name for module in pkgutil.iter_modules(places))
-    hint = _nearest(missing, siblings) or f"it was searched for in {', '.join(places)}"
+    hint = _nearest(missing, siblings) or f"modules are searched for in {', '.join(places)}"
     return JobError(f"module {name} was not found", hint)
 
 
@@ -114,7 +114,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _project_paths() -> list[str]:
-    return [path for path in sys.path if Path(path).is_dir() and not _is_library(Path(path))]
+    return [path for path in sys.path if Path(path).exists() and not _is_library(Path(path))]
 
 
 def _is_library(path: Path) -> bool:
@@ -131,9 +131,9 @@ def _described(error: BaseException) -> str:
 
 
 def _is_users_own(path: Path) -> bool:
-    """Return whether the file is the user's; code such as ``<frozen importlib>`` has no file."""
+    """Return whether the file is the user's, also in a zip; ``<frozen importlib>`` has no file."""
     return (
-        path.is_file()
+        any(each.is_file() for each in (path, *path.parents))
         and not _is_library(path)
         and not path.resolve().is_relative_to(_THIS_PACKAGE)
     )

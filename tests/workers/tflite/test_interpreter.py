@@ -27,6 +27,20 @@ def test_inputs_and_outputs_are_found_by_name(models: Path) -> None:
     np.testing.assert_array_equal(outputs["total"], X.sum(1, keepdims=True) + X[:, :1])
 
 
+def test_inputs_and_outputs_without_names_are_numbered(models: Path, tmp_path: Path) -> None:
+    model = flatbuffer_utils.read_model(str(models / "two.tflite"))
+    flatbuffer_utils.strip_strings(model)
+    flatbuffer_utils.write_model(model, str(tmp_path / "two.tflite"))
+    interpreter = loaded(tmp_path, "two")
+    assert list(interpreter.inputs) == ["input_0", "input_1"]
+    wide = next(name for name, tensor in interpreter.inputs.items() if tensor.shape == (-1, 3))
+    values = {"input_0": X[:, :1], "input_1": X[:, :1]} | {wide: X}
+    outputs = interpreter.run(values)
+    assert list(outputs) == ["output_0", "output_1"]
+    sums = sorted(output.sum() for output in outputs.values())
+    assert sums == [X.sum() + X[:, 0].sum(), 2 * X.sum()]
+
+
 def test_without_a_signature_tensor_names_are_used(models: Path, tmp_path: Path) -> None:
     model = flatbuffer_utils.read_model(str(models / "two.tflite"))
     model.signatureDefs = []

@@ -72,7 +72,7 @@ def test_a_missing_module_says_where_it_was_searched_for(write: Write, tmp_path:
     sys.path[:] = [str(tmp_path), *(path for path in sys.path if "python3" in path)]
     with pytest.raises(JobError) as error:
         load_callable("qqqq:build")
-    assert message(error) == f"module qqqq was not found; it was searched for in {tmp_path}"
+    assert message(error) == f"module qqqq was not found; modules are searched for in {tmp_path}"
 
 
 def test_a_missing_submodule_gets_the_nearest_name(write: Write) -> None:
@@ -130,11 +130,23 @@ def test_what_it_raises_is_placed_at_the_users_own_line(
     assert "json/decoder.py" in capsys.readouterr().err
 
 
-def test_exit_does_not_end_the_worker(write: Write) -> None:
-    write("shop.py", "import sys\n\n\ndef build():\n    sys.exit(3)\n")
+@pytest.mark.parametrize(
+    ("line", "raised"),
+    [
+        ("sys.exit(3)", "SystemExit: 3"),
+        ("raise SystemExit", "SystemExit"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("os.kill(os.getpid(), signal.SIGINT)", "KeyboardInterrupt"),
+        ("pytest.importorskip('qqqq')", "Skipped: could not import 'qqqq': "),
+        ("raise GeneratorExit", "GeneratorExit"),
+    ],
+)
+def test_what_ends_a_program_does_not_end_the_worker(write: Write, line: str, raised: str) -> None:
+    write("shop.py", f"import os, pytest, signal, sys\n\n\ndef build():\n    {line}\n")
     with pytest.raises(JobError) as error:
         call_user("shop:build", {})
-    assert message(error) == "shop:build raised SystemExit: 3 (shop.py:5)"
+    assert message(error).startswith(f"shop:build raised {raised}")
+    assert message(error).endswith(" (shop.py:5)")
 
 
 def test_arguments_it_does_not_take(write: Write) -> None:

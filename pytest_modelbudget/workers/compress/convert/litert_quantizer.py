@@ -37,7 +37,7 @@ from pytest_modelbudget.workers.tflite.layers import (
     select,
 )
 from pytest_modelbudget.workers.tflite.runs import open_model
-from pytest_modelbudget.workers.tflite.signature import Signature, add_signature
+from pytest_modelbudget.workers.tflite.signature import Signature, add_signature, name_tensors
 
 _Choice = Scheme | Literal["float32"]
 _Rule = tuple[str, qtyping.OpQuantizationConfig]
@@ -71,7 +71,8 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     if tflite_file.is_sparse(parsed):
         hint = "start from a dense model, and write convert: {sparse: true} before quantize"
         raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
-    add_signature(parsed)  # the quantizer needs one to calibrate
+    name_tensors(parsed)  # the quantizer tells tensors apart by their names
+    add_signature(parsed)  # it needs one to calibrate
     fold_reshapes(parsed)
     model = tflite_file.pack(parsed)
     recipe = _recipe(stage, find_operators(parsed, layers))

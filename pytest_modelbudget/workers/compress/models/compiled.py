@@ -10,6 +10,7 @@ import tf_keras
 from pydantic import JsonValue
 
 from pytest_modelbudget.budgetfile.types import CallSource, Source
+from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
 
 _FILE = "compiled.json"
@@ -34,6 +35,9 @@ class Compiled(Frozen):
 
         Returns:
             None if the model was not compiled.
+
+        Raises:
+            JobError: If the file does not have them as a mapping.
         """
         if isinstance(source, CallSource):
             found = model.get_compile_config()
@@ -41,6 +45,9 @@ class Compiled(Frozen):
             found = _in_file(source.path)
         if not found:
             return None
+        if not isinstance(found, dict):
+            cause = f"{source} is damaged: its loss and optimizer are {found!r:.40}"
+            raise JobError(cause, "save it again")
         config = json.loads(json.dumps(found))
         return cls(
             generation="tf_keras" if isinstance(model, tf_keras.Model) else "keras",
@@ -61,8 +68,12 @@ class Compiled(Frozen):
 
 
 def _in_file(path: Path) -> Any:
-    if path.suffix == ".keras":
+    if path.suffix.lower() == ".keras":
         with zipfile.ZipFile(path) as archive:
             return json.loads(archive.read("config.json")).get("compile_config")
     with h5py.File(path) as file:
-        return json.loads(file.attrs.get("training_config", "null"))
+        written = file.attrs.get("training_config", "null")
+    try:
+        return json.loads(written)
+    except (TypeError, ValueError):  # refused above, as any other type
+        return written

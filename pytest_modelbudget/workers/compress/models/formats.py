@@ -1,9 +1,7 @@
 """Recognizes model files by their content, without TensorFlow."""
 
 from pathlib import Path
-from typing import TypeGuard
 
-from pytest_modelbudget.budgetfile.types import FileSource, Source
 from pytest_modelbudget.errors import JobError
 
 KERAS_MODEL = "model.keras"
@@ -32,11 +30,6 @@ _HINTS = {
     ".keras": "name a file that model.save('name.keras') wrote",
     ".h5": "name a file that model.save('name.h5') wrote",
 }
-
-
-def is_tflite(source: Source) -> TypeGuard[FileSource]:
-    """Return whether a source is a ``.tflite``, judged by its name."""
-    return isinstance(source, FileSource) and source.path.suffix == ".tflite"
 
 
 def found(path: Path) -> str:
@@ -75,7 +68,9 @@ def require(path: Path, fits: bool, expected: str) -> None:
 
 def unexpected(path: Path, expected: str) -> JobError:
     """Return the error for a path whose content is not what ``expected`` describes."""
-    hint = _HINTS.get(path.suffix, "name a .keras, .h5 or .tflite file, or a SavedModel folder")
+    hint = _HINTS.get(
+        path.suffix.lower(), "name a .keras, .h5 or .tflite file, or a SavedModel folder"
+    )
     return JobError(f"{path} is not {expected}; found {found(path)}", hint)
 
 

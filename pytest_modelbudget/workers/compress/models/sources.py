@@ -14,7 +14,11 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
-from pytest_modelbudget.workers.compress.models.keras_files import load_h5, load_keras
+from pytest_modelbudget.workers.compress.models.keras_files import (
+    load_h5,
+    load_keras,
+    load_stage,
+)
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 from pytest_modelbudget.workers.userdata.usercode import call_user, load_callable, user_code
@@ -29,12 +33,13 @@ dir(tf.keras)
 autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
 
 
-def load_model(source: Source, seed: int) -> Model:
+def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
     """Load a model.
 
     Args:
         source: A callable, a ``.keras`` or ``.h5`` file, or a SavedModel folder.
         seed: The seed for the random numbers of a callable.
+        trust_code: Whether Python code in a file may run.
 
     Returns:
         A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel
@@ -45,10 +50,11 @@ def load_model(source: Source, seed: int) -> Model:
     """
     if isinstance(source, CallSource):
         return _call(source, seed)
-    if source.path.suffix == ".keras":
-        return load_keras(source.path)
-    if source.path.suffix in (".h5", ".hdf5"):
-        return load_h5(source.path)
+    suffix = source.path.suffix.lower()
+    if suffix == ".keras":
+        return load_keras(source.path, trust_code=trust_code)
+    if suffix in (".h5", ".hdf5"):
+        return load_h5(source.path, trust_code=trust_code)
     return _load_saved_model(source.path)
 
 
@@ -59,8 +65,8 @@ def load_current(job: BuildJob) -> Model:
         JobError: As ``load_model``.
     """
     if job.parent is not None:
-        return load_keras(job.parent / KERAS_MODEL)
-    return load_model(job.model, job.seed)
+        return load_stage(job.parent / KERAS_MODEL, trust_code=job.trust_code)
+    return load_model(job.model, job.seed, trust_code=job.trust_code)
 
 
 def is_keras(value: object) -> bool:

@@ -47,7 +47,7 @@ def run(stage: Cluster, job: BuildJob, output: Path, progress: Progress) -> None
     fit(start, job, stage.epochs, progress, callbacks=[preserve, clusters])
     preserve.check("cluster")
     _verify(chosen, stage)
-    promises.write(_promises(chosen, stage), output)
+    promises.write_promises(_promises(chosen, stage), output)
     choice.write(output)
     save(start, output)
 

@@ -6,6 +6,7 @@ The result is float32, or integer after quantization-aware training.
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Convert, QuantizeAware
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
 from pytest_modelbudget.workers.compress.models import formats
@@ -23,7 +24,7 @@ def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None
     """
     if stage.sparse:
         _write_sparse(job, output, progress)
-    elif formats.is_tflite(job.model):
+    elif is_tflite(job.model):
         path = job.model.path
         formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
         (output / tflite_file.MODEL).write_bytes(path.read_bytes())

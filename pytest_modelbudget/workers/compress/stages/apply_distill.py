@@ -44,21 +44,21 @@ def run(stage: Distill, job: BuildJob, output: Path, progress: Progress) -> None
     progress("loading the teacher")
     teacher = begin(job)
     progress("loading the student")
-    student = _load_student(teacher, stage, job.seed)
+    student = _load_student(teacher, stage, job)
     fit(_distiller(teacher, student, stage), job, stage.epochs, progress)
     save(student, output)
 
 
 def preflight(stage: Distill, job: BuildJob, start: Trainable) -> Outlook:
     """Load the student, and compare it with its teacher."""
-    student = _load_student(start, stage, job.seed)
+    student = _load_student(start, stage, job)
     check(_distiller(start, student, stage), job)
     return Outlook(student)
 
 
-def _load_student(teacher: Trainable, stage: Distill, seed: int) -> Trainable:
+def _load_student(teacher: Trainable, stage: Distill, job: BuildJob) -> Trainable:
     name = stage.student
-    student = from_source(parse_model(name), seed).model
+    student = from_source(parse_model(name), job).model
     if not student.trainable_weights:
         raise JobError(
             f"the student {name} has no weights to train", "set trainable = True on its layers"

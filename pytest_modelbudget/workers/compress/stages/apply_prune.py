@@ -50,7 +50,7 @@ def run(stage: Prune, job: BuildJob, output: Path, progress: Progress) -> None:
     fit(start, job, stage.epochs, progress, callbacks=[preserve, prune])
     preserve.check("prune")
     _verify(targets)
-    promises.write(_promises(targets), output)
+    promises.write_promises(_promises(targets), output)
     choice.write(output)
     save(start, output)
 

@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize
-from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.workers.compress.models.formats import is_tflite
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 
@@ -21,9 +19,8 @@ def run(stage: Quantize, job: BuildJob, output: Path, progress: Progress) -> Non
     from the Keras model or SavedModel.
 
     Raises:
-        JobError: If the parameters exclude each other, or the data does not fit the model.
+        JobError: If the model cannot be loaded or quantized, or the data does not fit it.
     """
-    _check_io(stage)
     if stage.backend == "litert":
         quantized, layers = _with_litert(stage, job, progress)
     else:
@@ -46,15 +43,6 @@ def _with_litert(stage: Quantize, job: BuildJob, progress: Progress) -> Quantize
 
 
 def _with_converter(stage: Quantize, job: BuildJob, progress: Progress) -> Quantized:
-    hint = "use backend: litert"
-    if is_tflite(job.model):
-        raise JobError(f"backend: converter cannot read the .tflite {job.model.path}", hint)
-    if stage.layers != LayerSelection():
-        raise JobError("backend: converter quantizes whole models, not single layers", hint)
-    if stage.scheme == "int4" or (stage.scheme == "int16x8" and stage.io != "float32"):
-        raise JobError(
-            f"backend: converter does not support {stage.scheme} with io: {stage.io}", hint
-        )
     # Not at the top: they import TensorFlow, which the other backend does not need.
     from pytest_modelbudget.workers.compress.convert import tf_converter
     from pytest_modelbudget.workers.compress.models import sources
@@ -64,17 +52,3 @@ def _with_converter(stage: Quantize, job: BuildJob, progress: Progress) -> Quant
     progress(f"quantizing to {stage.scheme}")
     layers = sources.keras_layers(model) if sources.is_keras(model) else None
     return tf_converter.quantize(model, stage, job.data), layers
-
-
-def _check_io(stage: Quantize) -> None:
-    if stage.io != "float32" and stage.scheme not in ("int8", "int16x8"):
-        raise JobError(
-            f"io: {stage.io} needs integer activations, but scheme {stage.scheme} "
-            "quantizes weights only",
-            "use scheme: int8, or io: float32",
-        )
-    if stage.io == "uint8" and stage.scheme == "int16x8":
-        raise JobError(
-            "LiteRT cannot convert io: uint8 to the int16 activations of int16x8",
-            "use io: int8 or float32",
-        )

@@ -57,7 +57,7 @@ def preflight(stage: UserStage, _job: BuildJob, start: Trainable) -> Outlook:
 def _check_promises(model: Model, job: BuildJob) -> None:
     """Check that the layers of earlier stages that still exist have kept their zeros and values."""
     layers = dict(walk(model))
-    for promise in promises.read(job.parent):
+    for promise in promises.read_promises(job.parent):
         for weight in getattr(layers.get(promise.layer), "weights", ()):
             if tuple(weight.shape) == promise.shape:
                 kernel = StoredKernel.of_keras(promise.layer, weight.numpy())

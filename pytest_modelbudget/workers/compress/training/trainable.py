@@ -6,13 +6,14 @@ from pathlib import Path
 import tensorflow as tf
 import tf_keras
 
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
 from pytest_modelbudget.workers.compress.models.compiled import Compiled
-from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL, is_tflite
-from pytest_modelbudget.workers.compress.models.keras_files import load_keras
+from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
+from pytest_modelbudget.workers.compress.models.keras_files import load_stage
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.sources import is_keras, load_model
 
@@ -41,15 +42,17 @@ def begin(job: BuildJob) -> Trainable:
     """
     tf.config.experimental.enable_op_determinism()
     tf_keras.utils.set_random_seed(job.seed)
-    return from_source(job.model, job.seed) if job.parent is None else load(job.parent)
+    if job.parent is None:
+        return from_source(job.model, job)
+    return load(job.parent, trust_code=job.trust_code)
 
 
-def from_source(source: Source, seed: int) -> Trainable:
+def from_source(source: Source, job: BuildJob) -> Trainable:
     """Load a model of the user's, and move it to tf_keras.
 
     Args:
         source: The callable or the file of the model.
-        seed: The seed for the random numbers of a callable.
+        job: The job that needs it, for the seed and whether code in files is trusted.
 
     Raises:
         JobError: If the model cannot be loaded, has no layers to work on, or cannot be moved to
@@ -57,7 +60,7 @@ def from_source(source: Source, seed: int) -> Trainable:
     """
     if is_tflite(source):
         raise JobError(f"{source} is a .tflite, which cannot be trained", _HINT)
-    model = load_model(source, seed)
+    model = load_model(source, job.seed, trust_code=job.trust_code)
     if not is_keras(model):
         raise JobError(
             f"{source} is a SavedModel or a subclassed model: its layers cannot be changed",
@@ -66,13 +69,18 @@ def from_source(source: Source, seed: int) -> Trainable:
     return Trainable(to_tf_keras(model), Compiled.of(model, source))
 
 
-def load(folder: Path) -> Trainable:
+def load(folder: Path, *, trust_code: bool = False) -> Trainable:
     """Load what ``save`` wrote to ``folder``.
+
+    Args:
+        folder: The result of an earlier stage.
+        trust_code: Whether Python code in the user's own file may run.
 
     Raises:
         JobError: If tf_keras cannot load the model.
     """
-    return Trainable(load_keras(folder / KERAS_MODEL), Compiled.read(folder))
+    model = load_stage(folder / KERAS_MODEL, trust_code=trust_code)
+    return Trainable(model, Compiled.read(folder))
 
 
 def save(trained: Trainable, output: Path) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
-from pytest_modelbudget.workers.compress.models.formats import is_tflite
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.kernels import verify_kernels
 from pytest_modelbudget.workers.compress.verify.promises import StoredKernel, verify_promises
@@ -65,7 +65,7 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
         _verify_quantized(model, operators, job.stage)
         _verify_io(made, job.stage)
         _verify_integers(model, operators, job.stage)
-    verify_promises(promises.read(output), list(find_kernels(model, operators)))
+    verify_promises(promises.read_promises(output), list(find_kernels(model, operators)))
 
 
 def _verify_signature(model: ModelT, name: str) -> None:

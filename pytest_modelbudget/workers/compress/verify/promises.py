@@ -129,13 +129,13 @@ class Promise(Frozen):
 _PROMISES = TypeAdapter(tuple[Promise, ...])
 
 
-def write(promises: Sequence[Promise], folder: Path) -> None:
+def write_promises(promises: Sequence[Promise], folder: Path) -> None:
     """Write the promises of a stage to ``folder``, beside its result."""
     (folder / _FILE).write_bytes(_PROMISES.dump_json(tuple(promises)))
 
 
-def read(folder: Path | None) -> tuple[Promise, ...]:
-    """Return the promises that ``write`` wrote to ``folder``; none if there is no such file."""
+def read_promises(folder: Path | None) -> tuple[Promise, ...]:
+    """Return what ``write_promises`` wrote to ``folder``; none if there is no such file."""
     if folder is None or not (folder / _FILE).exists():
         return ()
     return _PROMISES.validate_json((folder / _FILE).read_bytes())
@@ -143,9 +143,9 @@ def read(folder: Path | None) -> tuple[Promise, ...]:
 
 def carry(job: BuildJob, output: Path) -> None:
     """Add the promises of earlier stages to those in ``output``, unless its network is new."""
-    earlier = () if job.stage.kind in _NEW_NETWORK else read(job.parent)
+    earlier = () if job.stage.kind in _NEW_NETWORK else read_promises(job.parent)
     if earlier:
-        write((*earlier, *read(output)), output)
+        write_promises((*earlier, *read_promises(output)), output)
 
 
 def verify_promises(promises: Iterable[Promise], kernels: Sequence[StoredKernel]) -> None:

@@ -87,7 +87,7 @@ def _random(tensor: TensorDetails, batch: int, generator: np.random.Generator) -
         )
         raise JobError(cause, "convert the model with every dimension fixed but the batch")
     if tensor.dtype.kind not in "iubf":
-        cause = f"input {tensor.name} takes {_kind(tensor)}, which cannot be made up"
+        cause = f"input {tensor.name} takes {_kind(tensor)}, and random inputs are numbers only"
         raise JobError(cause, "gate the part of the model that takes numbers")
     return random_values(shape, tensor.dtype, generator, is_quantized=tensor.scale != 0)
 

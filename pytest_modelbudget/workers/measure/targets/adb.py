@@ -20,7 +20,7 @@ _STATES = {
 }
 _CONNECT = "connect one with USB debugging on, or run `adb connect HOST:PORT`; see `adb devices`"
 _BUILD = (
-    "give --budget-adb-benchmark PATH, built from LiteRT's //tflite/tools/benchmark:"
+    "give --budget-adb-benchmark=PATH, built from LiteRT's //tflite/tools/benchmark:"
     "benchmark_model for the device"
 )
 # The first such line is about the warm-up, the last about the timed runs. Old versions do not
@@ -89,7 +89,7 @@ class _Device:
     def __init__(self, adb: Adb, timeout_s: float) -> None:
         program = shutil.which(adb.program)
         if program is None:
-            hint = "install Android's platform-tools, or give --budget-adb PATH"
+            hint = "install Android's platform-tools, or give --budget-adb=PATH"
             raise JobError(f"{adb.program} was not found", hint)
         self._program = program
         self._timeout_s = timeout_s
@@ -116,7 +116,7 @@ def _choose(listed: str, wanted: str) -> str:
         raise JobError("no device is connected", _CONNECT)
     if len(serials) > 1:
         cause = f"{len(serials)} devices are connected: {', '.join(serials)}"
-        raise JobError(cause, "choose one with --budget-adb-serial SERIAL")
+        raise JobError(cause, "choose one with --budget-adb-serial=SERIAL")
     serial = serials[0]
     if serial not in states:
         connected = ", ".join(states) or "none"

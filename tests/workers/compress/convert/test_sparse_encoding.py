@@ -14,7 +14,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert import sparse_encoding
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
 from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
-from pytest_modelbudget.workers.measure.structure import describe
+from pytest_modelbudget.workers.measure.structure import read_structure
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, pack, parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
 from tests.workers.compress import zoo
@@ -146,7 +146,10 @@ def test_every_kernel_computes_as_before(
 
     tensors = parse(sparse).subgraphs[0].tensors
     assert sum(tensor.sparsity is not None for tensor in tensors) == encoded
-    before, after = describe(parent / "model.tflite"), describe(tmp_path / "sparse/model.tflite")
+    before, after = (
+        read_structure(parent / "model.tflite"),
+        read_structure(tmp_path / "sparse/model.tflite"),
+    )
     assert after.operators == tuple(sorted({*before.operators, "DENSIFY"}))
     assert (after.sparsity, after.weights, after.macs) == (
         before.sparsity,

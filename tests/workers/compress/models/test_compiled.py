@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import pytest
 import tf_keras
@@ -19,6 +20,20 @@ pytestmark = [
     # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"), [(3, "np.int64(3)"), ("{", "'{'"), ("[1]", "[1]"), ('"adam"', "'adam'")]
+)
+def test_a_loss_of_the_wrong_type_is_damage(written: object, shown: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["training_config"] = written
+    with pytest.raises(JobError) as raised:
+        Compiled.of(tf_keras.Sequential(), FileSource(path=path))
+    assert str(raised.value) == (
+        f"{path} is damaged: its loss and optimizer are {shown}; save it again"
+    )
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")

@@ -25,29 +25,11 @@ LAYERS = "the layers are conv, norm, depthwise, pool, dense, class"
 @pytest.mark.parametrize(
     ("stage", "message"),
     [
-        (
-            {"scheme": "dynamic", "io": "int8"},
-            "io: int8 needs integer activations, but scheme dynamic quantizes weights only; "
-            "use scheme: int8, or io: float32",
-        ),
-        (
-            {"scheme": "int16x8", "io": "uint8"},
-            "LiteRT cannot convert io: uint8 to the int16 activations of int16x8; "
-            "use io: int8 or float32",
-        ),
         ({"layers": {"skip": ["con"]}}, f"no layer matches 'con'; {LAYERS}"),
         (
             {"layers": {"depthwise": "int4"}},
             "layers: 'depthwise' cannot be int4: LiteRT has no such kernel for DEPTHWISE_CONV_2D; "
             "choose another scheme for these layers",
-        ),
-        (
-            {"layers": {"skip": ["conv"]}, "backend": "converter"},
-            "backend: converter quantizes whole models, not single layers; use backend: litert",
-        ),
-        (
-            {"scheme": "int4", "backend": "converter"},
-            "backend: converter does not support int4 with io: float32; use backend: litert",
         ),
         (
             {"layers": {"skip": ["*"]}},
@@ -159,17 +141,6 @@ def test_a_model_that_is_quantized_already(cnn: Path, tmp_path: Path) -> None:
         make_quantized(tmp_path / "again", tmp_path / "int8")
 
     assert str(raised.value) == "the model is already quantized; start from a float model"
-
-
-def test_the_converter_needs_more_than_a_tflite(cnn: Path, tmp_path: Path) -> None:
-    path = cnn / "model.tflite"
-    with pytest.raises(JobError) as raised:
-        make(tmp_path, path, Quantize(backend="converter"), None, call("images"))
-
-    assert (
-        str(raised.value)
-        == f"backend: converter cannot read the .tflite {path}; use backend: litert"
-    )
 
 
 def sum_of_two() -> Any:

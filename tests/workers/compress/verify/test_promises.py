@@ -123,8 +123,8 @@ def test_a_stage_of_which_nothing_is_left() -> None:
 def test_promises_are_carried_on_until_a_network_begins_anew(tmp_path: Path) -> None:
     for name in ("prune", "cluster", "convert", "distill"):
         (tmp_path / name).mkdir()
-    promises.write([promise(PRUNED)], tmp_path / "prune")
-    promises.write([promise(CLUSTERED)], tmp_path / "cluster")
+    promises.write_promises([promise(PRUNED)], tmp_path / "prune")
+    promises.write_promises([promise(CLUSTERED)], tmp_path / "cluster")
     for stage, parent in (
         (Prune(), None),
         (Cluster(), "prune"),
@@ -134,10 +134,10 @@ def test_promises_are_carried_on_until_a_network_begins_anew(tmp_path: Path) -> 
         folder = tmp_path / parent if parent else None
         promises.carry(job(stage, call("cnn"), parent=folder), tmp_path / stage.kind)
 
-    assert promises.read(tmp_path / "prune") == (promise(PRUNED),)
+    assert promises.read_promises(tmp_path / "prune") == (promise(PRUNED),)
     for name in ("cluster", "convert"):
-        assert promises.read(tmp_path / name) == (promise(PRUNED), promise(CLUSTERED))
-    assert promises.read(tmp_path / "distill") == ()
+        assert promises.read_promises(tmp_path / name) == (promise(PRUNED), promise(CLUSTERED))
+    assert promises.read_promises(tmp_path / "distill") == ()
 
 
 @given(

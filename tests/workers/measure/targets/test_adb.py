@@ -48,7 +48,7 @@ def test_the_model_is_pushed_and_really_run(measured: Measure, tmp_path: Path) -
             f"{READY}R58M\tdevice\n",
             "",
             "2 devices are connected: emulator-5554, R58M",
-            "choose one with --budget-adb-serial SERIAL",
+            "choose one with --budget-adb-serial=SERIAL",
         ),
         (READY, "R58M", "device R58M is not connected; connected: emulator-5554", "connect one"),
         ("", "R58M", "device R58M is not connected; connected: none", "connect one"),
@@ -138,12 +138,12 @@ def test_what_is_not_installed_is_said(measured: Measure, tmp_path: Path) -> Non
     found = options(tmp_path)
     program, model = found.program, found.benchmark_model
     for adb, cause, option in [
-        (Adb(program="no-adb", benchmark_model=model), "no-adb was not found", "--budget-adb PATH"),
-        (Adb(program=program), "no benchmark_model is set", "--budget-adb-benchmark PATH"),
+        (Adb(program="no-adb", benchmark_model=model), "no-adb was not found", "--budget-adb=PATH"),
+        (Adb(program=program), "no benchmark_model is set", "--budget-adb-benchmark=PATH"),
         (
             Adb(program=program, benchmark_model=tmp_path),
             f"{tmp_path} is not a file",
-            "--budget-adb-benchmark PATH",
+            "--budget-adb-benchmark=PATH",
         ),
     ]:
         with pytest.raises(JobError) as error:

@@ -1,0 +1,76 @@
+"""A ``.tflite`` whose names were stripped is gated like any other."""
+
+from typing import Any
+
+import pytest
+from ai_edge_litert.tools import flatbuffer_utils
+
+from tests.conftest import Project, outcomes
+from tests.gate.test_gate import table
+
+BUDGET = """
+version: 1
+model: {model}
+data: {{test: blobs:test, calibration: blobs:calibration}}
+baseline: blobs.tflite
+budget: {{max_accuracy_drop: 1 pp, max_macs: 2k, max_memory: 1 kB}}
+variants:
+  float32: {{budget: {{max_unique_weights: 300}}}}
+  dynamic: {{recipe: [quantize: {{scheme: dynamic}}], budget: {{max_bytes: 4 kB}}}}
+  int8: {{recipe: [quantize: {{io: int8}}], budget: {{max_bytes: 4 kB, integer_only: true}}}}
+"""
+
+
+def strip_tensors(model: Any) -> None:
+    """Strip the names of tensors alone: those in the signature stay."""
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = None
+
+
+def empty_names(model: Any) -> None:
+    model.signatureDefs = []
+    for tensor in model.subgraphs[0].tensors:
+        tensor.name = b""
+
+
+@pytest.mark.parametrize("strip", [flatbuffer_utils.strip_strings, strip_tensors, empty_names])
+def test_a_stripped_model_passes_the_same_limits(blobs: Project, strip: Any) -> None:
+    model = flatbuffer_utils.read_model(str(blobs.root / "blobs.tflite"))
+    strip(model)
+    flatbuffer_utils.write_model(model, str(blobs.root / "stripped.tflite"))
+    tables = []
+    for name in ("blobs", "stripped"):
+        blobs.write("blobs.budget.yaml", BUDGET.format(model=f"{name}.tflite"))
+        result = blobs.pytest("-v")
+        assert set(outcomes(result.output).values()) == {"PASSED"}, result.output
+        tables.append([line for line in table(result.output) if "max_bytes" not in line])
+    assert tables[0] == tables[1]
+
+
+def two_outputs(model: Any) -> None:
+    model.subgraphs[0].outputs = [*model.subgraphs[0].outputs, hidden(model)]
+    flatbuffer_utils.strip_strings(model)
+
+
+def hidden(model: Any) -> int:
+    """Return the tensor of the hidden layer."""
+    index: int = model.subgraphs[0].operators[0].outputs[0]
+    return index
+
+
+def test_no_output_of_a_stripped_model_is_lost(blobs: Project) -> None:
+    path = blobs.root / "blobs.tflite"
+    model = flatbuffer_utils.read_model(str(path))
+    two_outputs(model)
+    flatbuffer_utils.write_model(model, str(path))
+    result = blobs.pytest("-v", "-k", "float32 and min_accuracy")
+    result.has(
+        "min_accuracy could not be measured: "
+        "y is one array, but the model has the outputs output_0, output_1\n"
+    )
+    code = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x, {'output_0': y}\n"
+    blobs.write("two.py", code)
+    text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs:test", "two:test")
+    blobs.write("blobs.budget.yaml", text)
+    result = blobs.pytest("-v", "-k", "float32 and min_accuracy")
+    assert outcomes(result.output) == {"blobs.budget.yaml::float32::min_accuracy": "PASSED"}
