@@ -192,7 +192,8 @@ Job = StoredJob | ReadJob | LatencyJob | TargetJob
 
 def project_of(job: Job) -> Project | None:
     """Return the project whose code ``job`` runs; None if it runs none."""
-    return None if isinstance(job, InspectJob | MemoryJob | LatencyJob) else job.project
+    project: Project | None = getattr(job, "project", None)
+    return project
 
 
 Happening = Literal["ready", "waiting", "started", "progress", "done", "failed", "exited"]
