@@ -213,6 +213,23 @@ def test_a_plan_has_all_that_its_measurements_need(root: Path) -> None:
     assert {step.job.project for step in chain(here.step)} == {found.project}
 
 
+def test_modules_are_found_above_the_package_of_a_budget_file(root: Path) -> None:
+    package = root / "shop" / "budgets"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("")
+    [plan] = planned(root, TFLITE)
+    [packed] = planned(package, TFLITE.replace("net.tflite", "../../net.tflite"))
+    assert packed.step.job.project.sys_path == plan.step.job.project.sys_path == (str(root),)
+
+
+def test_a_job_knows_whether_the_file_names_what_it_depends_on(root: Path) -> None:
+    [without] = planned(root)
+    [named] = planned(root, BASE + "depends_on: [net.tflite]\n")
+    assert not without.step.job.project.depends_on
+    assert named.step.job.project.depends_on
+
+
 def test_a_step_knows_the_stages_before_it(root: Path) -> None:
     [plan] = planned(root)
     pruned, converted, quantized = (step.job for step in chain(plan.step))

@@ -242,6 +242,15 @@ def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
     assert store.folders() == []
 
 
+def test_damaged_entries_are_listed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    assert store.damaged() == []
+    [file] = tmp_path.glob("entries/**/model.tflite")
+    file.write_text("bytEs")
+    assert store.damaged() == [file.parent]
+
+
 def test_pruning_removes_old_tasks_too_but_does_not_count_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     old, new = store.task_folder("old"), store.task_folder("new")

@@ -91,6 +91,11 @@ def test_a_row_says_what_was_judged() -> None:
     )
 
 
+def test_a_row_says_what_was_not_recorded() -> None:
+    row = PLANNED.of_artifact(ARTIFACT, ["the program git", "the network"])
+    assert row.unrecorded == "the program git, the network"
+
+
 def test_a_path_is_relative_where_it_can_be() -> None:
     rows = [PLANNED.of_artifact(replace(ARTIFACT, path=Path.cwd() / "store" / "model.tflite"))]
     rows += [PLANNED.of_artifact(replace(ARTIFACT, path=Path("/store/model.tflite")))]

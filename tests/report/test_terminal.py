@@ -81,6 +81,17 @@ def test_skipped_layers_are_reported_once_for_a_variant() -> None:
     ]
 
 
+def test_what_could_not_be_recorded_is_told_once_for_a_variant() -> None:
+    git = replace(INT8, unrecorded="the program git")
+    rows = [git, replace(DROP, unrecorded="the program git"), replace(FLOAT32, variant="qat")]
+    assert [line.text for line in table([*rows, replace(git, unrecorded="the network")])][1:4] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        "  made again in every session: it depends on the program git, the network",
+        "  (name what stands for it in depends_on)",
+    ]
+    assert not [line for line in table([FLOAT32, NOT_BUILT]) if "every session" in line.text]
+
+
 def test_a_note_about_test_data_is_shown_once_below_the_table() -> None:
     noted = replace(DROP, note="test set too small (limit: 0.5 pp)", test_data="digits:test")
     rows = [noted, replace(noted, variant="qat"), replace(noted, test_data="other:test"), INT8]
