@@ -22,7 +22,7 @@ budget: {max_latency: 1 s}
 
 def edit_results(project: Project, changes: Mapping[str, object], without: str = "") -> None:
     """Change the stored results, as another version of the package would have written them."""
-    for manifest in (project.root / ".modelbudget" / "entries").glob("*/*/entry.json"):
+    for manifest in (project.root / ".modelbudget" / "entries").glob("*/*/*/entry.json"):
         result = manifest.with_name("result.json")
         fields = json.loads(result.read_text()) | changes
         fields.pop(without, None)
@@ -65,31 +65,11 @@ def test_xdist_workers_discard_a_result_of_another_version_once(blobs: Project) 
 
 def test_a_manifest_without_digests_is_damage(blobs: Project) -> None:
     blobs.pytest()
-    for manifest in (blobs.root / ".modelbudget" / "entries").glob("*/*/entry.json"):
+    for manifest in (blobs.root / ".modelbudget" / "entries").glob("*/*/*/entry.json"):
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": {}}))
     result = blobs.pytest()
     assert result.exitcode == 0
     result.has("blobs.budget.yaml float32 (built, ", "blobs.budget.yaml int8 (built, ")
-
-
-def test_artifacts_that_cannot_be_written_fail_the_session(blobs: Project) -> None:
-    blobs.write("taken", "a file")
-    result = blobs.pytest("--budget-artifacts=taken/here")
-    assert result.exitcode == 4
-    file = f"{blobs.root}/taken/here/blobs.float32.tflite"
-    problem = f"--budget-artifacts=taken/here cannot be written: {file}: Not a directory\n"
-    assert f"\n{problem}" in result.output
-    result.has("= model budgets =", "max_accuracy_drop", "--budget-artifacts", "5 passed")
-    assert "Traceback" not in result.output
-
-
-def test_artifacts_that_cannot_be_written_do_not_hide_a_failure(blobs: Project) -> None:
-    text = (blobs.root / "blobs.budget.yaml").read_text().replace("6300", "6299")
-    blobs.write("blobs.budget.yaml", text)
-    blobs.write("taken", "a file")
-    result = blobs.pytest("--budget-artifacts=taken")
-    assert result.exitcode == 1
-    result.has("EXCEEDED", "--budget-artifacts=taken cannot be written: ", "Not a directory")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +141,7 @@ def test_a_folder_may_have_a_newline_in_its_name(blobs: Project) -> None:
     moved = Project(blobs.root.rename(blobs.root.with_name("two\nlines: 100%41 {}")))
     result = moved.pytest("-v", "--budget-artifacts=dist")
     assert set(outcomes(result.output).values()) == {"PASSED"}
-    assert len(list((moved.root / "dist").iterdir())) == 2
+    assert len(list((moved.root / "dist").glob("*.tflite"))) == 2
 
 
 def test_a_folder_that_is_not_utf8_is_refused(blobs: Project) -> None:
