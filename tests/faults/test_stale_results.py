@@ -8,9 +8,11 @@ import os
 import shutil
 import sqlite3
 import sys
+import sysconfig
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,6 +79,12 @@ def archive(name: str, text: str, member: str = "inside.py") -> Act:
             file.writestr(member, text)
 
     return act
+
+
+def library(module: str) -> Act:
+    """Make ``fast.so`` the extension module of Python of this name."""
+    [built] = Path(sysconfig.get_path("stdlib"), "lib-dynload").glob(f"{module}.*.so")
+    return lambda lab: shutil.copy(built, lab.root / "fast.so")
 
 
 def search(*names: str) -> Act:
@@ -197,6 +205,11 @@ FILES = {
         "import importlib.resources as r; r.files('kit').joinpath('in.txt').read_text()",
         both(write("kit/__init__.py", ""), write("kit/in.txt", "1")),
         write("kit/in.txt", "2"),
+    ),
+    "a shared library": Case(
+        "import ctypes; ctypes.CDLL(os.path.abspath('fast.so'))",
+        library("_heapq"),
+        library("_bisect"),
     ),
     "a file that is removed": Case("open('in.txt').read()", write("in.txt"), remove("in.txt")),
     "a file that was not there": Case(
