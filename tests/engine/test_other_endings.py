@@ -111,7 +111,7 @@ def test_a_dense_model_is_not_shipped_as_sparse(gated: tuple[Project, Result]) -
     _, result = gated
     result.has(
         "ERROR at setup of never_pruned::min_sparsity",
-        "digits.budget.yaml:35:14: recipe[0] > convert: too few zeros for sparse encoding: "
+        "digits.budget.yaml:34:14: recipe[0] > convert: too few zeros for sparse encoding: "
         "the sparsest kernel has 0% zeros",
         "prune first",
     )
@@ -138,7 +138,7 @@ def test_a_failure_says_what_would_make_the_file_smaller(gated: tuple[Project, R
         "  dynamic     40,648 B  quantize: {scheme: dynamic}\n"
         "  float16     73,068 B  quantize: {scheme: float16}\n"
         "  int8        43,432 B  quantize: {scheme: int8}\n"
-        "  limit       digits.budget.yaml:9:14\n"
+        "  limit       digits.budget.yaml:8:14\n"
         "  what helps  a smaller recipe (`modelbudget recipes` lists them), "
         "or a smaller architecture"
     )
@@ -164,7 +164,7 @@ def test_one_other_operator_is_named(gated: tuple[Project, Result]) -> None:
     _, result = gated
     result.has(
         "allowed_ops: 1 other operator: RESHAPE",
-        "limit digits.budget.yaml:27:7",
+        "limit digits.budget.yaml:26:7",
         "what helps another `scheme` or `io` in `quantize`",
     )
 

@@ -20,9 +20,16 @@ budget: {max_latency: 1 s}
 """
 
 
+def manifests(project: Project) -> list[Path]:
+    """Return the manifests of all stored results."""
+    found = list((project.root / ".modelbudget" / "entries").rglob("entry.json"))
+    assert found
+    return found
+
+
 def edit_results(project: Project, changes: Mapping[str, object], without: str = "") -> None:
     """Change the stored results, as another version of the package would have written them."""
-    for manifest in (project.root / ".modelbudget" / "entries").glob("*/*/*/entry.json"):
+    for manifest in manifests(project):
         result = manifest.with_name("result.json")
         fields = json.loads(result.read_text()) | changes
         fields.pop(without, None)
@@ -65,7 +72,7 @@ def test_xdist_workers_discard_a_result_of_another_version_once(blobs: Project) 
 
 def test_a_manifest_without_digests_is_damage(blobs: Project) -> None:
     blobs.pytest()
-    for manifest in (blobs.root / ".modelbudget" / "entries").glob("*/*/*/entry.json"):
+    for manifest in manifests(blobs):
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": {}}))
     result = blobs.pytest()
     assert result.exitcode == 0
