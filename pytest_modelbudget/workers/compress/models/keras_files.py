@@ -81,7 +81,7 @@ def _text(attribute: object) -> str:
         return attribute.decode()
     if isinstance(attribute, str):
         return attribute
-    raise TypeError(f"expected a text, got {attribute!r:.40}")
+    raise TypeError(f"expected text, got {attribute!s:.40}")
 
 
 def _read_archive(path: Path) -> tuple[str, object]:

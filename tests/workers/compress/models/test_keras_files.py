@@ -77,9 +77,9 @@ def test_an_archive_without_a_configuration(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("attributes", "what"),
     [
-        ({"model_config": 3}, "expected a text, got np.int64(3)"),
+        ({"model_config": 3}, "expected text, got 3"),
         ({"model_config": "{", "keras_version": "2.0"}, "Expecting property name enclosed in "),
-        ({"model_config": "{}", "keras_version": 2.1}, "expected a text, got np.float64(2.1)"),
+        ({"model_config": "{}", "keras_version": 2.1}, "expected text, got 2.1"),
     ],
 )
 def test_attributes_of_the_wrong_type(
