@@ -132,10 +132,10 @@ class Store:
             (staged / MANIFEST).write_text(manifest.model_dump_json())
             for other in self._folders(key):
                 if _read(other) is None:
-                    shutil.rmtree(other, ignore_errors=True)
+                    _remove(other)
             folder = self._folder(key) / digests.get(DEPENDENCIES, "alone")[:16]
             self._made(f"entries/{key[:2]}/{key}")
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             staged.rename(folder)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
@@ -213,11 +213,22 @@ class Store:
         )
 
 
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
+
+
 def _read(folder: Path) -> Entry | None:
     """Return the entry in ``folder``; None if it is damaged."""
     try:
+        # Whoever opens a named pipe waits until somebody writes to it.
+        files = list(folder.iterdir())
+        if not all(file.is_file() for file in files):
+            return None
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        if {file.name for file in folder.iterdir()} != {*manifest.sha256, MANIFEST}:
+        if {file.name for file in files} != {MANIFEST, *manifest.sha256}:
             return None
         for name, sha256 in manifest.sha256.items():
             if file_digest(folder / name) != sha256:

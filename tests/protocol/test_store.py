@@ -1,6 +1,7 @@
 import hashlib
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,15 @@ import pytest
 
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.jobs import Project
-from pytest_modelbudget.protocol.store import DEPENDENCIES, MANIFEST, Store, StoreError, digest
+from pytest_modelbudget.protocol.store import (
+    DEPENDENCIES,
+    MANIFEST,
+    Manifest,
+    Store,
+    StoreError,
+    digest,
+    file_digest,
+)
 from pytest_modelbudget.protocol.surroundings import Surroundings
 
 KEY = digest("a key")
@@ -45,7 +54,19 @@ def test_a_missing_entry_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    ["flipped", "truncated", "removed", "no manifest", "bad manifest", "no digests", "bad name"],
+    [
+        "flipped",
+        "truncated",
+        "removed",
+        "folder",
+        "named pipe",
+        "one more",
+        "no manifest",
+        "bad manifest",
+        "no digests",
+        "digest of a file elsewhere",
+        "file in place of the entry",
+    ],
 )
 def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
@@ -60,14 +81,27 @@ def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damag
             file.write_text("byte")
         case "removed":
             file.unlink()
+        case "folder":
+            file.unlink()
+            file.mkdir()
+        case "named pipe":
+            file.unlink()
+            os.mkfifo(file)
+        case "one more":
+            (entry.path / "more").write_text("more")
         case "no manifest":
             manifest.unlink()
         case "bad manifest":
             manifest.write_text("{")
         case "no digests":
-            manifest.write_text('{"session": "", "sha256": {}}')
-        case "bad name":
-            manifest.write_text('{"session": "", "sha256": {"a\\u0000b": "c"}}')
+            manifest.write_text(Manifest(session="", sha256={}).model_dump_json())
+        case "digest of a file elsewhere":
+            (tmp_path / "elsewhere").write_text("bytes")
+            sha256 = {"../../../../elsewhere": file_digest(tmp_path / "elsewhere")}
+            manifest.write_text(Manifest(session="", sha256=sha256).model_dump_json())
+        case "file in place of the entry":
+            shutil.rmtree(entry.path)
+            entry.path.write_text("a file")
     assert store.find(KEY, None) is None
     add(store, "again")
     replaced = store.find(KEY, None)
