@@ -1,0 +1,91 @@
+"""Damaged cache entries: each file of each entry, damaged in each way."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from benchmarks.faults.lab import CACHE
+from benchmarks.faults.trial import Bench, Outcome, Trial
+from pytest_modelbudget.protocol.store import Store
+
+Damage = Callable[[Path], object]
+
+
+def _flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def _truncate(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+
+
+def _replace_by_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _replace_by_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def _replace_by_link(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("not there")
+
+
+DAMAGES: Mapping[str, Damage] = {
+    "flipped bit": _flip,
+    "truncated": _truncate,
+    "emptied": lambda file: file.write_bytes(b""),
+    "removed": Path.unlink,
+    "garbage": lambda file: file.write_bytes(b"\x00\xff{garbage" * 50),
+    "edited to {}": lambda file: file.write_bytes(b"{}"),
+    "a byte longer": lambda file: file.write_bytes(file.read_bytes() + b"\n"),
+    "a folder in its place": _replace_by_folder,
+    "a named pipe in its place": _replace_by_pipe,
+    "a dangling link in its place": _replace_by_link,
+}
+
+
+def trials(bench: Bench) -> Iterator[Trial]:
+    """Yield each damage to each file of each entry."""
+    for number, entry in enumerate(_entries(bench.warm)):
+        for file in sorted(entry.iterdir()):
+            for damage in DAMAGES:
+                run = partial(damage_one, damage=damage, name=file.name, number=number)
+                place = f"{file.name} of {_kind(entry)} ({number + 1})"
+                yield Trial(f"damaged entry: {damage}", place, run)
+
+
+def damage_one(bench: Bench, damage: str, name: str, number: int) -> Outcome:
+    """Damage one file."""
+    project = bench.copy()
+    DAMAGES[damage](_entries(project)[number] / name)
+    return bench.judge(project)
+
+
+def damage_all(bench: Bench, damage: str) -> Outcome:
+    """Damage one file of each entry, another one from entry to entry."""
+    project = bench.copy()
+    for number, entry in enumerate(_entries(project)):
+        files = sorted(entry.iterdir())
+        DAMAGES[damage](files[number % len(files)])
+    return bench.judge(project)
+
+
+def _entries(project: Path) -> list[Path]:
+    """Return the entries in the same order for all copies: stamps of files are not in their keys."""
+    return sorted(Store(project / CACHE).folders(), key=lambda folder: folder.parent.name)
+
+
+def _kind(entry: Path) -> str:
+    if (entry / "model.tflite").exists():
+        return "a build"
+    if (entry / "score.npy").exists():
+        return "an evaluation"
+    return "a comparison" if (entry / "dependencies.json").exists() else "a measurement"
