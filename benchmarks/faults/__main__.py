@@ -1,7 +1,7 @@
 """Run the trials, and print their table.
 
-Run ``python -m benchmarks.faults``; it takes about an hour. It goes on where it was interrupted, from
-the log; a failed trial can be repeated by its name with ``--only``.
+Run ``python -m benchmarks.faults``; it takes about an hour. It goes on where it was interrupted,
+from the log. Trials of all kinds take turns, and ``--only`` repeats one by its name.
 """
 
 import argparse
@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from benchmarks.faults import crowds, damage, disk, signals
@@ -27,23 +27,17 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=LOG, help=f"default: {LOG}")
     parser.add_argument("--only", default="", help="a part of the names of the trials to run")
     options = parser.parse_args()
-    known = {each["name"]: each for each in _read(options.log)}
+    known = {str(each["name"]): each for each in _read(options.log)}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
-        for trial in _all(bench):
-            if options.only in trial.name and trial.name not in known:
+        groups = [crowds.trials(), disk.trials(), damage.trials(bench), signals.trials()]
+        trials = [list(group) for group in groups]
+        for trial in chain.from_iterable(zip_longest(*trials)):
+            if trial and options.only in trial.name and trial.name not in known:
                 known[trial.name] = _run(trial, bench)
                 with options.log.open("a") as log:
                     log.write(json.dumps(known[trial.name]) + "\n")
-        names = [trial for trial in _all(bench) if trial.name in known]
-    _print(names, known)
-
-
-def _all(bench: Bench) -> Iterator[Trial]:
-    yield from crowds.trials()
-    yield from disk.trials()
-    yield from damage.trials(bench)
-    yield from signals.trials()
+    _print([trial for group in trials for trial in group if trial.name in known], known)
 
 
 def _run(trial: Trial, bench: Bench) -> dict[str, object]:

@@ -79,7 +79,7 @@ def damage_all(bench: Bench, damage: str) -> Outcome:
 
 
 def _entries(project: Path) -> list[Path]:
-    """Return the entries in the same order for all copies: stamps of files are not in their keys."""
+    """Return the entries by their keys, which all copies of a project share."""
     return sorted(Store(project / CACHE).folders(), key=lambda folder: folder.parent.name)
 
 

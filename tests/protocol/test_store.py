@@ -52,56 +52,51 @@ def test_a_missing_entry_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "flipped",
-        "truncated",
-        "removed",
-        "folder",
-        "named pipe",
-        "one more",
-        "no manifest",
-        "bad manifest",
-        "no digests",
-        "digest of a file elsewhere",
-        "file in place of the entry",
-    ],
-)
-def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, damage: str) -> None:
+def place_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def place_a_named_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
+def name_a_file_elsewhere(manifest: Path) -> None:
+    elsewhere = manifest.with_name("..") / "elsewhere"
+    elsewhere.write_text("bytes")
+    sha256 = {"../elsewhere": file_digest(elsewhere)}
+    manifest.write_text(Manifest(session="", sha256=sha256).model_dump_json())
+
+
+def place_a_file(entry: Path) -> None:
+    shutil.rmtree(entry)
+    entry.write_text("a file")
+
+
+DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "flipped": ("model.tflite", lambda file: file.write_text("bytEs")),
+    "truncated": ("model.tflite", lambda file: file.write_text("byte")),
+    "removed": ("model.tflite", Path.unlink),
+    "a folder": ("model.tflite", place_a_folder),
+    "a named pipe": ("model.tflite", place_a_named_pipe),
+    "one file more": ("more", Path.touch),
+    "no manifest": (MANIFEST, Path.unlink),
+    "bad manifest": (MANIFEST, lambda file: file.write_text("{")),
+    "no digests": (MANIFEST, lambda file: file.write_text('{"session": "", "sha256": {}}')),
+    "the digest of a file elsewhere": (MANIFEST, name_a_file_elsewhere),
+    "a file in place of the entry": ("", place_a_file),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_entry_is_not_served_and_can_be_replaced(tmp_path: Path, name: str) -> None:
     store = Store(tmp_path)
     add(store)
     entry = store.find(KEY, None)
     assert entry is not None
-    file, manifest = entry.path / "model.tflite", entry.path / MANIFEST
-    match damage:
-        case "flipped":
-            file.write_text("bytEs")
-        case "truncated":
-            file.write_text("byte")
-        case "removed":
-            file.unlink()
-        case "folder":
-            file.unlink()
-            file.mkdir()
-        case "named pipe":
-            file.unlink()
-            os.mkfifo(file)
-        case "one more":
-            (entry.path / "more").write_text("more")
-        case "no manifest":
-            manifest.unlink()
-        case "bad manifest":
-            manifest.write_text("{")
-        case "no digests":
-            manifest.write_text(Manifest(session="", sha256={}).model_dump_json())
-        case "digest of a file elsewhere":
-            (tmp_path / "elsewhere").write_text("bytes")
-            sha256 = {"../../../../elsewhere": file_digest(tmp_path / "elsewhere")}
-            manifest.write_text(Manifest(session="", sha256=sha256).model_dump_json())
-        case "file in place of the entry":
-            shutil.rmtree(entry.path)
-            entry.path.write_text("a file")
+    file, damage = DAMAGES[name]
+    damage(entry.path / file)
     assert store.find(KEY, None) is None
     add(store, "again")
     replaced = store.find(KEY, None)

@@ -1,7 +1,7 @@
 """Holds the first process that reaches a phase, so that a fault meets it there.
 
-Python imports this file at its start. ``FAULTS_HOLD`` names a folder and ``FAULTS_PHASE`` a phase. The
-process waits as long as the folder contains ``hold``, and says who it is in the link ``held``.
+Python imports this file at its start. ``FAULTS_HOLD`` names a folder and ``FAULTS_PHASE`` a phase.
+The process waits as long as the folder contains ``hold``, and the link ``held`` names it.
 """
 
 import os
