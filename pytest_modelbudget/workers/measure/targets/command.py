@@ -26,7 +26,7 @@ def measure(target: CommandTarget, job: TargetJob, progress: Progress) -> Figure
     output = run(arguments, job.timeout_s, job.project.rootdir)
     try:
         answer = json.loads(output)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested too deeply for Python's parser
         raise JobError(
             f"{program} did not write JSON to its standard output{output_tail(output)}",
             'write seconds such as 0.0021, or {"latency_s": 0.0021}, and nothing else',

@@ -52,6 +52,10 @@ def test_a_relative_program_is_looked_for_in_rootdir(measured: Measure, tmp_path
 BAD = {
     "prints garbage": ("print('42 ms')", "did not write JSON to its standard output: 42 ms"),
     "prints nothing": ("", "did not write JSON to its standard output (no output)"),
+    "prints a tower": (
+        "print('[' * 100_000)",
+        f"did not write JSON to its standard output: ...{'[' * 160}",
+    ),
     "prints NaN": ("print('NaN')", "answered nan: latency_s: Input should be a finite number"),
     "prints infinity": ("print('1e999')", "answered inf: latency_s: "),
     "prints a negative": ("print(-1)", "answered -1: latency_s: Input should be greater than 0"),
