@@ -1,0 +1,1 @@
+"""Mutated inputs: budget files, ``.tflite`` files, answers of targets, and stored results."""

@@ -1,0 +1,94 @@
+"""Counts what becomes of cases, and keeps those that end in a traceback or hang."""
+
+import signal
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from types import FrameType
+
+from benchmarks.gated import print_table
+
+HANG_S = 20.0
+BAD = ("traceback", "hang", "wrong")
+
+
+class HangError(BaseException):
+    """A case that did not end in time; no handler of ``Exception`` may catch it."""
+
+
+@dataclass
+class Tally:
+    """What became of the cases.
+
+    Attributes:
+        failures: The first case of each kind of traceback, with its text.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def add(self, outcome: str, case: int = -1, text: str = "") -> None:
+        """Count one outcome, and keep ``text`` if it is bad."""
+        self.counts[outcome] += 1
+        if outcome in BAD:
+            self.failures.setdefault(text.strip().rpartition("\n")[2], f"case {case}: {text}")
+
+    def print(self, what: str) -> None:
+        """Print one table, and the failures below it."""
+        kinds = dict.fromkeys([*self.counts, "traceback", "hang"])
+        print_table([what, *kinds], [["", *(str(self.counts[kind]) for kind in kinds)]])
+        for text in self.failures.values():
+            print(text)
+
+
+def random_of(seed: int, case: int) -> Random:
+    """Return the generator of one case."""
+    return Random(f"{seed} {case}")
+
+
+def attempt(
+    tally: Tally,
+    case: int,
+    work: Callable[[], str],
+    expected: type[Exception] | tuple[type[Exception], ...],
+) -> None:
+    """Count what ``work`` returns; or ``refused`` if it raises what is ``expected``."""
+    try:
+        with _limit():
+            tally.add(work(), case)
+    except expected:
+        tally.add("refused", case)
+    except HangError:
+        tally.add("hang", case, f"still running after {HANG_S:g} s\n{traceback.format_exc()}")
+    except Exception:
+        tally.add("traceback", case, traceback.format_exc())
+
+
+def numbers(count: int, only: int | None) -> Iterator[int]:
+    """Yield the numbers of the cases to run."""
+    yield from range(count) if only is None else [only]
+
+
+def keep(folder: Path, case: int, content: bytes) -> Path:
+    """Write the input of a case, and return its path."""
+    path = folder / f"case-{case}"
+    path.write_bytes(content)
+    return path
+
+
+@contextmanager
+def _limit() -> Iterator[None]:
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise HangError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, HANG_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
