@@ -1,7 +1,7 @@
 """Fuzz a reader: ``python -m benchmarks.fuzz budgets --count 100000``.
 
-The cases of a seed are always the same. A table says what became of them, and below it is one case of
-each kind of traceback; ``--case N`` repeats one.
+The cases of a seed are always the same. A table says what became of them, and below it is one case
+of each kind of traceback; ``--case N`` repeats one.
 """
 
 import argparse

@@ -45,9 +45,9 @@ class Budgets:
     def _load(self) -> str:
         try:
             budgets = load(self._path)
-        except BudgetFileError as error:
-            assert error.problems, "an error without a problem"
-            assert str(error).startswith(str(error.problems[0].span))
+        except BudgetFileError as refusal:
+            if not str(refusal).startswith(str(refusal.problems[0].span)):
+                raise ValueError("the refusal does not begin with a place") from refusal
             raise
         planner = Planner(self._project)
         for budget in budgets:

@@ -1,18 +1,19 @@
 """Counts what becomes of cases, and keeps those that end in a traceback or hang."""
 
+import re
 import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from types import FrameType
 
 from benchmarks.gated import print_table
 
 HANG_S = 20.0
+OUR_FRAME = re.compile(r'pytest_modelbudget/(\S+)", line (\d+)')
 BAD = ("traceback", "hang", "wrong")
 
 
@@ -25,24 +26,31 @@ class Tally:
     """What became of the cases.
 
     Attributes:
-        failures: The first case of each kind of traceback, with its text.
+        failures: The first case of each kind of failure with its text, by its place and error.
+        kinds: How many there are of each kind.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, str] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: str, case: int = -1, text: str = "") -> None:
         """Count one outcome, and keep ``text`` if it is bad."""
         self.counts[outcome] += 1
         if outcome in BAD:
-            self.failures.setdefault(text.strip().rpartition("\n")[2], f"case {case}: {text}")
+            places = OUR_FRAME.findall(text)
+            kind = " ".join(
+                [*map(":".join, places[-1:]), text.strip().rpartition("\n")[2].partition(":")[0]]
+            )
+            self.kinds[kind] += 1
+            self.failures.setdefault(kind, f"case {case}: {text}")
 
     def print(self, what: str) -> None:
         """Print one table, and the failures below it."""
         kinds = dict.fromkeys([*self.counts, "traceback", "hang"])
         print_table([what, *kinds], [["", *(str(self.counts[kind]) for kind in kinds)]])
-        for text in self.failures.values():
-            print(text)
+        for kind, text in self.failures.items():
+            print(f"{self.kinds[kind]} times {kind}\n{text}")
 
 
 def random_of(seed: int, case: int) -> Random:
@@ -66,18 +74,6 @@ def attempt(
         tally.add("hang", case, f"still running after {HANG_S:g} s\n{traceback.format_exc()}")
     except Exception:
         tally.add("traceback", case, traceback.format_exc())
-
-
-def numbers(count: int, only: int | None) -> Iterator[int]:
-    """Yield the numbers of the cases to run."""
-    yield from range(count) if only is None else [only]
-
-
-def keep(folder: Path, case: int, content: bytes) -> Path:
-    """Write the input of a case, and return its path."""
-    path = folder / f"case-{case}"
-    path.write_bytes(content)
-    return path
 
 
 @contextmanager

@@ -25,9 +25,9 @@ def budget_texts() -> list[str]:
     """Return the budget files of the repository, and those that its tests write."""
     texts = [file.read_text() for file in sorted(ROOT.glob("*/**/*.budget.yaml"))]
     for file in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and "version: 1\n" in str(node.value):
-                texts.append(str(node.value))
+        nodes = ast.walk(ast.parse(file.read_text()))
+        words = [str(node.value) for node in nodes if isinstance(node, ast.Constant)]
+        texts += [text for text in words if "version: 1\n" in text]
     return list(dict.fromkeys(texts))
 
 
@@ -41,31 +41,39 @@ def mutate_text(text: str, others: Sequence[str], random: Random) -> bytes:
     return mutate_bytes(content, random) if random.random() < 0.1 else content
 
 
-def mutate_bytes(content: bytes, random: Random) -> bytes:
-    """Change bytes in one to eight places: bits, integers, pieces."""
-    changed = bytearray(content)
+def mutate_bytes(content: bytes, random: Random, *, moves: bool = True) -> bytes:
+    """Change bytes in one to eight places: bits, integers, pieces.
+
+    Args:
+        content: Any bytes.
+        random: Where the choices come from.
+        moves: Whether bytes behind a change may move, after which few files can be read.
+    """
+    changed = bytearray(content or b"0")
     for _ in range(random.choice((1, 1, 1, 2, 3, 8))):
-        place = random.randrange(len(changed) or 1)
-        length = random.choice((1, 1, 2, 4, 8, 64))
-        match random.randrange(7):
-            case 0 if changed:
-                changed[place % len(changed)] ^= 1 << random.randrange(8)
+        place = random.randrange(len(changed))
+        piece = slice(place, place + random.choice((1, 1, 2, 4, 8, 64)))
+        length = len(changed[piece])
+        match random.randrange(7 if moves else 4):
+            case 0:
+                changed[place] ^= 1 << random.randrange(8)
             case 1:
-                changed[place : place + length] = random.randbytes(length)
+                changed[piece] = random.randbytes(length)
             case 2:
                 # The offsets, sizes and enumerations of a flatbuffer are little-endian integers.
-                place -= place % 4
-                number = random.choice((0, 1, -1, 127, 128, 255, 2**16, 2**31 - 1, -(2**31)))
-                changed[place : place + 4] = (number % 2**32).to_bytes(4, "little")
+                start = min(place - place % 4, max(len(changed) - 4, 0))
+                number = random.choice((0, 1, 2, 9, -1, 127, 128, 255, 2**16, 2**31 - 1, -(2**31)))
+                changed[start : start + 4] = (number % 2**32).to_bytes(4, "little")
             case 3:
-                del changed[place : place + length]
+                start = random.randrange(len(changed) - length + 1)
+                changed[piece] = changed[start : start + length]
             case 4:
-                changed[place:place] = changed[place : place + length]
-            case 5 if random.random() < 0.2:
-                del changed[place:]
-            case _:
-                other = random.randrange(len(changed) or 1)
-                changed[place : place + length] = changed[other : other + length]
+                changed[piece] = b""
+            case 5:
+                changed[place:place] = changed[piece]
+            case 6:
+                changed[place:] = changed[place:] if random.random() < 0.8 else b""
+        changed = changed or bytearray(b"0")
     return bytes(changed)
 
 

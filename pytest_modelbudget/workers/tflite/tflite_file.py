@@ -7,9 +7,10 @@ from ai_edge_litert.tools import flatbuffer_utils
 from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT, TensorT
 
 MODEL = "model.tflite"
-_TYPES: Mapping[int, str] = {
+TYPES: Mapping[int, str] = {
     code: name.lower() for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()
 }
+"""The names of the types of tensors, by their numbers in the file."""
 
 
 def parse(model: bytes) -> ModelT:
@@ -51,7 +52,7 @@ def tensor_name(tensor: TensorT) -> str:
 
 def tensor_type(tensor: TensorT) -> str:
     """Return the type of a tensor's elements, such as ``float32`` or ``int4``."""
-    return _TYPES[tensor.type]
+    return TYPES[tensor.type]
 
 
 def is_constant(model: ModelT, tensor: TensorT) -> bool:

@@ -38,7 +38,7 @@ WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
 """The places of kernels among the inputs of an operator, by its name."""
 
 _NOT_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
-_READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
+READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
 _BITS = {"int4": 4, "int2": 2}
 
 
@@ -123,7 +123,7 @@ def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
 def _unpack(data: Array, name: str, dtype: str) -> Array:
     """Return the elements in ``data``; of types under 8 bits, as many as fit into its bytes."""
     stored = np.frombuffer(data, np.uint8)
-    if dtype in _READABLE:
+    if dtype in READABLE:
         return stored.view(np.dtype(dtype).newbyteorder("<"))
     if dtype not in _BITS:
         cause = f"weight {name} has the type {dtype}, which pytest-modelbudget cannot read"

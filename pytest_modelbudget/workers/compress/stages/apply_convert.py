@@ -12,6 +12,7 @@ from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_s
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
 from pytest_modelbudget.workers.tflite import tflite_file
+from pytest_modelbudget.workers.tflite.integrity import check_integrity
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 
 
@@ -19,15 +20,17 @@ def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None
     """Write ``output / "model.tflite"``; a ``.tflite`` of the user's is copied.
 
     Raises:
-        JobError: If the model cannot be loaded, has an operator that LiteRT lacks, or would be
-            sparse and cannot be, or is not smaller so.
+        JobError: If the model is damaged or cannot be loaded, has an operator that LiteRT lacks, or
+            would be sparse and cannot be, or is not smaller so.
     """
     if stage.sparse:
         _write_sparse(job, output, progress)
     elif is_tflite(job.model):
         path = job.model.path
         formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
-        (output / tflite_file.MODEL).write_bytes(path.read_bytes())
+        content = path.read_bytes()
+        check_integrity(content, str(path))
+        (output / tflite_file.MODEL).write_bytes(content)
     else:
         _write_converted(job, output, progress)
 
