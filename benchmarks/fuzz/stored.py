@@ -1,4 +1,4 @@
-"""Mutated files of stored entries, with digests that fit: as if another version had written them."""
+"""Mutated files of a stored entry, with digests that fit, as another version could write them."""
 
 import os
 import shutil
