@@ -6,6 +6,7 @@ from the log. Trials of all kinds take turns, and ``--only`` repeats one by its 
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from benchmarks.faults import crowds, damage, disk, signals
 from benchmarks.faults.trial import Bench, Trial
 from benchmarks.gated import print_table
+from tests.zygote import Zygotes
 
 LOG = Path(tempfile.gettempdir(), "faults.jsonl")
 
@@ -29,7 +31,7 @@ def main() -> None:
     options = parser.parse_args()
     known = {str(each["name"]): each for each in _read(options.log)}
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
+        bench = Bench(Path(folder), Zygotes(Path(folder, "zygotes"), os.getpid()))
         groups = [crowds.trials(), disk.trials(), damage.trials(bench), signals.trials()]
         trials = [list(group) for group in groups]
         for trial in chain.from_iterable(zip_longest(*trials)):

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 
-from benchmarks.faults.lab import CACHE, read_session, wait
+from benchmarks.faults.lab import BUDGET, CACHE, read_session, wait
 from benchmarks.faults.signals import IN_WORKER
 from benchmarks.faults.trial import Bench, Outcome, Trial, hold_reached, release
 
@@ -17,6 +17,8 @@ REMOVED = {
     "its tasks": "tasks",
 }
 
+VARIANTS = 1000
+
 
 def trials() -> Iterator[Trial]:
     """Yield each number of sessions, and each fault beside them."""
@@ -25,6 +27,9 @@ def trials() -> Iterator[Trial]:
         for phase in IN_WORKER:
             run = partial(together, count=count, killed_at=phase)
             yield Trial(f"{count} sessions on one cache", f"one is killed: {phase}", run)
+    for phase in ("", *IN_WORKER[:2]):
+        run = partial(many_variants, killed_at=phase)
+        yield Trial(f"{VARIANTS:,} variants in one file", phase and f"killed: {phase}", run)
     for name, folder in REMOVED.items():
         for phase in IN_WORKER:
             run = partial(remove, folder=folder, phase=phase)
@@ -66,3 +71,30 @@ def remove(bench: Bench, folder: str, phase: str) -> Outcome:
     shutil.rmtree(project / CACHE / folder, ignore_errors=True)
     release(project)
     return bench.judge(project, read_session(project, wait(session, project), "faulty"))
+
+
+def many_variants(bench: Bench, killed_at: str = "") -> Outcome:
+    """Run a session with many variants, every other one red, and again.
+
+    Args:
+        bench: The lab.
+        killed_at: The phase at which another session was killed before.
+    """
+    project = bench.cold()
+    limits = [f"{{max_bytes: {6300 - number % 2}}}" for number in range(VARIANTS)]
+    variants = [f"  v{number}: {{budget: {each}}}\n" for number, each in enumerate(limits)]
+    head = BUDGET.partition("timeout")[0] + "variants:\n"
+    first = "  first: {recipe: int8, budget: {min_accuracy: 0.9}}\n"
+    (project / "blobs.budget.yaml").write_text(head + first + "".join(variants))
+    if killed_at:
+        session = bench.lab.start(project, hold=killed_at)
+        hold_reached(project)
+        session.kill()
+        session.wait()
+    cold, warm = bench.lab.run(project), bench.lab.run(project)
+    wanted = {f"v{number}": ("within", "exceeded")[number % 2] for number in range(VARIANTS)}
+    found = {row["variant"]: row["outcome"] for row in cold.rows.values()}
+    wrong = [name for name, outcome in wanted.items() if found.get(name) == "within" != outcome]
+    identical = found == wanted | {"first": "within"} and warm.is_identical(cold)
+    shutil.rmtree(project / CACHE, ignore_errors=True)
+    return Outcome(cold.hung + warm.hung, tuple(wrong), identical)

@@ -31,8 +31,8 @@ class Outcome:
 class Bench:
     """The lab, and a project with the results of a session that saw no fault."""
 
-    def __init__(self, root: Path) -> None:
-        self.lab = Lab(root, Zygotes(root / "zygotes", os.getpid()))
+    def __init__(self, root: Path, zygotes: Zygotes) -> None:
+        self.lab = Lab(root, zygotes)
         self.warm = self.lab.project("warm")
         self.reference = self.lab.run(self.warm)
         greens = [row["outcome"] for row in self.reference.rows.values()].count("within")

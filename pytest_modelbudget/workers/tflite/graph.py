@@ -18,8 +18,9 @@ _TRANSPOSED = {"CONV_3D_TRANSPOSE", "TRANSPOSE_CONV"}
 def scale_of(tensor: TensorT) -> float:
     """Return the real difference between neighbouring stored values; 0 if not quantized."""
     quantization = tensor.quantization
-    scales = () if quantization is None or quantization.scale is None else quantization.scale
-    return float(scales[0]) if len(scales) else 0.0
+    if quantization is None or quantization.scale is None or len(quantization.scale) == 0:
+        return 0.0
+    return float(quantization.scale[0])
 
 
 def touches_float(operator: OperatorT, graph: SubGraphT) -> bool:
