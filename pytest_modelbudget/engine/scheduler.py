@@ -129,12 +129,13 @@ class Scheduler:
         except WorkerError:
             self._store.sweep(key)
             raise
-        found = self.find(key, project_of(job), result)
+        project = project_of(job)
+        found = self.find(key, project, result)
         if found is None:
-            raise WorkerError(
-                f"the result is no longer in the cache {self._store.root}, "
-                "or what it was made from has changed"
-            )
+            surroundings = self._surroundings_of(project) if project else None
+            change = self._store.first_change(key, surroundings)
+            gone = f"the result in the cache {self._store.root} is missing or damaged"
+            raise WorkerError(f"{change}, which this was made from" if change else gone)
         shutil.rmtree(folder, ignore_errors=True)
         return found
 

@@ -48,11 +48,12 @@ def _installed_from_source() -> frozenset[tuple[str, ...]]:
 
 @cache
 def version_of(package: str) -> str:
-    """Return the version of an installed package; empty if it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
+    """Return the version of a package in ``site-packages``; empty if it is not there.
+
+    The import of setuptools adds a folder of other packages to the search path.
+    """
+    found = metadata.distributions(name=package, path=[str(site) for site in _sites()])
+    return next((each.version for each in found), "")
 
 
 @cache

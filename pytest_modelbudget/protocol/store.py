@@ -96,6 +96,15 @@ class Store:
                 return entry
         return None
 
+    def first_change(self, key: str, surroundings: Surroundings | None) -> str:
+        """Return why the entry of ``key`` that was made last cannot be used, in words.
+
+        Returns:
+            What it was made from and is no longer as it was; empty if that is not why.
+        """
+        entry = next(filter(None, map(_read, self._folders(key))), None)
+        return surroundings.first_change(entry.dependencies) if entry and surroundings else ""
+
     def _counts(self, entry: Entry, surroundings: Surroundings | None) -> bool:
         is_of_session = entry.session == self._session
         if not is_of_session and (self._rebuild or entry.dependencies.undeclared):

@@ -67,10 +67,10 @@ def main(kind: str) -> None:
     # Only events go to the real standard output; all other output goes to standard error.
     events = os.dup(1)
     os.dup2(2, 1)
-    environ = dict(os.environ)  # some imports change it
+    environ = dict(os.environ)  # some imports change it, and the search path
+    installed.look_up()
     for name in PRELOADS[kind]:
         import_module(name)
-    installed.look_up()
     _serve(events, environ)
 
 

@@ -449,6 +449,13 @@ def move(lab: Lab) -> None:
     lab.root = elsewhere
 
 
+def test_a_folder_of_packages_that_the_code_adds_does_not_hide_what_is_installed(lab: Lab) -> None:
+    """``setuptools`` adds such a folder to the search path when it is imported."""
+    metadata = write("vendor/PyYAML-99.0.dist-info/METADATA", "Name: PyYAML\nVersion: 99.0\n")
+    prepare(lab, "sys.path.insert(0, os.path.abspath('vendor')); import yaml", metadata)
+    assert lab.find() is not None
+
+
 SAME: dict[str, Act] = {
     "nothing": lambda _: None,
     "touch": lambda lab: (lab.root / "in.txt").touch(),
