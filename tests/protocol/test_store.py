@@ -84,6 +84,10 @@ DAMAGES: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no manifest": (MANIFEST, Path.unlink),
     "bad manifest": (MANIFEST, lambda file: file.write_text("{")),
     "no digests": (MANIFEST, lambda file: file.write_text('{"session": "", "sha256": {}}')),
+    "bad name": (
+        MANIFEST,
+        lambda file: file.write_text(r'{"session": "", "sha256": {"\u0000": ""}}'),
+    ),
     "the digest of a file elsewhere": (MANIFEST, name_a_file_elsewhere),
     "a file in place of the entry": ("", place_a_file),
 }

@@ -16,7 +16,7 @@ from pytest_modelbudget.workers.tflite.tflite_file import TYPES, is_constant, op
 from pytest_modelbudget.workers.tflite.weights import READABLE, WEIGHT_INPUTS
 
 _ABSENT = -1  # the index of an optional input that is left out
-Range = tuple[str, Iterable[int] | None, int, int]
+Reference = tuple[str, Iterable[int] | None, int, int]
 """What is indexed, the indices, the lowest one, and how many there are of what they name."""
 
 
@@ -57,7 +57,7 @@ def _wrong(model: ModelT) -> Iterator[str]:
         yield from _wrong_in_graph(model, graph, number)
 
 
-def _references(model: ModelT) -> Iterator[Range]:
+def _references(model: ModelT) -> Iterator[Reference]:
     for signature in model.signatureDefs or ():
         yield "subgraph", [signature.subgraphIndex], 0, len(model.subgraphs)
         tensors = len(model.subgraphs[signature.subgraphIndex].tensors)
@@ -94,9 +94,19 @@ def _wrong_in_graph(model: ModelT, graph: SubGraphT, number: int) -> Iterator[st
             yield "an operator has no inputs or no outputs"
     for index, tensor in enumerate(graph.tensors):
         yield from _wrong_in_tensor(model, tensor, index)
+    yield from (f"output {index} is never computed" for index in _never_computed(model, graph))
     for index in _numbers(graph.inputs):
         if 0 in _numbers(graph.tensors[index].shape):
             yield f"input {index} has no elements"
+
+
+def _never_computed(model: ModelT, graph: SubGraphT) -> Iterator[int]:
+    """Yield the outputs of a graph that nothing writes, and whose values are not in the file."""
+    written = {index for each in graph.operators or () for index in _numbers(each.outputs)}
+    for index in {*_numbers(graph.outputs)} - written - {*_numbers(graph.inputs)}:
+        tensor = graph.tensors[index]
+        if not (tensor.isVariable or is_constant(model, tensor)):
+            yield index
 
 
 def _wrong_in_tensor(model: ModelT, tensor: TensorT, index: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.fuzz.cases import Tally
 from benchmarks.fuzz.tflite import Tflite, models
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.integrity import check_integrity
@@ -29,6 +30,10 @@ def refer_to_no_tensor(model: Any) -> None:
 
 def refer_to_no_output(model: Any) -> None:
     graph(model).outputs = [-2]
+
+
+def compute_no_output(model: Any) -> None:
+    graph(model).operators = graph(model).operators[:-1]
 
 
 def have_no_output(model: Any) -> None:
@@ -60,6 +65,7 @@ def have_an_empty_input(model: Any) -> None:
 DAMAGES: dict[Callable[[Any], None], str] = {
     refer_to_no_tensor: "tensor 77 does not exist",
     refer_to_no_output: "output -2 does not exist",
+    compute_no_output: "output 5 is never computed",
     have_no_output: "it has no output",
     have_no_signature_output: "a signature has no outputs",
     have_a_bad_name: r"the name b'\xff' is not UTF-8",
@@ -92,8 +98,9 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Tflite:
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(case=st.integers(0, 2**32))
 def test_a_mutated_model_is_measured_or_refused(fuzzed: Tflite, case: int) -> None:
+    fuzzed.tally = Tally()
     fuzzed.run(case)
-    assert not fuzzed.tally.failures
+    assert fuzzed.tally.failures == {}
 
 
 def test_the_mutants_of_a_seed_are_always_the_same(fuzzed: Tflite) -> None:
