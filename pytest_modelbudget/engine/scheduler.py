@@ -62,6 +62,7 @@ class Scheduler:
         self._surroundings: dict[Project, Surroundings] = {}
         self._fork_servers = ForkServers()
         self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._unfinished: set[str] = set()
         # A task that takes less than a second does not wait for a training.
         self.light_slots = asyncio.Semaphore(1)
         self.running: list[TaskStatus] = []
@@ -124,11 +125,13 @@ class Scheduler:
             WorkerError: if the task failed.
             ModelBudgetError, OSError: if the cache cannot be used.
         """
+        self._unfinished.add(key)  # until the worker has stored it; it may be killed meanwhile
         try:
             folder = await self._run(kind, key, job, timeout_s, status)
         except WorkerError:
             self._store.sweep(key)
             raise
+        self._unfinished.remove(key)
         project = project_of(job)
         found = self.find(key, project, result)
         if found is None:
@@ -187,6 +190,8 @@ class Scheduler:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._fork_servers.close()
+        for key in self._unfinished:
+            self._store.sweep(key)
 
     async def _run(
         self, kind: WorkerKind, key: str, job: Job, timeout_s: float, status: TaskStatus

@@ -77,7 +77,7 @@ def forget(model: Any) -> None:
     assert model
 
 
-def scale(model: Any, *, factor: float) -> Any:
+def scale(model: Any, factor: float) -> Any:
     hidden = model.get_layer("hidden")
     hidden.set_weights([weight * factor for weight in hidden.get_weights()])
     return model

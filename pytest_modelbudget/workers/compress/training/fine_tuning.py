@@ -1,6 +1,7 @@
 """Trains a model on ``data.train``, always in the same way for the same job."""
 
 import math
+import re
 import traceback
 from collections.abc import Sequence
 from typing import Any
@@ -96,7 +97,7 @@ def _reason(error: Exception) -> str:
     """Return the line that names the cause: TensorFlow prints its graph before it, nodes after."""
     lines = [line.strip() for line in str(error).splitlines()]
     causes = [line for line in lines if line and not line.startswith(("[[", "["))]
-    return causes[-1] if causes else type(error).__name__
+    return re.sub(r"^\w+Error: ", "", causes[-1]) if causes else type(error).__name__
 
 
 class _Watch(tf_keras.callbacks.Callback):  # type: ignore[misc]

@@ -172,7 +172,8 @@ def _binary_auc(positive: NDArray[np.bool_], scores: Array) -> float:
     from scipy.stats import rankdata  # here, because its import takes longer than an evaluation
 
     hits = int(positive.sum())
-    above = rankdata(scores)[positive].sum() - hits * (hits + 1) / 2
+    # Since SciPy 1.18 the ranks of float32 are float32, which cannot count above 2**24.
+    above = rankdata(scores.astype(np.float64))[positive].sum() - hits * (hits + 1) / 2
     return float(above / (hits * (len(positive) - hits)))
 
 

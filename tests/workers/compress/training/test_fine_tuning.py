@@ -163,7 +163,7 @@ FITS_NOT = (
         ),
         (
             {"loss": "categorical_crossentropy"},
-            "training failed: ValueError: Shapes (None, 1) and (None, 4) are incompatible; "
+            "training failed: Shapes (None, 1) and (None, 4) are incompatible; "
             "check that the loss fits the labels and the model's outputs; see the log",
         ),
     ],
