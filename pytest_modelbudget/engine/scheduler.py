@@ -131,7 +131,7 @@ class Scheduler:
         except WorkerError:
             self._store.sweep(key)
             raise
-        self._unfinished.remove(key)
+        self._unfinished.discard(key)  # another task may have had the same key
         project = project_of(job)
         found = self.find(key, project, result)
         if found is None:
