@@ -1,6 +1,7 @@
 """Damaged cache entries: each file of each entry, damaged in each way."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -54,33 +55,43 @@ DAMAGES: Mapping[str, Damage] = {
 
 def trials(bench: Bench) -> Iterator[Trial]:
     """Yield each damage to each file of each entry."""
-    for number, entry in enumerate(_entries(bench.warm)):
+    for number, (kind, entry) in enumerate(_entries(bench.warm)):
         for file in sorted(entry.iterdir()):
             for damage in DAMAGES:
                 run = partial(damage_one, damage=damage, name=file.name, number=number)
-                place = f"{file.name} of {_kind(entry)} ({number + 1})"
-                yield Trial(f"damaged entry: {damage}", place, run)
+                yield Trial(f"damaged entry: {damage}", f"{file.name} of {kind}", run)
 
 
 def damage_one(bench: Bench, damage: str, name: str, number: int) -> Outcome:
     """Damage one file."""
     project = bench.copy()
-    DAMAGES[damage](_entries(project)[number] / name)
+    _, entry = _entries(project)[number]
+    DAMAGES[damage](entry / name)
     return bench.judge(project)
 
 
 def damage_all(bench: Bench, damage: str) -> Outcome:
     """Damage one file of each entry, another one from entry to entry."""
     project = bench.copy()
-    for number, entry in enumerate(_entries(project)):
+    for number, (_, entry) in enumerate(_entries(project)):
         files = sorted(entry.iterdir())
         DAMAGES[damage](files[number % len(files)])
     return bench.judge(project)
 
 
-def _entries(project: Path) -> list[Path]:
-    """Return the entries by their keys, which all copies of a project share."""
-    return sorted(Store(project / CACHE).folders(), key=lambda folder: folder.parent.name)
+def _entries(project: Path) -> list[tuple[str, Path]]:
+    """Return the entries with their names, such as ``a build (2)``, the same in all runs.
+
+    The key of a comparison differs from run to run, so entries are counted by their kinds.
+    """
+    folders = Store(project / CACHE).folders()
+    found = sorted((_kind(folder), folder.parent.name, folder) for folder in folders)
+    counts = Counter[str]()
+    entries = []
+    for kind, _, folder in found:
+        counts[kind] += 1
+        entries.append((f"{kind} ({counts[kind]})", folder))
+    return entries
 
 
 def _kind(entry: Path) -> str:

@@ -131,6 +131,8 @@ def _outcome(work: Callable[[], object]) -> tuple[str, str]:
         work()
     except JobError:
         return "refused", ""
+    except MemoryError:
+        return "out of memory", ""  # as a worker process is above its memory limit
     except Exception:
         return "traceback", traceback.format_exc()
     return "measured", ""

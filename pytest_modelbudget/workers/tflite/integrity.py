@@ -96,7 +96,8 @@ def _wrong_in_graph(model: ModelT, graph: SubGraphT, number: int) -> Iterator[st
         yield from _wrong_in_tensor(model, tensor, index)
     yield from (f"output {index} is never computed" for index in _never_computed(model, graph))
     for index in _numbers(graph.inputs):
-        if 0 in _numbers(graph.tensors[index].shape):
+        tensor = graph.tensors[index]
+        if 0 in (*_numbers(tensor.shape), *_numbers(tensor.shapeSignature)):
             yield f"input {index} has no elements"
 
 

@@ -62,6 +62,10 @@ def have_an_empty_input(model: Any) -> None:
     tensor.shape = tensor.shapeSignature = [0, 16]
 
 
+def take_no_elements(model: Any) -> None:
+    graph(model).tensors[graph(model).inputs[0]].shapeSignature = [-1, 0]
+
+
 DAMAGES: dict[Callable[[Any], None], str] = {
     refer_to_no_tensor: "tensor 77 does not exist",
     refer_to_no_output: "output -2 does not exist",
@@ -71,6 +75,7 @@ DAMAGES: dict[Callable[[Any], None], str] = {
     have_a_bad_name: r"the name b'\xff' is not UTF-8",
     have_an_odd_constant: "tensor 3 has 4,097 B, not a multiple of 4 B",
     have_no_inputs: "an operator has no inputs or no outputs",
+    take_no_elements: "input 0 has no elements",
     have_an_empty_input: "input 0 has no elements",
 }
 
@@ -99,6 +104,14 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Tflite:
 @given(case=st.integers(0, 2**32))
 def test_a_mutated_model_is_measured_or_refused(fuzzed: Tflite, case: int) -> None:
     fuzzed.tally = Tally()
+    fuzzed.run(case)
+    assert fuzzed.tally.failures == {}
+
+
+@pytest.mark.parametrize("case", [2263, 2894, 4374, 5575])
+def test_what_once_ended_in_a_traceback(tmp_path: Path, case: int) -> None:
+    """An output of no signature, one that is never computed, no elements, no data."""
+    fuzzed = Tflite(tmp_path, seed=0)
     fuzzed.run(case)
     assert fuzzed.tally.failures == {}
 

@@ -96,6 +96,8 @@ def verify_kernels(model: bytes, name: str, layers: KerasLayers | None) -> None:
         litert.allocate_tensors()
         trial = _trial(parse(model), litert)
         invoke(litert, trial.samples[0], [])
+        for output in litert.get_output_details():
+            litert.get_tensor(output["index"])  # fails if it has no data
     except (RuntimeError, ValueError) as error:
         raise _refusal(model, name, error) from error
     what = _try(model, trial)
