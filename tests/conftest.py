@@ -113,8 +113,7 @@ class Project:
     def refusing(self, *modules: str) -> dict[str, str]:
         """Return an environment in which no Python process can import ``modules``."""
         self.write("refuse/sitecustomize.py", REFUSE.format(modules=set(modules)))
-        paths = [str(self.root / "refuse"), os.environ.get("PYTHONPATH", "")]
-        return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return first_on_path(self.root / "refuse")
 
     def run(
         self, *args: str, env: Mapping[str, str] | None = None, timeout_s: float | None = None
@@ -130,6 +129,12 @@ class Project:
             timeout=timeout_s,
         )
         return Result(done.returncode, done.stdout)
+
+
+def first_on_path(folder: Path) -> dict[str, str]:
+    """Return the variable with which Python looks into ``folder`` first."""
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    return {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def _environment(own: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Each page of CONTRIBUTING.md is followed: its code is added to a copy of the package and used."""
 
 import csv
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 
 import pytest_modelbudget
-from tests.conftest import Project, Result, outcomes
+from tests.conftest import Project, Result, first_on_path, outcomes
 from tests.recipes.reading import read
 
 PACKAGE = Path(pytest_modelbudget.__file__).parent
@@ -56,8 +55,8 @@ def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PACKAGE, root / PACKAGE.name, ignore=ignored)
         add(page, root)
-        paths = [str(root), os.environ.get("PYTHONPATH", "")]
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+        for name, path in first_on_path(root).items():
+            monkeypatch.setenv(name, path)
 
     return follow
 

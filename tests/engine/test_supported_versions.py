@@ -1,11 +1,10 @@
-import os
 from collections.abc import Mapping
 from importlib import metadata
 
 import pytest
 
 from pytest_modelbudget.engine.supported_versions import platform_problems, unsupported_versions
-from tests.conftest import Project
+from tests.conftest import Project, first_on_path
 
 RANGE = '"tensorflow>=2.16,<2.22"'
 OURS = "pytest-modelbudget"
@@ -30,7 +29,7 @@ def pretend(
         path = folder / f"{name.replace('-', '_')}-{version}.dist-info" / "METADATA"
         path.parent.mkdir(parents=True)
         path.write_text("\n".join(lines) + "\n")
-    return {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    return first_on_path(folder)
 
 
 def test_this_environment_is_supported() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project, outcomes
+from tests.conftest import Project, first_on_path, outcomes
 
 TARGET = """
 version: 1
@@ -172,7 +172,7 @@ def test_a_folder_of_modules_that_is_not_utf8_is_refused(blobs: Project) -> None
     folder = blobs.root / os.fsdecode(b"bad\xff")
     folder.mkdir()
     shutil.move(blobs.root / "blobs.py", folder)
-    result = blobs.pytest(env={"PYTHONPATH": f"{os.environ['PYTHONPATH']}:{folder}"})
+    result = blobs.pytest(env=first_on_path(folder))
     assert result.exitcode == 4
     assert f"ERROR: {str(folder)!a} is not UTF-8; rename the folder or file\n" in result.output
     assert Path(folder).is_dir()

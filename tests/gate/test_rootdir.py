@@ -1,12 +1,11 @@
 """Which folder pytest takes for rootdir, and options of this plugin that would move it."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project, Result
+from tests.conftest import Project, Result, first_on_path
 
 BUDGET = """
 version: 1
@@ -113,13 +112,9 @@ def test_a_directory_that_does_not_move_rootdir_is_taken(
 def test_a_setup_script_above_holds_rootdir(bare: Project) -> None:
     (bare.root.parent / "setup.py").write_text("")
     (bare.root.parent / "shipped").mkdir()
-    result = gate(bare, "budgets", "--budget-artifacts", "../shipped", env=on_path(bare.root))
+    result = gate(bare, "budgets", "--budget-artifacts", "../shipped", env=first_on_path(bare.root))
     assert result.exitcode == 0, result.output
     result.has(f"rootdir: {bare.root.parent}\n")
-
-
-def on_path(folder: Path) -> dict[str, str]:
-    return {"PYTHONPATH": f"{os.environ['PYTHONPATH']}:{folder}"}
 
 
 @pytest.mark.parametrize(
