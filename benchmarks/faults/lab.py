@@ -5,13 +5,12 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from xml.etree import ElementTree
 
+from benchmarks.alarm import HangError, at_most
 from pytest_modelbudget.protocol.store import file_digest
 from tests.zygote import Zygotes
 
@@ -127,12 +126,13 @@ class Lab:
         """
         if forget:
             _forget_reports(project, "clean")
-        with (project / "clean.txt").open("w") as file, open(os.devnull) as nothing, _guard():
+        with (project / "clean.txt").open("w") as file, open(os.devnull) as nothing:
             streams = (nothing.fileno(), file.fileno(), file.fileno())
             words, environment = _words("clean"), _environment(project)
             try:
-                code: int | None = self._zygotes.run(words, project, environment, streams)
-            except TimeoutError:
+                with at_most(GUARD_S):
+                    code: int | None = self._zygotes.run(words, project, environment, streams)
+            except HangError:
                 code = None
                 end_processes(project)
         return read_session(project, code, "clean")
@@ -248,17 +248,3 @@ def _rows(junit: Path) -> Rows:
             name = "::".join([found["budget"], found["variant"], found["name"]])
             rows[name] = {key: found[key] for key in found if key not in VARYING}
     return rows
-
-
-@contextmanager
-def _guard() -> Iterator[None]:
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, GUARD_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -1,24 +1,18 @@
 """Counts what becomes of cases, and keeps those that end in a traceback or hang."""
 
 import re
-import signal
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
-from types import FrameType
 
+from benchmarks.alarm import HangError, at_most
 from benchmarks.gated import print_table
 
 HANG_S = 20.0
 OUR_FRAME = re.compile(r'pytest_modelbudget/(\S+)", line (\d+)')
 BAD = ("traceback", "hang", "wrong")
-
-
-class HangError(BaseException):
-    """A case that did not end in time; no handler of ``Exception`` may catch it."""
 
 
 @dataclass
@@ -66,7 +60,7 @@ def attempt(
 ) -> None:
     """Count what ``work`` returns; or ``refused`` if it raises what is ``expected``."""
     try:
-        with _limit():
+        with at_most(HANG_S):
             tally.add(work(), case)
     except expected:
         tally.add("refused", case)
@@ -74,17 +68,3 @@ def attempt(
         tally.add("hang", case, f"still running after {HANG_S:g} s\n{traceback.format_exc()}")
     except Exception:
         tally.add("traceback", case, traceback.format_exc())
-
-
-@contextmanager
-def _limit() -> Iterator[None]:
-    def ring(_number: int, _frame: FrameType | None) -> None:
-        raise HangError
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, HANG_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
