@@ -1,7 +1,7 @@
 """The hooks and options of the pytest plugin.
 
-Everything else, apart from the table of reports, is imported when a budget file or a folder that
-pytest skips is found.
+Everything else, apart from the table of reports and the usual globs, is imported when a budget file
+or a folder that pytest skips is found.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_modelbudget.budgetfile.lookalikes import GLOBS
 from pytest_modelbudget.report import REPORTS
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--budget-adb-benchmark", metavar="PATH", help="benchmark_model, built for the device"
     )
-    files = ["*.budget.yaml", "*.budget.yml"]
-    parser.addini("modelbudget_files", "globs of budget files", type="args", default=files)
+    parser.addini("modelbudget_files", "globs of budget files", type="args", default=list(GLOBS))
     parser.addini("modelbudget_jobs", "how many builds run at a time (default: half the cores)")
     parser.addini(
         "modelbudget_memory",

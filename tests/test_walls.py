@@ -27,7 +27,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "report": {"errors", "frozen", "units", "judge"},
     "cli": CORE,
     "gate": CORE | {"engine", "report"},
-    "plugin": {"gate", "report"},
+    "plugin": {"budgetfile", "gate", "report"},
     "workers": CORE,
 }
 """What each room may import of the others: no circle, and no arrow back."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.alarm import HangError, at_most
-from pytest_modelbudget.protocol.store import file_digest
+from pytest_modelbudget.protocol.digests import file_digest
 from tests.zygote import Zygotes
 
 ROOT = Path(__file__).parents[2]

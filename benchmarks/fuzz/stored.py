@@ -13,14 +13,13 @@ from pytest_modelbudget.protocol.dependencies import (
     ModuleOrigin,
     Package,
 )
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
     MANIFEST,
     Manifest,
     Store,
-    digest,
-    file_digest,
 )
 from pytest_modelbudget.protocol.surroundings import Surroundings
 

@@ -9,8 +9,8 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
-from pytest_modelbudget.protocol.store import digest
 
 
 class StepError(ModelBudgetError):

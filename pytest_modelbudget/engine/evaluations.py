@@ -15,8 +15,8 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob, ReadJob
-from pytest_modelbudget.protocol.store import digest
 
 USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
 
@@ -125,10 +125,10 @@ class Evaluations:
             known = against = baseline.score
         confidence = evaluation.confidence or USUAL_CONFIDENCE
         key = digest(["comparison", evaluation.key, scored.entry.content, against, confidence])
-        is_alone = not before or known == scored.entry.path
-        if is_alone and not self._scheduler.find(key, evaluation.project, Comparison):
-            # The job itself compares the samples of two evaluations. A comparison that is found
-            # was made after this check.
+        if found := self._scheduler.find(key, evaluation.project, Comparison):
+            return found.result  # it was made after the check below
+        if not before or known == scored.entry.path:
+            # The job itself compares the samples of two evaluations.
             await self._read_again(evaluation, step, scored)
         job = CompareJob(
             scored=scored.entry.path,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.types import CallSource, Source
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed
 from pytest_modelbudget.protocol.jobs import Project
-from pytest_modelbudget.protocol.store import digest, file_digest
 
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
@@ -36,8 +36,7 @@ class Fingerprints:
     """
 
     def __init__(self, project: Project) -> None:
-        self._root = project.rootdir
-        self._search_path = (*project.sys_path, str(project.rootdir))
+        self._project = project
         self._sources: dict[str, Fingerprint] = {}
         self._modules: dict[str, tuple[str, tuple[str, ...]] | None] = {}
 
@@ -78,13 +77,10 @@ class Fingerprints:
     def _read(self, name: str) -> tuple[str, tuple[str, ...]] | None:
         """Return where a module is and what it imports; None if it is not of the project."""
         if name not in self._modules:
-            path = _project_file(name, self._search_path)
-            found = (self._portable(path), tuple(_imports(path, name))) if path else None
+            path = _project_file(name, self._project.search_path)
+            found = (self._project.portable(path), tuple(_imports(path, name))) if path else None
             self._modules[name] = found
         return self._modules[name]
-
-    def _portable(self, path: Path) -> str:
-        return str(path.relative_to(self._root) if path.is_relative_to(self._root) else path)
 
 
 def of_files(entries: Iterable[str], directory: Path) -> str:

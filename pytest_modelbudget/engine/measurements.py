@@ -7,6 +7,7 @@ from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import Arena, Figures, LatencySample, Structure
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import (
     Adb,
     InspectJob,
@@ -14,7 +15,6 @@ from pytest_modelbudget.protocol.jobs import (
     MemoryJob,
     TargetJob,
 )
-from pytest_modelbudget.protocol.store import digest
 
 LATENCY_TIMEOUT_S = 120.0
 LATE_S = 30.0

@@ -15,8 +15,8 @@ from pytest_modelbudget.engine.plan import Evaluation, Invocation, OtherForm, Pl
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
-from pytest_modelbudget.protocol.store import digest
 
 
 class Planner:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pytest_modelbudget.engine.log_excerpt import excerpt
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.protocol.jobs import Event, Failure, Task
+from pytest_modelbudget.protocol.jobs import LOG, TASK, Event, Failure, Task
 from pytest_modelbudget.protocol.store import Store
 
 WorkerKind = Literal["litert", "quantizer", "tensorflow"]
@@ -50,7 +50,7 @@ class ForkServers:
         # Shielded, because a cancelled task must not leave a half-started process behind.
         server = await asyncio.shield(self._starting[kind])
         folder = store.task_folder("".join(c if c.isalnum() else "-" for c in status.title))
-        (folder / "task.json").write_text(task.model_dump_json(indent=2))
+        (folder / TASK).write_text(task.model_dump_json(indent=2))
         await server.run(folder, task.timeout_s, status)
         return folder
 
@@ -190,7 +190,7 @@ class ForkServer(asyncio.SubprocessProtocol):
 
 def _explain(folder: Path, exitcode: int | None, timeout_s: float, status: TaskStatus) -> str:
     """Return why the task in ``folder`` failed, an excerpt of its log, and how to repeat it."""
-    log = folder / "log.txt"
+    log = folder / LOG
     shown = excerpt(log.read_text(errors="replace")) if log.exists() else []
     if failure := status.failure:
         cause = f"{failure.cause}\n{failure.hint}" if failure.hint else failure.cause

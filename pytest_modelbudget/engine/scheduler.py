@@ -86,7 +86,7 @@ class Scheduler:
             project: Whose code is read for it; None if it is made from its key alone.
             result: The type of the result.
         """
-        surroundings = self._surroundings_of(project) if project else None
+        surroundings = self._surroundings_of(project)
         entry = self._store.find(key, surroundings)
         if entry is None:
             return None
@@ -96,7 +96,9 @@ class Scheduler:
             self._store.discard(key, entry)
             return None
 
-    def _surroundings_of(self, project: Project) -> Surroundings:
+    def _surroundings_of(self, project: Project | None) -> Surroundings | None:
+        if project is None:
+            return None
         if project not in self._surroundings:
             own = [self._store.root]
             self._surroundings[project] = Surroundings(project, os.environ, own)
@@ -135,7 +137,7 @@ class Scheduler:
         project = project_of(job)
         found = self.find(key, project, result)
         if found is None:
-            surroundings = self._surroundings_of(project) if project else None
+            surroundings = self._surroundings_of(project)
             change = self._store.first_change(key, surroundings)
             gone = f"the result in the cache {self._store.root} is missing or damaged"
             raise WorkerError(f"{change}, which this was made from" if change else gone)

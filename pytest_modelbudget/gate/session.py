@@ -40,7 +40,7 @@ class Session:
     def __init__(self, config: pytest.Config) -> None:
         _refuse(config, unsupported_versions())
         options = _options(config)
-        paths = (options.cache_dir, options.project.rootdir, *options.project.sys_path)
+        paths = (options.cache_dir, *options.project.search_path)
         _refuse(config, list(filter(None, map(not_utf8, paths))))
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)

@@ -6,6 +6,7 @@ and of the depfiles of compilers: nobody has to guess in advance what the user's
 Paths below rootdir are relative to it, so that a checkout may lie anywhere.
 """
 
+import time
 from typing import TypeVar
 
 from pytest_modelbudget.frozen import Frozen, Sequence
@@ -16,6 +17,10 @@ PROJECT_PATH = "*"
 """Stands for the project's own search path in ``ModuleOrigin.where``."""
 
 
+# Two writes within one tick of the file system's clock may leave the same stamp.
+TICK_S = 2.0
+
+
 class FileStamp(Frozen):
     """What the file system knows of a file or folder; it changes when the content does."""
 
@@ -23,6 +28,10 @@ class FileStamp(Frozen):
     inode: int
     mtime_ns: int
     ctime_ns: int
+
+    def is_settled(self) -> bool:
+        """Tell whether a write from now on would give another stamp."""
+        return time.time() - max(self.mtime_ns, self.ctime_ns) / 1e9 > TICK_S
 
 
 class PathState(Frozen):

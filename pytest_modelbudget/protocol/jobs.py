@@ -5,6 +5,7 @@ Its results are in ``judge/results.py``.
 Each type is written as JSON. The job file also repeats a failure by hand.
 """
 
+import os
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -38,6 +39,17 @@ class Project(Frozen):
     sys_path: Sequence[str]
     imports: Sequence[str] = ()
     depends_on: bool = False
+
+    @property
+    def search_path(self) -> tuple[str, ...]:
+        """The folders in which its modules are looked for, before those of Python."""
+        return tuple(dict.fromkeys([*self.sys_path, str(self.rootdir)]))
+
+    def portable(self, path: str | Path) -> str:
+        """Return ``path`` relative to rootdir if it lies below it, else absolute."""
+        whole = Path(os.path.abspath(path))
+        below = whole.is_relative_to(self.rootdir)
+        return str(whole.relative_to(self.rootdir) if below else whole)
 
 
 class BuildJob(Frozen):

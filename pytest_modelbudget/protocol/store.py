@@ -8,8 +8,6 @@ A key may have several entries, each made from other files or packages: an entry
 while all that it was made from is as it was (``dependencies.py``).
 """
 
-import hashlib
-import json
 import os
 import shutil
 import time
@@ -24,6 +22,7 @@ from pydantic import ValidationError
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.surroundings import Surroundings
 
 MANIFEST, DEPENDENCIES = "entry.json", "dependencies.json"
@@ -53,18 +52,6 @@ class Entry:
     def content(self) -> str:
         """A digest of its files; what they were made from does not count."""
         return digest({name: each for name, each in self.sha256.items() if name != DEPENDENCIES})
-
-
-def digest(content: object) -> str:
-    """Return the key of ``content``: the SHA-256 of its canonical JSON."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of the file at ``path``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Store:

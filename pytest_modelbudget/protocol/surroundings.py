@@ -5,7 +5,6 @@ import importlib
 import os
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -20,14 +19,13 @@ from pytest_modelbudget.protocol.dependencies import (
     Package,
     PathState,
 )
+from pytest_modelbudget.protocol.digests import file_digest
 from pytest_modelbudget.protocol.installed import is_installed, version_of
 from pytest_modelbudget.protocol.jobs import Project
 
 INSTALLED = "installed"
 """The origin of a module that is known by the version of its package."""
 
-# Two writes within one tick of the file system's clock may leave the same stamp.
-TICK_S = 2.0
 # They come and go with every run.
 NOT_LISTED = ("__pycache__", ".pytest_cache")
 
@@ -42,10 +40,9 @@ class Surroundings:
     """
 
     def __init__(self, project: Project, environ: Mapping[str, str], own: Sequence[Path]) -> None:
-        self._root = project.rootdir
+        self.project = project
         self._environ = environ
-        self._own = tuple(map(str, own))
-        self.search_path = tuple(dict.fromkeys([*project.sys_path, str(project.rootdir)]))
+        self.own = tuple(map(str, own))
         importlib.invalidate_caches()  # they take a folder for unchanged within one tick
         self._known: dict[tuple[str, FileStamp], str] = {}
 
@@ -84,7 +81,7 @@ class Surroundings:
         Args:
             path: Absolute, or relative to rootdir.
         """
-        return self._state(path, _content)
+        return self._state(path, file_digest)
 
     def folder(self, path: str) -> PathState:
         """Return the state of a folder: the names in it."""
@@ -99,7 +96,9 @@ class Surroundings:
         """
         folders: list[str] = []
         for each in where:
-            folders += self.search_path if each == PROJECT_PATH else [str(self.absolute(each))]
+            folders += (
+                self.project.search_path if each == PROJECT_PATH else [str(self.absolute(each))]
+            )
         return ModuleOrigin(name=name, where=tuple(where), origin=self.origin(_spec(name, folders)))
 
     def variable(self, name: str) -> EnvironmentVariable:
@@ -121,18 +120,13 @@ class Surroundings:
             folders = [*(spec.submodule_search_locations or ())]  # none if built into Python
             if all(map(is_installed, folders)):
                 return INSTALLED
-            return os.pathsep.join(map(self.portable, folders))  # a namespace package
+            return os.pathsep.join(map(self.project.portable, folders))  # a namespace package
         folder = os.path.dirname(os.path.abspath(spec.origin))
-        return INSTALLED if is_installed(folder) else self.portable(spec.origin)
-
-    def portable(self, path: str) -> str:
-        """Return ``path`` relative to rootdir if it lies below it, else absolute."""
-        whole = Path(os.path.abspath(path))
-        return str(whole.relative_to(self._root) if whole.is_relative_to(self._root) else whole)
+        return INSTALLED if is_installed(folder) else self.project.portable(spec.origin)
 
     def absolute(self, path: str) -> Path:
         """Return the absolute path of a portable one."""
-        return self._root / path
+        return self.project.rootdir / path
 
     def _is_same(self, then: PathState, state: Callable[[str], PathState]) -> bool:
         if then.stamp and then.stamp == stamp_of(self.absolute(then.path)):
@@ -150,8 +144,7 @@ class Surroundings:
             sha256 = content(whole)
         except OSError:
             return PathState(path=path, sha256="")
-        last_s = max(stamp.mtime_ns, stamp.ctime_ns) / 1e9
-        if time.time() - last_s < TICK_S:
+        if not stamp.is_settled():
             return PathState(path=path, sha256=sha256)
         self._known[path, stamp] = sha256
         return PathState(path=path, sha256=sha256, stamp=stamp)
@@ -160,7 +153,7 @@ class Surroundings:
         names = sorted(
             os.fsencode(entry.name) + (b"/" if entry.is_dir() else b"")
             for entry in os.scandir(path)
-            if entry.name not in NOT_LISTED and entry.path not in self._own
+            if entry.name not in NOT_LISTED and entry.path not in self.own
         )
         return _sha256(b"\0".join(names))
 
@@ -177,11 +170,6 @@ def stamp_of(path: Path) -> FileStamp | None:
         mtime_ns=found.st_mtime_ns,
         ctime_ns=found.st_ctime_ns,
     )
-
-
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sha256(content: bytes) -> str:

@@ -23,6 +23,7 @@ from pytest_modelbudget.protocol.store import DEPENDENCIES, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
 from pytest_modelbudget.workers import machine_lock
 from pytest_modelbudget.workers.handlers import HANDLERS
+from pytest_modelbudget.workers.userdata.hooks import recorded_by
 from pytest_modelbudget.workers.userdata.recording import Recording
 
 Notify = Callable[[Happening, str], None]
@@ -86,19 +87,17 @@ def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -
             work(folder)
         return
     project = project_of(task.job)
-    own = [task.store]
-    surroundings = Surroundings(project, environ, own) if project else None
+    surroundings = Surroundings(project, environ, [task.store]) if project else None
     store = Store(task.store, task.session, rebuild=task.rebuild)
     notify("waiting", "waiting for the same work in another process")
     with store.lock(task.key), lock(on_wait):
         # Another process may have stored the result while this one waited.
         if not store.find(task.key, surroundings):
             with store.adding(task.key) as output:
-                if project is None or surroundings is None:
+                if surroundings is None:
                     work(output)
                     return
-                recording = Recording(surroundings, own, declared=project.depends_on)
-                with recording:
+                with recorded_by(Recording(surroundings)) as recording:
                     work(output)
                 _keep(recording.dependencies(), task.job, output)
 

@@ -15,7 +15,8 @@ import pytest
 
 from pytest_modelbudget.engine.processes import ForkServer, ForkServers, WorkerError, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.protocol.store import Store, digest
+from pytest_modelbudget.protocol.digests import digest
+from pytest_modelbudget.protocol.store import Store
 from tests.conftest import eventually
 from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, pids
 

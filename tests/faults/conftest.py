@@ -17,8 +17,9 @@ from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.engine.processes import ForkServers, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import EvaluateJob, MemoryLimit, Project, Task
-from pytest_modelbudget.protocol.store import Entry, Store, digest
+from pytest_modelbudget.protocol.store import Entry, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
 
 BLOBS = Path(__file__).parents[1] / "models"

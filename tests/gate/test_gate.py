@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pytest_modelbudget.protocol.store import file_digest
+from pytest_modelbudget.protocol.digests import file_digest
 from tests.conftest import Project, outcomes
 
 ALL = [

@@ -105,8 +105,8 @@ def test_a_file_is_not_read_twice(blobs: Project) -> None:
     x = np.random.default_rng(0).normal(size=(50, 16)).astype(np.float32)
     np.savez(blobs.root / "test.npz", x=x, y=np.zeros(50, np.int64))
     blobs.write("blobs.budget.yaml", MIN.replace("data:test", "test.npz").replace("0.5", "0.001"))
-    blobs.pytest()
-    entries = (blobs.root / ".modelbudget" / "entries").glob("*/*")
+    assert blobs.pytest().exitcode == 0
+    entries = (blobs.root / ".modelbudget" / "entries").glob("*/*/*")
     assert len(list(entries)) == 3, "artifact, score and its interval"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
@@ -15,8 +16,6 @@ from pytest_modelbudget.protocol.store import (
     Manifest,
     Store,
     StoreError,
-    digest,
-    file_digest,
 )
 from pytest_modelbudget.protocol.surroundings import Surroundings
 

@@ -16,8 +16,9 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.judge.results import ModelScore
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Failure, MemoryLimit, Project, Task
-from pytest_modelbudget.protocol.store import Store, digest
+from pytest_modelbudget.protocol.store import Store
 from tests.conftest import eventually
 
 BLOBS = Path(__file__).parents[1] / "models"

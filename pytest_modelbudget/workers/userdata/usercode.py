@@ -29,8 +29,7 @@ def enter(project: Project) -> None:
     Raises:
         JobError: If a module of ``project.imports`` is not found or raises.
     """
-    paths = [*project.sys_path, str(project.rootdir), *sys.path]
-    sys.path[:] = dict.fromkeys(paths)
+    sys.path[:] = dict.fromkeys([*project.search_path, *sys.path])
     for name in project.imports:
         _import(name)
 
