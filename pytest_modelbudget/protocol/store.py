@@ -219,7 +219,7 @@ def _remove(entry: Path) -> None:
 def _read(folder: Path) -> Entry | None:
     """Return the entry in ``folder``; None if it is damaged."""
     try:
-        # Whoever opens a named pipe waits until somebody writes to it.
+        # Opening a named pipe would block until another process writes to it.
         files = list(folder.iterdir())
         if not all(file.is_file() for file in files):
             return None

@@ -114,7 +114,7 @@ def _load(path: Path, version: str, config: object, trust_code: bool) -> Model:
         noun = "layer" if len(layers) == 1 else "layers"
         raise JobError(
             f"{path} contains Python code, which loading it would run: {noun} {', '.join(layers)}",
-            "write trust_code: true if you trust whoever made the file",
+            "write trust_code: true if you trust the author of the file",
         )
     generation = "keras" if version.startswith("3.") else "tf_keras"
     keras = import_module(generation)
