@@ -122,6 +122,7 @@ def test_samples_for_training_and_for_calibration_do_not_share_a_result(root: Pa
 
 
 def test_modules_of_one_name_beside_two_budget_files_are_two(root: Path) -> None:
+    planner = Planner(Project(rootdir=root, sys_path=()))
     plans_of = []
     for name in ["a", "b"]:
         (root / name).mkdir()
@@ -129,7 +130,7 @@ def test_modules_of_one_name_beside_two_budget_files_are_two(root: Path) -> None
         file = root / name / "model.budget.yaml"
         file.write_text(TFLITE.replace("net.tflite", "../net.tflite"))
         [budget] = load(file)
-        plans_of.append(Planner(Project(rootdir=root, sys_path=())).plan(budget))
+        plans_of.append(planner.plan(budget))
     assert keys(plans_of[0]) == keys(plans_of[1])
     assert evaluation(plans_of[0]).key != evaluation(plans_of[1]).key
     searched = [evaluation(plan).project.sys_path for plan in plans_of]

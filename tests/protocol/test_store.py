@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.protocol.dependencies import Dependencies
+from pytest_modelbudget.protocol.dependencies import Dependencies, PathState
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import (
@@ -166,6 +166,23 @@ def test_one_key_keeps_what_was_made_from_either_state(tmp_path: Path) -> None:
         entry = store.find(KEY, surroundings())
         assert entry is not None
         assert (entry.path / "model.tflite").read_text() == text
+
+
+def test_the_state_that_was_used_last_is_the_first_to_be_compared(tmp_path: Path) -> None:
+    project = Project(rootdir=tmp_path / "project", sys_path=())
+    project.rootdir.mkdir()
+    store = Store(tmp_path / "store")
+    for name in ["older", "newer"]:
+        add(store, name, Dependencies(files=(PathState(path=name, sha256="gone"),)))
+
+    def first_change() -> str:
+        return store.first_change(KEY, Surroundings(project, {}, ()))
+
+    for used_last in ["older", "newer"]:
+        for entry in store.folders():
+            is_last = (entry / "model.tflite").read_text() == used_last
+            os.utime(entry, (is_last, is_last))
+        assert first_change() == f"{used_last} changed"
 
 
 def test_a_sweep_leaves_what_another_process_is_making(tmp_path: Path) -> None:
