@@ -145,10 +145,10 @@ class _Steps:
             if source is not None
         }
         identity = [
-            stage.model_dump(mode="json"),
+            stage.model_dump_json(),
             parent and parent.key,
             {role: fingerprint.sha256 for role, fingerprint in inputs.items()},
-            budget.training.model_dump(mode="json") if stage.trains else None,
+            budget.training.model_dump_json() if stage.trains else None,
             budget.seed,
             *self._surroundings,
         ]

@@ -124,6 +124,7 @@ def test_the_place_of_a_module_that_is_not_of_the_project_does_not_count(
     package: Path, name: str
 ) -> None:
     (package / "json").mkdir()
+    (package / "json" / "__init__.py").touch()
     (package / "json" / "decoder.py").write_text("import tensorflow\n")
     where = (str(package), *sys.path)
     found = Fingerprints(Project(rootdir=package, sys_path=where)).of_modules([name])

@@ -231,6 +231,12 @@ def test_a_job_knows_whether_the_file_names_what_it_depends_on(root: Path) -> No
     assert named.step.job.project.depends_on
 
 
+def test_a_job_knows_whether_code_in_model_files_may_run(root: Path) -> None:
+    for text, is_trusted in [(BASE, False), (BASE + "trust_code: true\n", True)]:
+        [plan] = planned(root, text)
+        assert {step.job.trust_code for step in chain(plan.step)} == {is_trusted}
+
+
 def test_a_step_knows_the_stages_before_it(root: Path) -> None:
     [plan] = planned(root)
     pruned, converted, quantized = (step.job for step in chain(plan.step))

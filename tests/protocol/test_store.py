@@ -272,6 +272,25 @@ def test_an_entry_is_discarded_but_not_the_one_that_replaced_it(tmp_path: Path) 
     assert store.folders() == []
 
 
+def test_an_entry_is_not_discarded_while_another_process_makes_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    entry = store.find(KEY, None)
+    assert entry is not None
+    with store.lock(KEY):
+        store.discard(KEY, entry)
+    assert store.find(KEY, None) == entry
+
+
+def test_without_an_entry_or_surroundings_nothing_has_changed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    surroundings = Surroundings(Project(rootdir=tmp_path, sys_path=()), {}, ())
+    assert store.first_change(KEY, surroundings) == ""
+    add(store, made_from=Dependencies(files=(PathState(path="data", sha256="gone"),)))
+    assert store.first_change(KEY, None) == ""
+    assert store.first_change(KEY, surroundings) == "data changed"
+
+
 def test_the_directory_is_ignored_by_git_and_by_backups(tmp_path: Path) -> None:
     add(Store(tmp_path / "cache"))
     assert (tmp_path / "cache" / ".gitignore").read_text() == "*\n"
