@@ -11,6 +11,7 @@ from pytest_modelbudget.judge.results import (
     Figures,
     LatencySample,
     ModelScore,
+    Part,
     Structure,
 )
 
@@ -24,17 +25,18 @@ class UnmeasuredError(ModelBudgetError):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A ``.tflite`` in the store, and how it came to be.
+    """A ``.tflite`` or what TensorFlow serves, in the store, and how it came to be.
 
     Attributes:
-        path: The file.
-        sha256: Of the file.
-        size_bytes: Of the file.
-        gzip_bytes: Of the file, deflated at level 9.
+        path: The file; the folder, if it is a SavedModel.
+        sha256: Of the file; of a folder, that of the names and digests of its files.
+        size_bytes: Of the file, or of all files of the folder.
+        gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
         seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
         layers_skipped: A line for each stage that skipped layers.
         unrecorded: What it depends on that could not be recorded, if nothing stands for it.
+        parts: Where the bytes of what TensorFlow serves are, the largest first.
     """
 
     path: Path
@@ -45,6 +47,19 @@ class Artifact:
     cached: bool
     layers_skipped: str = ""
     unrecorded: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def is_tflite(self) -> bool:
+        """Whether LiteRT runs it; else TensorFlow does."""
+        return self.path.suffix == ".tflite"
+
+    @property
+    def form(self) -> str:
+        """What it is, such as ``the .tflite``."""
+        return {".tflite": "the .tflite", ".keras": "the .keras file"}.get(
+            self.path.suffix, "the SavedModel"
+        )
 
 
 @dataclass(frozen=True)

@@ -208,3 +208,10 @@ class Structure(Frozen):
     operators: Sequence[str]
     float_operators: Sequence[str]
     weights: Sequence[WeightTensor]
+
+
+class Part(Frozen):
+    """A part of an artifact that is a SavedModel or a ``.keras`` file: what it is, its bytes."""
+
+    name: str
+    size_bytes: int

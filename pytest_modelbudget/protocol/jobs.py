@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.types import (
     Training,
 )
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import LatencyStatistic
+from pytest_modelbudget.judge.results import LatencyStatistic, Part
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
@@ -248,7 +248,12 @@ class Task(Frozen):
 class Built(Frozen):
     """How an artifact was built: its file, its sizes, and the seconds that its whole chain took.
 
-    ``layer_choices`` are the layers that its stages chose, each with the stage's ``kind``.
+    Attributes:
+        file: The name of the file; of the folder, if it is a SavedModel.
+        size_bytes: Of the file, or of all files of the folder.
+        gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
+        layer_choices: The layers that its stages chose, each with the stage's ``kind``.
+        parts: Where the bytes of what TensorFlow serves are; none for a ``.tflite``.
     """
 
     file: str
@@ -256,6 +261,7 @@ class Built(Frozen):
     gzip_bytes: int
     seconds: float
     layer_choices: Sequence[tuple[str, LayerChoice]] = ()
+    parts: Sequence[Part] = ()
 
 
 class Failure(Frozen):
