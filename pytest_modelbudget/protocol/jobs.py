@@ -102,13 +102,28 @@ class ReadJob(Frozen):
     project: Project
 
 
+class Served(Frozen):
+    """How TensorFlow runs an artifact that is not a ``.tflite``.
+
+    Attributes:
+        signature: Of a SavedModel.
+        trust_code: Whether Python code in a ``.keras`` file may run.
+        project: Where its custom layers are found.
+    """
+
+    signature: str
+    trust_code: bool
+    project: Project
+
+
 class EvaluateJob(Frozen):
-    """The score of one ``.tflite`` on one data set."""
+    """The score of one model on one data set; ``served`` is None for a ``.tflite``."""
 
     model: Path
     data: Source
     metric: Metric
     project: Project
+    served: Served | None = None
 
 
 class CompareJob(Frozen):
@@ -141,10 +156,11 @@ class LatencyBound(Frozen):
 
 
 class LatencyJob(Frozen):
-    """Single invocations of one ``.tflite`` on this machine, until every bound is decided.
+    """Single invocations of one model on this machine, until every bound is decided.
 
     Attributes:
-        baseline: The ``.tflite`` that a ratio compares with; None if no bound is of a ratio.
+        baseline: The model that a ratio compares with; None if no bound is of a ratio.
+        served: How TensorFlow runs those of both that are not a ``.tflite``, if any.
     """
 
     model: Path
@@ -152,6 +168,7 @@ class LatencyJob(Frozen):
     batch_size: int
     bounds: Sequence[LatencyBound]
     baseline: Path | None = None
+    served: Served | None = None
 
 
 class Adb(Frozen):

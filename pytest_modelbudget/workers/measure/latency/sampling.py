@@ -46,15 +46,18 @@ class TimedModel:
 
     warmup: int
 
-    def __init__(self, invoke: Callable[[], None], threads: int) -> None:
+    def __init__(
+        self, invoke: Callable[[], None], threads: int, *, has_own_threads: bool = False
+    ) -> None:
         """Warm up.
 
         Args:
             invoke: Runs the model once.
             threads: Number of threads that ``invoke`` uses.
+            has_own_threads: Whether it uses them beside the thread that calls it.
         """
         self._invoke = invoke
-        self._threads = threads
+        self._is_alone = threads == 1 and not has_own_threads
         self.warmup, low_s = _warm_up(invoke)
         self._block = max(1, round(_BLOCK_S / low_s))
 
@@ -69,12 +72,12 @@ class TimedModel:
         started_s, started_cpu_s = time.perf_counter(), time.thread_time()
         seconds = np.array([_time(self._invoke) for _ in range(self._block)])
         cpu_s, wall_s = time.thread_time() - started_cpu_s, time.perf_counter() - started_s
-        if self._threads == 1:
+        if self._is_alone:
             preempted = wall_s > _PREEMPTED * cpu_s
         else:  # the CPU time of this thread does not include that of the others
             preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches
         if preempted:
-            long = self._threads == self._block == 1 and cpu_s >= _LONG_S
+            long = self._is_alone and self._block == 1 and cpu_s >= _LONG_S
             seconds = np.array([cpu_s] if long else [])
         return Timings(seconds, self._block, self._block if preempted else 0)
 
