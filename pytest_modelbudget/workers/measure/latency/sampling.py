@@ -54,10 +54,12 @@ class TimedModel:
         Args:
             invoke: Runs the model once.
             threads: Number of threads that ``invoke`` uses.
-            has_own_threads: Whether it uses them beside the thread that calls it.
+            has_own_threads: Whether another thread than the one that calls it computes.
         """
         self._invoke = invoke
-        self._is_alone = threads == 1 and not has_own_threads
+        self._threads = threads
+        # The CPU time of the thread that calls lacks what a thread of TensorFlow computes for it.
+        self._cpu_s = time.process_time if has_own_threads else time.thread_time
         self.warmup, low_s = _warm_up(invoke)
         self._block = max(1, round(_BLOCK_S / low_s))
 
@@ -69,15 +71,15 @@ class TimedModel:
         busy machine.
         """
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        started_s, started_cpu_s = time.perf_counter(), time.thread_time()
+        started_s, started_cpu_s = time.perf_counter(), self._cpu_s()
         seconds = np.array([_time(self._invoke) for _ in range(self._block)])
-        cpu_s, wall_s = time.thread_time() - started_cpu_s, time.perf_counter() - started_s
-        if self._is_alone:
+        cpu_s, wall_s = self._cpu_s() - started_cpu_s, time.perf_counter() - started_s
+        if self._threads == 1:
             preempted = wall_s > _PREEMPTED * cpu_s
         else:  # the CPU time of this thread does not include that of the others
             preempted = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw > switches
         if preempted:
-            long = self._is_alone and self._block == 1 and cpu_s >= _LONG_S
+            long = self._threads == self._block == 1 and cpu_s >= _LONG_S
             seconds = np.array([cpu_s] if long else [])
         return Timings(seconds, self._block, self._block if preempted else 0)
 
