@@ -24,7 +24,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "budgetfile": {"errors", "frozen", "units", "judge"},
     "protocol": {"errors", "frozen", "units", "judge", "budgetfile"},
     "engine": CORE,
-    "report": {"errors", "frozen", "units", "judge"},
+    "report": {"errors", "frozen", "units", "judge", "protocol"},
     "cli": CORE,
     "gate": CORE | {"engine", "report"},
     "plugin": {"budgetfile", "gate", "report"},

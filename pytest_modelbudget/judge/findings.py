@@ -6,9 +6,11 @@ from typing import Literal, Self, TypeVar
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.results import (
+    SUFFIXES,
     Arena,
     Comparison,
     Figures,
+    Form,
     LatencySample,
     ModelScore,
     Part,
@@ -50,16 +52,9 @@ class Artifact:
     parts: tuple[Part, ...] = ()
 
     @property
-    def is_tflite(self) -> bool:
-        """Whether LiteRT runs it; else TensorFlow does."""
-        return self.path.suffix == ".tflite"
-
-    @property
-    def form(self) -> str:
+    def form(self) -> Form:
         """What it is, such as ``the .tflite``."""
-        return {".tflite": "the .tflite", ".keras": "the .keras file"}.get(
-            self.path.suffix, "the SavedModel"
-        )
+        return next(form for form, suffix in SUFFIXES.items() if suffix == self.path.suffix)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, TypeGuard
+from typing import Annotated, ClassVar, TypeGuard
 
 from pydantic import Field
 
 from pytest_modelbudget.budgetfile.types import Data, FileSource, Source
 from pytest_modelbudget.frozen import Frozen, Sequence
-
-Form = Literal["the .tflite", "the SavedModel", "the .keras file"]
-"""What a recipe can end in."""
+from pytest_modelbudget.judge.results import Form
 
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
