@@ -14,8 +14,11 @@ from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
 from pytest_modelbudget.workers.compress.models.keras_files import load_stage
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.serving import serving_function
+from pytest_modelbudget.workers.compress.verify.keras_promises import verify_keras_promises
 from pytest_modelbudget.workers.compress.verify.served import verify_function
 from pytest_modelbudget.workers.userdata.usercode import user_code
+
+_REPORT = "leave the layer out of {stage} with layers: skip, or report it with the log"
 
 
 def run(stage: KerasFile, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -30,6 +33,7 @@ def run(stage: KerasFile, job: BuildJob, output: Path, progress: Progress) -> No
     if not sources.is_keras(model):
         cause = f"{job.model} is a SavedModel or a subclassed model, not layers of Keras"
         raise JobError(cause, "end the recipe in saved_model")
+    verify_keras_promises(model, job, "in the .keras file", _REPORT)
     made = in_original_keras(model, job)
     progress("writing the .keras file")
     with TemporaryDirectory() as folder:

@@ -17,7 +17,10 @@ from pytest_modelbudget.workers.compress.models import sources
 from pytest_modelbudget.workers.compress.models.formats import SAVED_MODEL
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.serving import serving_function
+from pytest_modelbudget.workers.compress.verify.keras_promises import verify_keras_promises
 from pytest_modelbudget.workers.compress.verify.served import verify_served
+
+_REPORT = "leave the layer out of {stage} with layers: skip, or report it with the log"
 
 
 def run(stage: SavedModel, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -29,6 +32,7 @@ def run(stage: SavedModel, job: BuildJob, output: Path, progress: Progress) -> N
     """
     progress("loading the model")
     model, functions, _owner = _signatures(stage, job)
+    verify_keras_promises(model, job, "in the SavedModel", _REPORT)
     progress("writing the SavedModel")
     written, _halves = functions, []
     if stage.weights == "float16":
