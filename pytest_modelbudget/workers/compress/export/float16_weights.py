@@ -83,7 +83,7 @@ def _importing(function: Any, frozen: Any, graph: Any, stored: dict[str, Variabl
         known = dict(zip(taken, tf.nest.flatten(inputs), strict=True)) | captured
         for name, variable in stored.items():
             if name in present:
-                known[f"{name}:0"] = tf.cast(variable, _original(graph, name))
+                known[f"{name}:0"] = tf.cast(variable.read_value(), _original(graph, name))
         names = [output.name for output in frozen.outputs]
         outputs = tf.graph_util.import_graph_def(
             graph, input_map=known, return_elements=names, name=""
