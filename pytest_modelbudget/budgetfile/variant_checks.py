@@ -56,6 +56,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _thread_problems(document, variant)
     yield from _ratio_problems(document, variant)
     yield from _file_problems(document, variant)
+    yield from _served_problems(document, variant)
     yield from _self_comparison_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
@@ -69,6 +70,23 @@ def _file_problems(document: Document, variant: Variant) -> Iterator[Problem]:
             what = f"no file matches {shown(entry)}"
             hint = "correct it, or leave it out; paths are relative to this file"
             yield document.problem(location, what, hint)
+
+
+def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    """Yield limits and a target that need a ``.tflite``, where the recipe makes none."""
+    recipe = variant.recipe()
+    made = stage_type(recipe[-1].kind).makes if recipe else None
+    if made is None or made == "the .tflite":
+        return
+    ends = f"the recipe ends in {recipe[-1].kind}"
+    for name, limit in variant.limits().items():
+        if LIMITS[name].needs & {"structure", "arena"}:
+            what = f"it is read from a .tflite, and {ends}"
+            yield document.problem_of_key(limit.location, what, "leave it out")
+    target = variant.settings.get(("latency", "target"))
+    if target and target.value and target_kind(target.value) is not HOST:
+        what = f"{target.value} runs a .tflite, and {ends}"
+        yield document.problem_of_key(target.location, what, "leave it out, or write host")
 
 
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:

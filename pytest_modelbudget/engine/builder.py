@@ -11,6 +11,7 @@ from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.units.format import format_bytes, format_share
 
 
 class StepError(ModelBudgetError):
@@ -60,20 +61,23 @@ class Builder:
         """Build the other forms that the recipe could end in, to explain the size of the file.
 
         Returns:
-            None if every stage changes the size of the file.
+            None if every stage changes the size of the file, and nothing is known of its parts.
         """
-        if not plan.same_size:
-            return None
         artifact = await self.artifact(plan.step)
+        why = plan.same_size or _largest(artifact)
+        if not why:
+            return None
         others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
         for form in plan.other_forms:
             try:
                 size_bytes = (await self.artifact(form.step)).size_bytes
+                if artifact.parts and size_bytes >= artifact.size_bytes:
+                    continue  # there was nothing to strip
                 others.append(OtherSize(form.name, size_bytes, form.written))
             except StepError as error:
                 cause = str(error).partition("\n")[0]
                 others.append(OtherSize(form.name, None, cause))
-        return FileSize(plan.same_size, tuple(others))
+        return FileSize(why, tuple(others))
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
         if found := self._find(step):
@@ -134,11 +138,20 @@ class Builder:
                 raise PreflightError(str(error), stage) from error
 
 
+def _largest(artifact: Artifact) -> str:
+    """Return the largest part of what TensorFlow serves; empty for a ``.tflite``."""
+    if not artifact.parts:
+        return ""
+    largest = artifact.parts[0]
+    share = format_share(largest.size_bytes / artifact.size_bytes)
+    return f"the largest part is {largest.name}: {format_bytes(largest.size_bytes)} ({share})"
+
+
 def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
     entry, built = found.entry, found.result
     return Artifact(
         path=entry.path / built.file,
-        sha256=entry.sha256[built.file],
+        sha256=entry.digest_of(built.file),
         size_bytes=built.size_bytes,
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
@@ -149,4 +162,5 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
             if (why := choice.why_skipped())
         ),
         unrecorded=entry.dependencies.undeclared,
+        parts=tuple(sorted(built.parts, key=lambda part: part.size_bytes, reverse=True)),
     )

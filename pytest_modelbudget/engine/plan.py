@@ -7,9 +7,10 @@ from functools import cache
 from importlib import metadata
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
+from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.budgetfile.types import CommandTarget, Metric, Source
 from pytest_modelbudget.errors import Span
-from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project, Served
 
 TOOLS = (
     "ai-edge-litert",
@@ -55,10 +56,22 @@ class Step:
     tensorflow: bool
     timeout_s: float
 
+    @property
+    def served(self) -> Served | None:
+        """How TensorFlow runs its result; None if that is not an artifact of TensorFlow."""
+        stage = self.job.stage
+        if not isinstance(stage, ServedStage):
+            return None
+        return Served(
+            signature=stage.gated_signature,
+            trust_code=self.job.trust_code,
+            project=self.job.project,
+        )
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a ``.tflite`` is scored; ``key`` covers the data, the metric and the tools.
+    """How an artifact is scored; ``key`` covers the data, the metric and the tools.
 
     Attributes:
         confidence: That limits are judged with; None where the value itself is judged.

@@ -6,7 +6,7 @@ each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
@@ -96,7 +96,15 @@ class _Steps:
         baseline = self._budget.baseline
         if isinstance(baseline, FixedBaseline):
             return baseline
-        return self._last(baseline or self._budget.model, ())
+        return self._last(baseline or self._budget.model, self._unchanged(baseline))
+
+    def _unchanged(self, baseline: Source | None) -> Recipe:
+        """Return the recipe of a baseline: TensorFlow serves it too, if it is the same model."""
+        recipe = self._budget.recipe
+        last = recipe[-1] if recipe else None
+        if baseline or last is None or not isinstance(last.stage, ServedStage):
+            return ()
+        return (LocatedStage(last.stage.of_baseline(), last.where, last.span),)
 
     def _last(self, model: Source, recipe: Recipe) -> Step:
         """Chain the steps of ``recipe``, with the conversion to a ``.tflite`` where it belongs."""
@@ -105,7 +113,7 @@ class _Steps:
         for located in _with_conversion(recipe, self._budget.model_span):
             step = self._step(located, model, step, before)
             before = (*before, located.stage)
-        assert step is not None, "there is always a conversion"
+        assert step is not None, "there is always a stage that makes the artifact"
         return step
 
     def _evaluation(self) -> Evaluation | None:
@@ -176,10 +184,12 @@ class _Steps:
 
 
 def _with_conversion(recipe: Recipe, span: Span) -> list[LocatedStage]:
-    """Return ``recipe`` with the conversion where the ``.tflite`` begins, written or not.
+    """Return ``recipe`` with the conversion where a ``.tflite`` begins, written or not.
 
     Sparse encoding comes last, wherever it is written: no quantizer can read it.
     """
+    if recipe and isinstance(recipe[-1].stage, ServedStage):
+        return list(recipe)
     stages = [located for located in recipe if not isinstance(located.stage, Convert)]
     written = [located for located in recipe if isinstance(located.stage, Convert)]
     last = stages[-1].stage if stages else None

@@ -20,5 +20,5 @@ def training_steps(step: Step) -> tuple[Step, ...]:
 
 
 def _is_checked(stage: Stage) -> bool:
-    """Tell whether the preflight check looks at a stage: all but those that write a ``.tflite``."""
-    return stage.needs_keras and not stage.makes_tflite
+    """Tell whether the preflight check looks at a stage: all but those that write the artifact."""
+    return stage.needs_keras and not stage.makes

@@ -1,10 +1,20 @@
 """The results of worker processes, exchanged as JSON."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from pytest_modelbudget.frozen import Frozen, Sequence
+
+Form = Literal["the .tflite", "the SavedModel", "the .keras file"]
+"""What a recipe can end in."""
+
+SUFFIXES: Mapping[Form, str] = MappingProxyType(
+    {"the .tflite": ".tflite", "the SavedModel": ".saved_model", "the .keras file": ".keras"}
+)
+"""How the name of each ends; a SavedModel is a folder."""
 
 
 class ModelScore(Frozen):
@@ -208,3 +218,10 @@ class Structure(Frozen):
     operators: Sequence[str]
     float_operators: Sequence[str]
     weights: Sequence[WeightTensor]
+
+
+class Part(Frozen):
+    """A part of an artifact that is a SavedModel or a ``.keras`` file: what it is, its bytes."""
+
+    name: str
+    size_bytes: int

@@ -41,11 +41,12 @@ class Row:
         why: Lines that explain a file's size, and what would make it smaller.
         note: What a reader of the summary must know about the test data, if anything.
         test_data: The source of the test data that ``note`` is about.
-        artifact: The path of the ``.tflite``.
-        sha256: Of the ``.tflite``, when the limit was judged.
+        artifact: The path of the ``.tflite``, or of what TensorFlow serves.
+        sha256: Of its content, when the limit was judged.
         built: ``built`` in this session, or ``cached``.
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
+        parts: Where the bytes of what TensorFlow serves are, the largest part first.
         unrecorded: What it depends on that could not be recorded, if anything.
     """
 
@@ -71,6 +72,7 @@ class Row:
     built: str = ""
     seconds: float | None = None
     layers_skipped: str = ""
+    parts: str = ""
     unrecorded: str = ""
 
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
@@ -82,6 +84,9 @@ class Row:
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
             layers_skipped=artifact.layers_skipped,
+            parts=", ".join(
+                f"{part.name} {format_bytes(part.size_bytes)}" for part in artifact.parts
+            ),
             unrecorded=", ".join(unrecorded),
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.protocol.dependencies import Dependencies, PathState
-from pytest_modelbudget.protocol.digests import digest, file_digest
+from pytest_modelbudget.protocol.digests import content_digest, digest, file_digest
 from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
@@ -44,6 +44,48 @@ def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:
     assert entry.path.parent.name == KEY
     assert (entry.path / "model.tflite").read_text() == "bytes"
     assert list(entry.sha256) == ["model.tflite"]
+
+
+def add_folder(store: Store) -> Path:
+    with store.lock(KEY), store.adding(KEY) as folder:
+        (folder / "model" / "inside").mkdir(parents=True)
+        (folder / "model" / "graph").write_text("bytes")
+        (folder / "model" / "inside" / "weights").write_text("more bytes")
+        (folder / "result.json").write_text("{}")
+    entry = store.find(KEY, None)
+    assert entry is not None
+    return entry.path
+
+
+def test_an_entry_may_have_folders_each_with_a_digest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = add_folder(store)
+    entry = store.find(KEY, None)
+    assert entry is not None
+    assert sorted(entry.sha256) == ["model/graph", "model/inside/weights", "result.json"]
+    assert entry.digest_of("model") == content_digest(path / "model")
+    assert entry.digest_of("result.json") == file_digest(path / "result.json")
+
+
+@pytest.mark.parametrize("change", ["flip", "add", "remove", "rename", "link"])
+def test_a_folder_that_was_changed_inside_is_not_found(change: str, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    inside = add_folder(store) / "model" / "inside"
+    before = content_digest(inside.parent)
+    match change:
+        case "flip":
+            (inside / "weights").write_text("more Bytes")
+        case "add":
+            (inside / "more").write_text("bytes")
+        case "remove":
+            (inside / "weights").unlink()
+        case "rename":
+            (inside / "weights").rename(inside / "Weights")
+        case "link":
+            (inside / "elsewhere").symlink_to(tmp_path)
+    assert store.find(KEY, None) is None
+    if change != "link":
+        assert content_digest(inside.parent) != before
 
 
 def test_a_missing_entry_is_none(tmp_path: Path) -> None:

@@ -81,6 +81,15 @@ def test_skipped_layers_are_reported_once_for_a_variant() -> None:
     ]
 
 
+def test_where_the_bytes_are_is_reported_once_for_a_variant() -> None:
+    parts = "kernel variables 3,000 B, assets 776 B"
+    rows = [NOT_BUILT, replace(INT8, parts=parts), replace(DROP, parts=parts)]
+    assert [line.text for line in table(rows)][3:5] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        "  bytes: kernel variables 3,000 B, assets 776 B",
+    ]
+
+
 def test_what_could_not_be_recorded_is_told_once_for_a_variant() -> None:
     git = replace(INT8, unrecorded="the program git")
     rows = [git, replace(DROP, unrecorded="the program git"), replace(FLOAT32, variant="qat")]

@@ -39,7 +39,7 @@ class Quantize(StageBase):
     single layers a scheme of their own: ``{"dense*": int4, "softmax": float32}``.
     """
 
-    makes_tflite = True
+    makes = "the .tflite"
     once = True
 
     kind: Literal["quantize"] = "quantize"

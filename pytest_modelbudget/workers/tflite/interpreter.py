@@ -27,12 +27,14 @@ class Interpreter:
         inputs: By their names in the signature, or by tensor names if there is none.
         outputs: Likewise.
         invoke_s: The seconds that invocations took so far.
+        has_own_threads: False: with one thread, an invocation runs in the thread that calls it.
     """
 
     litert: Any
     inputs: dict[str, TensorDetails]
     outputs: dict[str, TensorDetails]
     invoke_s: float
+    has_own_threads = False
 
     def __init__(
         self, path: Path, threads: int, kernels: OpResolverType = OpResolverType.BUILTIN

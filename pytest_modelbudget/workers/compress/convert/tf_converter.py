@@ -12,11 +12,11 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.compress.models.keras_types import Model
+from pytest_modelbudget.workers.compress.models.serving import serving_function
 from pytest_modelbudget.workers.compress.models.sources import is_keras
 from pytest_modelbudget.workers.compress.verify.conversion import verify_conversion
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.tflite.tflite_file import pack, parse
-from pytest_modelbudget.workers.userdata.usercode import user_code
 
 _INT16X8 = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 _IO = {"float32": tf.float32, "int8": tf.int8, "uint8": tf.uint8}
@@ -71,13 +71,13 @@ def convert_with(model: Model, configure: Configure) -> bytes:
         JobError: as ``convert`` does.
     """
     try:
-        return _convert_function(*_serving_function(model), configure)
+        return _convert_function(*serving_function(model), configure)
     except JobError as error:
         # LiteRT's recurrent layers need to know the batch size:
         # https://github.com/tensorflow/tensorflow/issues/62849
         if not is_keras(model) or "TensorList" not in error.cause:
             raise
-    return _convert_function(*_serving_function(model, batch_size=1), configure)
+    return _convert_function(*serving_function(model, batch_size=1), configure)
 
 
 def _convert_function(function: Any, owner: Any, configure: Configure) -> bytes:
@@ -101,54 +101,6 @@ def _convert_function(function: Any, owner: Any, configure: Configure) -> bytes:
 def _details(name: str, spec: Any) -> TensorDetails:
     shape = tuple(size or -1 for size in spec.shape)
     return TensorDetails(name, shape, spec.dtype.as_numpy_dtype().dtype)
-
-
-def _serving_function(model: Model, batch_size: int | None = None) -> tuple[Any, Any]:
-    """Return a concrete function with named inputs and outputs, and the owner of its variables.
-
-    Args:
-        model: A model that ``sources.load_model`` returned.
-        batch_size: The batch size if the model leaves it open; None keeps it open.
-    """
-    if not is_keras(model):
-        return model.signatures["serving_default"], model
-    owner = tf.Module()
-    # ``tf.Module`` does not find the variables of Keras 3, so they would not be frozen.
-    owner.held = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]
-    names = _layer_names(model.inputs, getattr(model, "input_names", None))
-    output_names = _layer_names(model.outputs, getattr(model, "output_names", None))
-    # A Keras 3 Sequential has one input, but no attribute ``input`` before its first call.
-    structure = getattr(model, "input", model.inputs[0])
-
-    def serve(**inputs: Any) -> dict[str, Any]:
-        given = tf.nest.pack_sequence_as(structure, [inputs[name] for name in names])
-        outputs = model(given, training=False)
-        if isinstance(outputs, dict):
-            return outputs
-        return dict(zip(output_names, tf.nest.flatten(outputs), strict=True))
-
-    specs = {
-        name: tf.TensorSpec((tensor.shape[0] or batch_size, *tensor.shape[1:]), tensor.dtype, name)
-        for name, tensor in zip(names, model.inputs, strict=True)
-    }
-    with user_code(f"calling the model {model.name}"):
-        return tf.function(serve, autograph=False).get_concrete_function(**specs), owner
-
-
-def _layer_names(tensors: list[Any], known: list[str] | None) -> list[str]:
-    """Return the names of tensors' layers, made unique.
-
-    The own name of a Keras 3 tensor depends on how many tensors the process has created.
-
-    Args:
-        tensors: The symbolic inputs or outputs of a model.
-        known: The names that tf_keras has for them.
-    """
-    names = known or [tensor._keras_history.operation.name for tensor in tensors]
-    return [
-        f"{name}_{names[:index].count(name)}" if name in names[:index] else name
-        for index, name in enumerate(names)
-    ]
 
 
 def _explained(error: Exception) -> JobError:

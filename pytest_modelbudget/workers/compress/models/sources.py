@@ -3,6 +3,7 @@
 import random
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
         return load_keras(source.path, trust_code=trust_code)
     if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
-    return _load_saved_model(source.path)
+    return load_saved_model(source.path, ("serving_default",))
 
 
 def load_current(job: BuildJob) -> Model:
@@ -84,7 +85,7 @@ def keras_layers(model: Model) -> KerasLayers:
         for layer in nested.pop().layers:
             classes[layer.name] = class_name(layer)
             nested += [layer] if hasattr(layer, "layers") else []
-    return KerasLayers(keras_3=_is_keras_3(model), classes=classes)
+    return KerasLayers(keras_3=is_keras_3(model), classes=classes)
 
 
 def class_name(layer: Layer) -> str:
@@ -92,7 +93,8 @@ def class_name(layer: Layer) -> str:
     return str(getattr(layer, "hosted_class", type(layer).__name__))
 
 
-def _is_keras_3(model: Model) -> bool:
+def is_keras_3(model: Model) -> bool:
+    """Return whether a model is of Keras 3."""
     return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
 
 
@@ -128,17 +130,27 @@ def _functional_or_exported(model: Model) -> Model:
         return tf.saved_model.load(folder)
 
 
-def _load_saved_model(path: Path) -> Model:
+def load_saved_model(path: Path, signatures: Sequence[str]) -> Model:
+    """Load a SavedModel.
+
+    Args:
+        path: The folder.
+        signatures: Those that it must have.
+
+    Raises:
+        JobError: If it does not exist, cannot be loaded, or lacks a signature.
+    """
     formats.require(path, (path / "saved_model.pb").is_file(), "a SavedModel")
     try:
         model = tf.saved_model.load(str(path))
     except Exception as error:  # Protobuf, TensorFlow and file systems each raise their own.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise JobError(f"{path} cannot be loaded: {reason}", "save it again") from error
-    if "serving_default" not in model.signatures:
-        has = ", ".join(model.signatures) or "none"
-        raise JobError(
-            f"{path} has no signature serving_default, only these: {has}",
-            "save it with tf.saved_model.save(model, path, signatures=function)",
-        )
+    has = ", ".join(model.signatures) or "none"
+    for signature in signatures:
+        if signature not in model.signatures:
+            raise JobError(
+                f"{path} has no signature {signature}, only these: {has}",
+                "save it with tf.saved_model.save(model, path, signatures=function)",
+            )
     return model

@@ -1,4 +1,4 @@
-"""The score of a ``.tflite`` on a data set."""
+"""The score of a model on a data set."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns
 from pytest_modelbudget.workers.measure.accuracy.sample_digest import SampleDigest
-from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.measure.runner import Runner, open_runner
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import (
     Array,
@@ -38,7 +38,8 @@ def evaluate(
         job: What to evaluate.
         output: The folder where the columns of each sample are stored for comparisons.
         progress: Called with the number of evaluated samples.
-        threads: Number of interpreters that run at once; by default, one for each core.
+        threads: Number of interpreters of LiteRT that run at once; by default, one for each core.
+            TensorFlow uses all cores itself.
 
     Raises:
         JobError: If the model, the data or the metric cannot be used, if they do not fit together,
@@ -47,17 +48,18 @@ def evaluate(
     started = time.perf_counter()
     scorer = scorer_of(job.metric)
 
-    def work(interpreter: Interpreter, batch: Batch) -> _Scored:
+    def work(runner: Runner, batch: Batch) -> _Scored:
         if batch.y is None:
             raise JobError(f"{job.data}: y is None", f"return labels as y: {job.metric} needs them")
-        shapes = {name: tensor.shape for name, tensor in interpreter.inputs.items()}
-        outputs = interpreter.run(named_inputs(batch.x, shapes))
+        shapes = {name: tensor.shape for name, tensor in runner.inputs.items()}
+        outputs = runner.run(named_inputs(batch.x, shapes))
         not_finite = _not_finite(outputs)
         y_pred = outputs if len(outputs) > 1 else next(iter(outputs.values()))
         kept = {} if not_finite else scorer.keep(batch.y, y_pred)
         return _Scored(len(batch), not_finite, kept)
 
-    parallel = Parallel(job.model, work, threads)
+    first = open_runner(job.model, job.served, threads=1)
+    parallel = Parallel(first, work, 1 if first.has_own_threads else threads)
     digest, finite = SampleDigest(), _FiniteCheck()
     batches = digest.reading(_batches(open_data(job.data), parallel.inputs))
     with ColumnWriter(output) as columns:

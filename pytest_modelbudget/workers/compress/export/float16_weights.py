@@ -1,0 +1,98 @@
+"""Stores the float variables of a function as float16; it computes with float32 as before."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.models.keras_types import Tensor, Variable
+
+_HINT = "write weights: float32"
+
+
+def with_float16_weights(function: Any) -> tuple[Any, list[Variable]]:
+    """Return a concrete function whose float32 variables are float16 and are cast when it runs.
+
+    The function does not own its variables, so they are returned too.
+
+    A variable stays float32 if float16 cannot represent one of its values.
+
+    Args:
+        function: A concrete function of named inputs and outputs; it is not changed.
+
+    Raises:
+        JobError: If the function changes its variables, or TensorFlow cannot tell where it reads
+            them.
+    """
+    try:
+        # The operators that read a variable become constants, also inside of loops.
+        frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    except Exception as error:  # Any operator that the conversion does not know.
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise JobError(f"the variables cannot be stored as float16: {reason}", _HINT) from error
+    graph = frozen.graph.as_graph_def()
+    bodies = [node for each in graph.library.function for node in each.node_def]
+    if changed := [node.name for node in [*graph.node, *bodies] if node.op.startswith("Assign")]:
+        cause = f"the signature changes its variables ({changed[0]}), which float16 would round"
+        raise JobError(cause, _HINT)
+    stored = _stored(function)
+    for node in graph.node:
+        if node.name in stored and node.op == "Const":
+            _make_placeholder(node)
+    return _importing(function, frozen, graph, stored), list(stored.values())
+
+
+def _stored(function: Any) -> dict[str, Variable]:
+    """Return the variables as they are stored, by the name of the constant that replaces each."""
+    by_handle = {id(variable.handle): variable for variable in function.variables}
+    pairs = zip(function.captured_inputs, function.graph.internal_captures, strict=True)
+    return {
+        inner.op.name: _halved(by_handle[id(outer)])
+        for outer, inner in pairs
+        if id(outer) in by_handle
+    }
+
+
+def _halved(variable: Variable) -> Variable:
+    values = variable.numpy()
+    if values.dtype == np.float32 and (np.abs(values) <= np.finfo(np.float16).max).all():
+        values = values.astype(np.float16)
+    return tf.Variable(values, trainable=False, name=variable.name.partition(":")[0])
+
+
+def _make_placeholder(node: Any) -> None:
+    dtype = node.attr["dtype"].type
+    shape = node.attr["value"].tensor.tensor_shape
+    node.op = "Placeholder"
+    node.attr["shape"].shape.CopyFrom(shape)
+    del node.attr["value"]
+    node.attr["dtype"].type = dtype
+
+
+def _importing(function: Any, frozen: Any, graph: Any, stored: dict[str, Variable]) -> Any:
+    """Return a concrete function that runs ``graph`` with the values of ``stored``."""
+    specs = function.structured_input_signature[1]
+    others = zip(frozen.captured_inputs, frozen.graph.internal_captures, strict=True)
+    captured = {inner.name: outer for outer, inner in others}
+    taken = [each.name for each in frozen.inputs if each.name not in captured]
+    present = {node.name for node in graph.node}
+
+    def serve(**inputs: Tensor) -> Any:
+        known = dict(zip(taken, tf.nest.flatten(inputs), strict=True)) | captured
+        for name, variable in stored.items():
+            if name in present:
+                known[f"{name}:0"] = tf.cast(variable.read_value(), _original(graph, name))
+        names = [output.name for output in frozen.outputs]
+        outputs = tf.graph_util.import_graph_def(
+            graph, input_map=known, return_elements=names, name=""
+        )
+        return tf.nest.pack_sequence_as(function.structured_outputs, outputs)
+
+    return tf.function(serve, autograph=False).get_concrete_function(**specs)
+
+
+def _original(graph: Any, name: str) -> tf.DType:
+    node = next(each for each in graph.node if each.name == name)
+    return tf.dtypes.as_dtype(node.attr["dtype"].type)
