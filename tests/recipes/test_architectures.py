@@ -32,6 +32,7 @@ MODELS = {
     "two_inputs": ["keras"],
     "nested": ["keras", "tf_keras"],
     "attention": ["keras"],
+    "activations": ["keras"],
 }
 VARIANTS = [f"{name}_{each}" for name, generations in MODELS.items() for each in generations]
 
@@ -60,6 +61,7 @@ STORED = {
     "two_inputs": ["int8"] * 4,
     "nested": ["int8"] * 3,
     "attention": ["float32"] * 5 + ["int8"] * 2,
+    "activations": ["int8", "float32", "int8", "float32", "int8", "int8"],
 }
 
 
