@@ -132,7 +132,9 @@ def _check_integers(converted: bytes, model: Model) -> None:
     for found, (operator, graph) in zip(
         find_operators(parsed, keras_layers(model)), operators(parsed), strict=True
     ):
-        stayed = quantized.intersection({*found.layers, *found.paths})
+        # By its path: a custom layer may have an inner layer of the same name. The path begins with
+        # the name of the model only where a layer has that name, too.
+        stayed = quantized.intersection(path.removeprefix(f"{model.name}/") for path in found.paths)
         types = [tensor_type(graph.tensors[index]) for index in operator.inputs[:2]]
         if found.name in _WEIGHTED and "float32" in types and stayed:
             name = min(stayed)
