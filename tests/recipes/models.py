@@ -137,5 +137,13 @@ def activations(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
+def subclassed(keras: Any) -> Any:
+    """Return a model without a graph of layers."""
+    del keras  # the module below has the only generation that the test is about
+    from tests.recipes.subclassed import Subclassed
+
+    return Subclassed(name="subclassed")
+
+
 def _digits(layers: Any, x: Any) -> Any:
     return layers.Dense(10, activation="softmax", name="digit")(x)
