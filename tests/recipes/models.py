@@ -120,5 +120,30 @@ def attention(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
+def activations(keras: Any) -> Any:
+    """Return a small MobileNetV3, whose activations tfmot or tf_keras lack or name otherwise."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="stem")(image)
+    x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = layers.Activation("hard_silu", name="hard_silu")(x)
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="silu", name="fused")(x)
+    x = layers.Conv2D(24, 3, padding="same", name="conv")(x)
+    x = layers.Activation("relu6", name="relu6")(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
+    gate = layers.Conv2D(24, 1, activation="hard_sigmoid", name="gate")(gate)
+    x = layers.Flatten(name="flat")(layers.Multiply(name="scale")([x, gate]))
+    x = layers.Activation("silu", name="silu")(layers.Dense(32, name="dense")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
+def subclassed(keras: Any) -> Any:
+    """Return a model without a graph of layers."""
+    del keras  # the module below has the only generation that the test is about
+    from tests.recipes.subclassed import Subclassed
+
+    return Subclassed(name="subclassed")
+
+
 def _digits(layers: Any, x: Any) -> Any:
     return layers.Dense(10, activation="softmax", name="digit")(x)

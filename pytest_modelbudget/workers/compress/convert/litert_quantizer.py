@@ -28,6 +28,7 @@ from pytest_modelbudget.budgetfile.stages.quantize import Scheme
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
+from pytest_modelbudget.workers.compress.convert.int16_scales import with_general_scales
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import (
@@ -85,7 +86,7 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     except (ValueError, RuntimeError) as error:
         reason = str(error).partition("\n")[0]
         raise JobError(f"the LiteRT quantizer cannot quantize the model: {reason}") from error
-    return bytes(result.quantized_model)
+    return with_general_scales(bytes(result.quantized_model))
 
 
 def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[LayerOperator]:

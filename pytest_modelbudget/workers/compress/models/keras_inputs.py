@@ -11,7 +11,8 @@ from pytest_modelbudget.workers.tflite.random_inputs import random_values
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _SAMPLES = 4
-_OPEN_SIZE = 32  # for an axis of any size, such as the length of a text
+OPEN_SIZE = 32
+"""For an axis of any size, such as the length of a text."""
 
 
 def random_inputs(model: Model) -> Any:
@@ -38,7 +39,7 @@ def random_arrays(inputs: Iterable[Any], samples: int) -> list[Array]:
     arrays = []
     for tensor in inputs:
         batch_size, *sizes = tensor.shape
-        shape = [batch_size or samples, *(size or _OPEN_SIZE for size in sizes)]
+        shape = [batch_size or samples, *(size or OPEN_SIZE for size in sizes)]
         is_text = tensor.dtype == tf.string
         dtype = "S1" if is_text else tf.as_dtype(tensor.dtype).as_numpy_dtype
         arrays.append(random_values(shape, dtype, generator))

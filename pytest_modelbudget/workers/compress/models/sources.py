@@ -3,8 +3,9 @@
 import random
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,6 +21,7 @@ from pytest_modelbudget.workers.compress.models.keras_files import (
     load_keras,
     load_stage,
 )
+from pytest_modelbudget.workers.compress.models.keras_inputs import OPEN_SIZE
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 from pytest_modelbudget.workers.userdata.usercode import call_user, load_callable, user_code
@@ -53,7 +55,7 @@ def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
         return _call(source, seed)
     suffix = source.path.suffix.lower()
     if suffix == ".keras":
-        return load_keras(source.path, trust_code=trust_code)
+        return _functional_or_exported(load_keras(source.path, trust_code=trust_code))
     if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
     return load_saved_model(source.path, ("serving_default",))
@@ -126,8 +128,28 @@ def _functional_or_exported(model: Model) -> Model:
         return model
     with tempfile.TemporaryDirectory() as folder:
         with user_code(f"exporting the model {model.name}"):
+            _call_once(model)
             model.export(folder)
         return tf.saved_model.load(folder)
+
+
+def _call_once(model: Model) -> None:
+    """Call a subclassed model on zeros: Keras exports no model that was loaded and never called.
+
+    The file has the shape of the inputs that the model was first called with.
+    """
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if shape is not None:
+        model(_zeros(shape))
+
+
+def _zeros(shape: Any) -> Any:
+    """Return one sample of zeros for a shape, or for a list or mapping of shapes."""
+    if isinstance(shape, Mapping):
+        return {name: _zeros(one) for name, one in shape.items()}
+    if any(isinstance(size, Sequence) for size in shape):
+        return [_zeros(one) for one in shape]
+    return tf.zeros([1, *(size or OPEN_SIZE for size in shape[1:])])
 
 
 def load_saved_model(path: Path, signatures: Sequence[str]) -> Model:
