@@ -106,10 +106,10 @@ def _make_reproducible(stage: SavedModel, folder: Path) -> None:
     (folder / FINGERPRINT).unlink(missing_ok=True)
     contents = [file_digest(file) for file in files_below(folder)]
     write_fingerprint(str(folder))
-    if (folder / FINGERPRINT).exists():  # TensorFlow draws a random UUID.
-        mark = fingerprint_pb2.FingerprintDef.FromString((folder / FINGERPRINT).read_bytes())
-        mark.uuid = str(uuid.UUID(digest(contents)[:32]))
-        (folder / FINGERPRINT).write_bytes(mark.SerializeToString(deterministic=True))
+    mark = fingerprint_pb2.FingerprintDef.FromString((folder / FINGERPRINT).read_bytes())
+    if "uuid" in mark.DESCRIPTOR.fields_by_name:  # not in early releases (2.16 is one)
+        mark.uuid = str(uuid.UUID(digest(contents)[:32]))  # TensorFlow's own is random
+    (folder / FINGERPRINT).write_bytes(mark.SerializeToString(deterministic=True))
 
 
 def _strip_debug_info(graph: Any) -> None:
