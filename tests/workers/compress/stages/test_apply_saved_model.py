@@ -109,7 +109,7 @@ def test_a_signature_that_changes_its_variables_is_not_rounded(tmp_path: Path) -
     tf.saved_model.save(module, str(tmp_path / "counts"), signatures=function)
     with pytest.raises(JobError) as error:
         build(HALF, file(tmp_path / "counts"), tmp_path / "half")
-    assert error.value.hint == "write weights: float32"
+    assert error.value.hint == "write weights: float32 and strip: []"
     build(SavedModel(), file(tmp_path / "counts"), tmp_path / "plain")
 
 
@@ -182,3 +182,18 @@ def test_the_optimizer_is_kept_only_where_it_is_not_stripped(
     assert 2 * weights <= kept["optimizer variables"] <= 2 * weights + 20
     assert kept["debug information"] > 0
     assert "optimizer variables" not in stripped
+
+
+def test_variables_that_tensorflow_1_saved_beside_the_model_go(tmp_path: Path) -> None:
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], name="x")
+        kernel = v1.get_variable("kernel", [3, 4], use_resource=True)
+        v1.get_variable("kernel/Adam", [3, 4], use_resource=True)
+        y = tf.matmul(x, kernel)
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "v1"), {"x": x}, {"y": y})
+    function, _model = build(SavedModel(), file(tmp_path / "v1"), tmp_path / "v2")
+    assert [variable.shape.as_list() for variable in function.variables] == [[3, 4]]
+    parts = saved_model_parts.saved_model_parts(tmp_path / "v2" / "model.saved_model")
+    assert {part.name: part.size_bytes for part in parts}["kernel variables"] == 4 * 3 * 4
