@@ -111,11 +111,15 @@ class TensorFlowRunner:
         started = time.perf_counter()
         try:
             outputs = self._function(**self._filled)
-            arrays = {name: output.numpy() for name, output in outputs.items()}
+            # Text, such as the names of classes beside their probabilities, has no score.
+            numbers = {name: each for name, each in outputs.items() if each.dtype != tf.string}
+            arrays = {name: output.numpy() for name, output in numbers.items()}
         except (tf.errors.OpError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise JobError(f"TensorFlow cannot run the model: {reason}", "see the log") from error
         self.invoke_s += time.perf_counter() - started
+        if not arrays:
+            raise JobError("the signature returns text only", "name one that returns numbers")
         for name, array in arrays.items():
             if array.shape[:1] != (batch,):
                 cause = f"output {name} has shape {array.shape} for {batch} samples"
