@@ -50,12 +50,6 @@ def total() -> Any:
     return keras.Model([left, right], keras.layers.Add(name="total")([left, right]))
 
 
-def powers_of_two() -> Any:
-    """Return inputs whose int16 scales are such that LiteRT cannot prepare their sum."""
-    left = np.full((8, 4), 32767 * 2.0**-14, np.float32)
-    return {"left": left, "right": -left / 2}, np.zeros(8)
-
-
 def halves() -> Any:
     """Return inputs of another size than those of ``total``."""
     return {"left": np.zeros((8, 2)), "right": np.zeros((8, 2))}, np.zeros(8)

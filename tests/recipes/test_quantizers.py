@@ -27,11 +27,6 @@ variants:
   table_int8: {{model: {embedded_keras}, recipe: int8, budget: *drop}}
   table_dynamic: {{model: {embedded_keras}, recipe: dynamic, budget: *drop}}
   table_float16: {{model: {embedded_keras}, recipe: float16, budget: *drop}}
-  unprepared:
-    model: "tests.recipes.own:total"
-    data: {{calibration: "tests.recipes.own:powers_of_two"}}
-    recipe: int16x8
-    budget: {{max_bytes: 2 kB}}
   broken:
     model: "tests.recipes.own:total"
     data: {{calibration: "tests.recipes.own:halves"}}
@@ -75,14 +70,6 @@ def test_every_variant_is_built_and_its_accuracy_holds(gated: Gated) -> None:
 def test_the_report_names_who_quantized_and_what_is_still_float(gated: Gated) -> None:
     reported = _reported(gated)
     assert {variant: reported.get(variant) for variant in REPORTED} == REPORTED
-
-
-def test_the_converter_is_taken_where_the_litert_quantizer_fails(gated: Gated) -> None:
-    assert gated.outcomes()["recipes.budget.yaml::unprepared::max_bytes"] == "PASSED"
-    assert re.fullmatch(
-        rf"{CONVERTER}; the LiteRT quantizer failed: .* does not run in LiteRT: .*input1_shift.*",
-        _reported(gated)["unprepared"],
-    )
 
 
 def test_a_cause_that_both_quantizers_have_is_told_once(gated: Gated) -> None:

@@ -11,6 +11,7 @@ from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
+from pytest_modelbudget.workers.measure.runner import Runner
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.tflite.tflite_file import parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
@@ -138,8 +139,8 @@ def test_a_stream_continues_from_the_sample_before(generation: str, tmp_path: Pa
     make(tmp_path / "int8", source, Quantize(), tmp_path / "float", samples)
 
     for name, limit in (("float", 1e-6), ("int8", 0.1)):
-        first = Interpreter(tmp_path / name / "model.tflite", threads=1)
-        parallel = Parallel(first, Interpreter.run)
+        runner: Runner = Interpreter(tmp_path / name / "model.tflite", threads=1)
+        parallel: Parallel[Any, Any] = Parallel(runner, lambda each, values: each.run(values))
         found = list(parallel.map({"series": each[np.newaxis]} for each in x))
         outputs = np.concatenate([each["out"] for each in found])
         error = np.sqrt(np.mean((outputs - expected) ** 2) / np.mean(expected**2))
