@@ -12,6 +12,9 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models.keras_types import Tensor, Variable
 
+Copies = dict[int, Variable]
+"""Copies of variables, by the ``id`` of the handle of each."""
+
 _HINT = "write weights: float32 and strip: []"
 
 
@@ -22,13 +25,13 @@ def has_unread_variables(function: Any) -> bool:
     return any(id(outer) in by_handle and not inner.consumers() for outer, inner in pairs)
 
 
-def with_own_weights(function: Any, *, float16: bool) -> tuple[Any, list[Variable]]:
+def with_own_weights(function: Any, copies: Copies, *, float16: bool) -> Any:
     """Return a concrete function with a copy of each variable that it reads.
-
-    The function does not own its variables, so they are returned too.
 
     Args:
         function: A concrete function of named inputs and outputs; it is not changed.
+        copies: Those that other functions of the same model read already; new ones are added.
+            The returned function does not own them.
         float16: Whether float32 variables become float16 and are cast when the function runs. A
             variable stays float32 if float16 cannot represent one of its values.
 
@@ -47,22 +50,27 @@ def with_own_weights(function: Any, *, float16: bool) -> tuple[Any, list[Variabl
     if changed := [node.name for node in [*graph.node, *bodies] if node.op.startswith("Assign")]:
         raise JobError(f"the signature changes its variables ({changed[0]})", _HINT)
     constants = {node.name for node in graph.node if node.op == "Const"}
-    stored = _stored(function, constants, float16=float16)
+    stored = _stored(function, constants, copies, float16=float16)
     for node in graph.node:
         if node.name in stored:
             _make_placeholder(node)
-    return _importing(function, frozen, graph, stored), list(stored.values())
+    return _importing(function, frozen, graph, stored)
 
 
-def _stored(function: Any, constants: set[str], *, float16: bool) -> dict[str, Variable]:
+def _stored(
+    function: Any, constants: set[str], copies: Copies, *, float16: bool
+) -> dict[str, Variable]:
     """Return the variables as they are stored, by the name of the constant that replaces each."""
     by_handle = {id(variable.handle): variable for variable in function.variables}
-    pairs = zip(function.captured_inputs, function.graph.internal_captures, strict=True)
-    return {
-        inner.op.name: _copy(by_handle[id(outer)], float16=float16)
-        for outer, inner in pairs
-        if id(outer) in by_handle and inner.op.name in constants
-    }
+    stored = {}
+    for outer, inner in zip(
+        function.captured_inputs, function.graph.internal_captures, strict=True
+    ):
+        if id(outer) in by_handle and inner.op.name in constants:
+            if id(outer) not in copies:
+                copies[id(outer)] = _copy(by_handle[id(outer)], float16=float16)
+            stored[inner.op.name] = copies[id(outer)]
+    return stored
 
 
 def _copy(variable: Variable, *, float16: bool) -> Variable:

@@ -13,6 +13,7 @@ from pytest_modelbudget.workers.compress.export.saved_model_writer import (
     write_saved_model,
 )
 from pytest_modelbudget.workers.compress.export.stored_weights import (
+    Copies,
     has_unread_variables,
     with_own_weights,
 )
@@ -38,11 +39,10 @@ def run(stage: SavedModel, job: BuildJob, output: Path, progress: Progress) -> N
     verify_keras_promises(model, job, "in the SavedModel", _REPORT)
     progress("writing the SavedModel")
     is_rounded = stage.weights == "float16"
-    written, _copies = dict(functions), []
+    written, copies = dict(functions), Copies()
     for key, function in functions.items():
         if is_rounded or ("optimizer" in stage.strip and has_unread_variables(function)):
-            written[key], copied = with_own_weights(function, float16=is_rounded)
-            _copies.append(copied)
+            written[key] = with_own_weights(function, copies, float16=is_rounded)
     folder = output / SAVED_MODEL
     write_saved_model(stage, model, written, folder)
     if stage.assets == "keep" and job.parent is None and isinstance(job.model, FileSource):

@@ -197,3 +197,42 @@ def test_variables_that_tensorflow_1_saved_beside_the_model_go(tmp_path: Path) -
     assert [variable.shape.as_list() for variable in function.variables] == [[3, 4]]
     parts = saved_model_parts.saved_model_parts(tmp_path / "v2" / "model.saved_model")
     assert {part.name: part.size_bytes for part in parts}["kernel variables"] == 4 * 3 * 4
+
+
+def two_signatures(folder: Path) -> Path:
+    """Write a SavedModel of which both signatures read the kernel, with a request for warm-up."""
+    module = tf.Module()
+    module.kernel = tf.Variable(np.ones((3, 4), np.float32), name="kernel")
+    module.scale = tf.Variable(np.ones(4, np.float32), name="scale")
+    spec = tf.TensorSpec([None, 3], tf.float32, name="x")
+    embed = tf.function(lambda x: {"y": x @ module.kernel})
+    rank = tf.function(lambda x: {"z": (x @ module.kernel) * module.scale})
+    signatures = {"serving_default": embed, "rank": rank}
+    made = {key: each.get_concrete_function(spec) for key, each in signatures.items()}
+    tf.saved_model.save(module, str(folder), signatures=made)
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"request")
+    return folder
+
+
+@pytest.mark.parametrize(("weights", "size_bytes"), [("float32", 4), ("float16", 2)])
+def test_signatures_share_their_variables(weights: Any, size_bytes: int, tmp_path: Path) -> None:
+    source = file(two_signatures(tmp_path / "source"))
+    stage = SavedModel(weights=weights, signatures=("serving_default", "rank"))
+    _function, model = build(stage, source, tmp_path / "made")
+    assert sorted(model.signatures) == ["rank", "serving_default"]
+    parts = saved_model_parts.saved_model_parts(tmp_path / "made" / "model.saved_model")
+    sizes = {part.name: part.size_bytes for part in parts}
+    assert sizes["kernel variables"] == 12 * size_bytes
+    assert sizes["scale variables"] == 4 * size_bytes
+    assert sizes["assets"] == len(b"request")
+
+
+def test_what_only_another_signature_reads_goes(tmp_path: Path) -> None:
+    source = file(two_signatures(tmp_path / "source"))
+    _function, model = build(SavedModel(assets="used"), source, tmp_path / "made")
+    assert list(model.signatures) == ["serving_default"]
+    folder = tmp_path / "made" / "model.saved_model"
+    sizes = {part.name for part in saved_model_parts.saved_model_parts(folder)}
+    assert sizes == {"kernel variables", "graph functions", "fingerprint and metadata"}
+    assert not (folder / "assets.extra").exists()
