@@ -6,7 +6,11 @@ from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
+from pytest_modelbudget.engine.training_steps import (
+    PreflightError,
+    calibrated_step,
+    training_steps,
+)
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
@@ -75,6 +79,11 @@ class Builder:
                 others.append(OtherSize(form.name, None, cause))
         return FileSize(plan.same_size, tuple(others))
 
+    def trains(self, step: Step) -> bool:
+        """Return whether a stage up to ``step`` is to be trained, or another of the Keras model."""
+        chain = training_steps(step)
+        return bool(chain) and self._find(chain[-1]) is None
+
     async def _make(self, step: Step, checked: bool) -> Artifact:
         if found := self._find(step):
             return _artifact(found, cached=True)
@@ -109,21 +118,25 @@ class Builder:
             missing = missing.parent
 
     async def _preflight(self, step: Step) -> None:
-        """Check every training stage up to ``step`` before the first one trains."""
-        chain = training_steps(step)
-        if not chain or self._find(chain[-1]):
+        """Check every training stage up to ``step``, and what it is quantized with, in advance."""
+        if not self.trains(step):
             return
+        chain, calibrated = training_steps(step), calibrated_step(step)
         try:
-            name = f"preflight {chain[-1].key}"
-            await self._scheduler.once(name, lambda: self._check(chain))
+            name = f"preflight {chain[-1].key} {calibrated and calibrated.key}"
+            await self._scheduler.once(name, lambda: self._check(chain, calibrated))
         except PreflightError as error:
-            raise StepError(str(error), chain[error.stage]) from error
+            steps = (*chain, calibrated or step)
+            raise StepError(str(error), steps[error.stage]) from error
 
-    async def _check(self, chain: tuple[Step, ...]) -> None:
-        key = digest(["preflight", chain[-1].key])
+    async def _check(self, chain: tuple[Step, ...], calibrated: Step | None) -> None:
+        key = digest(["preflight", chain[-1].key, calibrated and calibrated.key])
         if self._scheduler.find(key, chain[-1].job.project, Preflight):
             return
-        job = PreflightJob(steps=tuple(step.job for step in chain))
+        job = PreflightJob(
+            steps=tuple(step.job for step in chain),
+            calibration=calibrated.job.data.calibration if calibrated else None,
+        )
         status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:

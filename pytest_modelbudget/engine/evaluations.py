@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
-from pytest_modelbudget.engine.builder import Builder
+from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
@@ -46,6 +46,11 @@ class Evaluations:
         if isinstance(plan.baseline, FixedBaseline):
             return plan.baseline.score
         return (await self._score(_evaluation(plan), plan.baseline)).value
+
+    async def rehearse(self, plan: Plan) -> None:
+        """Evaluate a model that needs no training, so that wrong data or metrics show in time."""
+        with suppress(StepError):  # whoever needs the model gets the error, too
+            await self._evaluated(_evaluation(plan), plan.rehearsal)
 
     def comparison(self, plan: Plan, *, paired: bool) -> Awaitable[Comparison]:
         """Start to compare the variant with its baseline; without ``paired``, describe it alone."""

@@ -114,6 +114,8 @@ class Plan:
         step: The last step of its recipe.
         baseline: The last step of its baseline, or a score that was measured elsewhere.
         evaluation: None without test data.
+        rehearsal: The last step of what is evaluated before the training: the baseline, or the
+            model without the recipe.
         timeout_s: How long one measurement may take.
         same_size: Why the file is as large as without some of its stages; empty if it is not.
         other_forms: What the recipe could end in instead, where that makes the file smaller.
@@ -123,6 +125,7 @@ class Plan:
     step: Step
     baseline: Step | FixedBaseline
     evaluation: Evaluation | None
+    rehearsal: Step
     invocation: Invocation
     timeout_s: float
     same_size: str

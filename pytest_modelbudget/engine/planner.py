@@ -17,6 +17,7 @@ from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.named_code import import_folder
 
 
 class Planner:
@@ -45,17 +46,10 @@ class Planner:
 
 
 def _project(budget: Budget, project: Project) -> Project:
-    """Return ``project`` as the modules of ``budget`` see it.
-
-    Those beside the budget file come first, as pytest has it for a test file: two budget files
-    may each have their own ``data.py``.
-    """
-    folder = budget.span.path.parent
-    while (folder / "__init__.py").exists():
-        folder = folder.parent
+    """Return ``project`` as the modules of ``budget`` see it."""
     return project.model_copy(
         update={
-            "sys_path": (str(folder), *project.sys_path),
+            "sys_path": (import_folder(budget.span.path), *project.sys_path),
             "imports": budget.imports,
             "depends_on": bool(budget.depends_on),
         }
@@ -81,11 +75,13 @@ class _Steps:
             OtherForm(ending.name, ending.written, self._last(budget.model, ending.recipe))
             for ending in other_endings(budget.recipe, budget.span)
         )
+        baseline = self._baseline()
         return Plan(
             title=budget.title,
             step=self._last(budget.model, budget.recipe),
-            baseline=self._baseline(),
+            baseline=baseline,
             evaluation=self._evaluation(),
+            rehearsal=baseline if isinstance(baseline, Step) else self._last(budget.model, ()),
             invocation=_invocation(budget),
             timeout_s=budget.timeout_s,
             same_size=why_same_size(budget.recipe),

@@ -76,9 +76,14 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A preflight check of the steps that a chain trains, in order, without their ``parent``."""
+    """A preflight check of the steps that a chain trains, in order, without their ``parent``.
+
+    ``calibration`` are the samples that a later step quantizes with, None if they are those of
+    the training.
+    """
 
     steps: Sequence[BuildJob]
+    calibration: Source | None = None
 
     @property
     def project(self) -> Project:

@@ -82,7 +82,7 @@ def check(start: Trainable, job: BuildJob) -> None:
             not fit the model.
     """
     _compile(start, job, None)
-    check_inputs(start.model, job, first_batch(job))
+    check_inputs(start.model, job.data.train, first_batch(job))
 
 
 def _compile(start: Trainable, job: BuildJob, learning_rate: float | None) -> None:
