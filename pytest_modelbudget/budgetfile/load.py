@@ -105,6 +105,7 @@ def _budget(document: Document, variant: Variant) -> Budget:
         limits=_limits(document, variant),
         baseline=absolute(variant.value("baseline"), directory),
         latency=Latency(**_section(variant, "latency")),
+        signature=variant.value("signature") or "",
         seed=variant.value("seed") or 0,
         trust_code=variant.value("trust_code") or False,
         timeout_s=(variant.value("timeout") or DEFAULT_TIMEOUT).value,

@@ -161,6 +161,7 @@ _TYPES: dict[tuple[str, ...], Any] = {
     ("latency", "target"): TargetSetting,
     ("latency", "threads"): Positive,
     ("latency", "batch_size"): Positive,
+    ("signature",): Text,
     ("seed",): Annotated[int, Strict(), Field(ge=0, lt=2**32)],
     ("trust_code",): Annotated[bool, Strict()],
     ("timeout",): Duration,

@@ -9,11 +9,12 @@ from pytest_modelbudget.budgetfile.certain_passes import certain_passes
 from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
+from pytest_modelbudget.budgetfile.references import KERAS_SUFFIXES
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, stage_type
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.targets import HOST, target_kind
-from pytest_modelbudget.budgetfile.types import Metric
+from pytest_modelbudget.budgetfile.types import FileSource, Metric
 from pytest_modelbudget.errors import Problem
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.units.invalid import shown
@@ -57,6 +58,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _ratio_problems(document, variant)
     yield from _file_problems(document, variant)
     yield from _self_comparison_problems(document, variant)
+    yield from _signature_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -146,6 +148,14 @@ def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[
     for limit, setting in variant.limits().items():
         if "baseline" in LIMITS[limit].needs:
             yield document.problem_of_key(setting.location, what, hint)
+
+
+def _signature_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    model, signature = variant.value("model"), variant.settings.get(("signature",))
+    is_keras = isinstance(model, FileSource) and model.path.suffix.lower() in KERAS_SUFFIXES
+    if signature and is_keras:
+        what = f"{model.path.name} is a Keras model, which has no signatures"
+        yield document.problem_of_key(signature.location, what, "leave signature out")
 
 
 def _is_unchanged(document: Document, variant: Variant) -> bool:

@@ -146,6 +146,7 @@ class _Steps:
             {role: fingerprint.sha256 for role, fingerprint in inputs.items()},
             budget.training.model_dump(mode="json") if stage.trains else None,
             budget.seed,
+            budget.signature,
             *self._surroundings,
         ]
         return Step(
@@ -158,6 +159,7 @@ class _Steps:
                 model=model,
                 data=data,
                 training=budget.training,
+                signature=budget.signature,
                 seed=budget.seed,
                 trust_code=budget.trust_code,
                 project=self._project,

@@ -55,8 +55,9 @@ class Project(Frozen):
 class BuildJob(Frozen):
     """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
 
-    ``before`` are the stages of the same recipe that came earlier. ``trust_code`` tells whether
-    Python code in model files may run.
+    ``before`` are the stages of the same recipe that came earlier. ``signature`` names one of a
+    ``.tflite`` or SavedModel that has several. ``trust_code`` tells whether Python code in model
+    files may run.
     """
 
     stage: Stage
@@ -65,6 +66,7 @@ class BuildJob(Frozen):
     model: Source
     data: Data
     training: Training
+    signature: str = ""
     seed: int
     trust_code: bool = False
     project: Project

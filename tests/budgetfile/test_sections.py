@@ -20,8 +20,8 @@ KEYS = [
         "zzz: 1",
         [
             "5:1: unknown key 'zzz'; known are baseline, budget, confidence, data, "
-            "depends_on, imports, latency, metric, model, recipe, seed, timeout, training, "
-            "trust_code, variants, version",
+            "depends_on, imports, latency, metric, model, recipe, seed, signature, "
+            "timeout, training, trust_code, variants, version",
         ],
     ),
     (
@@ -343,10 +343,10 @@ KEYS = [
         [
             "5:16: variants > a: unknown key 'version'; known are baseline, budget, "
             "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
-            "timeout, training, trust_code",
+            "signature, timeout, training, trust_code",
             "5:28: variants > a: unknown key 'variants'; known are baseline, budget, "
             "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
-            "timeout, training, trust_code",
+            "signature, timeout, training, trust_code",
         ],
     ),
     (

@@ -12,7 +12,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.compress.models.keras_types import Model
-from pytest_modelbudget.workers.compress.models.sources import is_keras
+from pytest_modelbudget.workers.compress.models.sources import is_keras, serving_function
 from pytest_modelbudget.workers.compress.verify.conversion import verify_conversion
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.tflite.tflite_file import pack, parse
@@ -111,7 +111,7 @@ def _serving_function(model: Model, batch_size: int | None = None) -> tuple[Any,
         batch_size: The batch size if the model leaves it open; None keeps it open.
     """
     if not is_keras(model):
-        return model.signatures["serving_default"], model
+        return serving_function(model), model
     owner = tf.Module()
     # ``tf.Module`` does not find the variables of Keras 3, so they would not be frozen.
     owner.held = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]

@@ -4,6 +4,7 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,7 @@ from pytest_modelbudget.workers.compress.models.keras_files import (
 )
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
+from pytest_modelbudget.workers.tflite.signature import choose
 from pytest_modelbudget.workers.userdata.usercode import call_user, load_callable, user_code
 
 # The import of tfmot makes ``tf.keras`` Keras 2 for the rest of the process, unless an attribute of
@@ -33,29 +35,37 @@ dir(tf.keras)
 autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
 
 
-def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
+_LEAVE_OUT = "leave signature out"
+_GATED = "gated_signature"  # the attribute of a loaded SavedModel with the name of its signature
+
+
+def load_model(source: Source, seed: int, *, trust_code: bool, signature: str = "") -> Model:
     """Load a model.
 
     Args:
         source: A callable, a ``.keras`` or ``.h5`` file, or a SavedModel folder.
         seed: The seed for the random numbers of a callable.
         trust_code: Whether Python code in a file may run.
+        signature: Which signature of a SavedModel; empty where it has only one.
 
     Returns:
-        A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel
-        with the signature ``serving_default``. A model from a file is not compiled.
+        A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel, of which
+        ``serving_function`` returns the signature. A model from a file is not compiled.
 
     Raises:
         JobError: If the source does not exist, is not a model, or cannot be loaded.
     """
     if isinstance(source, CallSource):
-        return _call(source, seed)
+        model = _call(source, seed)
+        if signature:
+            raise JobError(f"{source} is a Keras model, which has no signatures", _LEAVE_OUT)
+        return model
     suffix = source.path.suffix.lower()
     if suffix == ".keras":
         return load_keras(source.path, trust_code=trust_code)
     if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
-    return _load_saved_model(source.path)
+    return _load_saved_model(source.path, signature)
 
 
 def load_current(job: BuildJob) -> Model:
@@ -66,7 +76,7 @@ def load_current(job: BuildJob) -> Model:
     """
     if job.parent is not None:
         return load_stage(job.parent / KERAS_MODEL, trust_code=job.trust_code)
-    return load_model(job.model, job.seed, trust_code=job.trust_code)
+    return load_model(job.model, job.seed, trust_code=job.trust_code, signature=job.signature)
 
 
 def is_keras(value: object) -> bool:
@@ -128,17 +138,20 @@ def _functional_or_exported(model: Model) -> Model:
         return tf.saved_model.load(folder)
 
 
-def _load_saved_model(path: Path) -> Model:
+def serving_function(model: Model) -> Any:
+    """Return the signature of a SavedModel that is gated, as a concrete function."""
+    return model.signatures[getattr(model, _GATED, "serving_default")]
+
+
+def _load_saved_model(path: Path, signature: str) -> Model:
     formats.require(path, (path / "saved_model.pb").is_file(), "a SavedModel")
     try:
         model = tf.saved_model.load(str(path))
     except Exception as error:  # Protobuf, TensorFlow and file systems each raise their own.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise JobError(f"{path} cannot be loaded: {reason}", "save it again") from error
-    if "serving_default" not in model.signatures:
-        has = ", ".join(model.signatures) or "none"
-        raise JobError(
-            f"{path} has no signature serving_default, only these: {has}",
-            "save it with tf.saved_model.save(model, path, signatures=function)",
-        )
+    if not model.signatures:
+        hint = "save it with tf.saved_model.save(model, path, signatures=function)"
+        raise JobError(f"{path} has no signatures", hint)
+    setattr(model, _GATED, choose(signature, sorted(model.signatures), str(path)))
     return model

@@ -46,8 +46,8 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
     """Verify the ``.tflite`` in ``output``: its kernels, and the promises of the recipe.
 
     Raises:
-        JobError: if it does not run, returns wrong values, has several signatures, or breaks a
-            promise; the message names the stage and the layer.
+        JobError: if it does not run, returns wrong values, or breaks a promise; the message
+            names the stage and the layer.
     """
     made = (output / tflite_file.MODEL).read_bytes()
     layers = KerasLayers.read(output)
@@ -55,7 +55,6 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
     name = str(job.model) if is_given else f"the result of {job.stage.kind}"
     verify_kernels(made, name, layers)
     model = tflite_file.parse(made)
-    _verify_signature(model, name)
     operators = find_operators(model, layers)
     if not is_given:
         _verify_built_in(operators)
@@ -66,17 +65,6 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
         _verify_io(made, job.stage)
         _verify_integers(model, operators, job.stage)
     verify_promises(promises.read_promises(output), list(find_kernels(model, operators)))
-
-
-def _verify_signature(model: ModelT, name: str) -> None:
-    """Check that all limits are about the whole file: LiteRT would run the first signature."""
-    signatures = model.signatureDefs or []
-    if len(signatures) > 1:
-        keys = ", ".join(signature.signatureKey.decode() for signature in signatures)
-        raise JobError(
-            f"{name} has {len(signatures)} signatures, and only the first would be judged: {keys}",
-            "write each to a .tflite of its own, with a budget file for each",
-        )
 
 
 def find_kernels(model: ModelT, operators: Sequence[LayerOperator]) -> Iterator[StoredKernel]:
