@@ -144,8 +144,8 @@ KEYS = [
         (
             f"metric: {written}",
             [
-                "5:9: metric: expected a metric, got a mapping; write {top_k_accuracy: {k: 3}} "
-                "or {call: ...}",
+                "5:9: metric: expected a metric, got a mapping; write {top_k_accuracy: {k: 3}}, "
+                "{accuracy: {output: name}} or {call: ...}",
             ],
         )
         for written in (
@@ -153,6 +153,9 @@ KEYS = [
             "{higher_is_better: false}",
             "{top_k_accuracy: {k: 3}, higher_is_better: true}",
             "{top_k_accuracy: {k: 3}, call: m:f}",
+            "{accuracy: {output: a}, mae: {output: b}}",
+            "{accuracy: {output: a}, output: b}",
+            "{output: a}",
         )
     ),
     (
@@ -165,7 +168,7 @@ KEYS = [
         "metric: {top_k_accuracy: {n: 3}}",
         [
             "5:26: metric > top_k_accuracy: 'k' is missing",
-            "5:27: metric > top_k_accuracy: unknown key 'n'; known are k",
+            "5:27: metric > top_k_accuracy: unknown key 'n'; known are k, output",
         ],
     ),
     (
@@ -190,7 +193,8 @@ KEYS = [
     (
         "metric: {name: mae}",
         [
-            "5:10: metric: unknown key 'name'; known are call, higher_is_better, top_k_accuracy",
+            "5:10: metric: unknown key 'name'; known are accuracy, auc, call, f1, "
+            "higher_is_better, mae, mse, output, top_k_accuracy",
         ],
     ),
     (
