@@ -1,6 +1,8 @@
 """Builds the artifacts of a session: each step once, after a preflight check of its chain."""
 
 import asyncio
+from contextlib import suppress
+from itertools import pairwise
 
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
@@ -64,10 +66,11 @@ class Builder:
         """Build the other forms that the recipe could end in, to explain the size of the file.
 
         Returns:
-            None if every stage changes the size of the file.
+            None if nothing explains it.
         """
+        larger = await self._larger(plan)
         if not plan.same_size:
-            return None
+            return FileSize(larger, ()) if larger else None
         artifact = await self.artifact(plan.step)
         others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
         for form in plan.other_forms:
@@ -77,7 +80,17 @@ class Builder:
             except StepError as error:
                 cause = str(error).partition("\n")[0]
                 others.append(OtherSize(form.name, None, cause))
-        return FileSize(plan.same_size, tuple(others))
+        return FileSize("; ".join(filter(None, [plan.same_size, larger])), tuple(others))
+
+    async def _larger(self, plan: Plan) -> str:
+        """Return which stage has made the file larger, if quantize_aware has."""
+        for before, after in pairwise(plan.stage_forms):
+            if after.name == "quantize_aware":
+                with suppress(StepError):
+                    size_bytes = (await self.artifact(before.step)).size_bytes
+                    if (await self.artifact(after.step)).size_bytes > size_bytes:
+                        return f"the file is larger than before quantize_aware: {size_bytes:,} B"
+        return ""
 
     def trains(self, step: Step) -> bool:
         """Return whether a stage up to ``step`` is to be trained, or another of the Keras model."""
@@ -156,6 +169,12 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
         cached=cached,
+        clustered=tuple(
+            name
+            for stage, choice in built.layer_choices
+            if stage == "cluster"
+            for name in choice.chosen
+        ),
         layers_skipped="\n".join(
             f"skipped by {stage}: {why}"
             for stage, choice in built.layer_choices

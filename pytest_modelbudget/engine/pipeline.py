@@ -18,7 +18,7 @@ from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.judge.findings import FileSize, Findings, Need, UnmeasuredError
+from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
@@ -174,6 +174,10 @@ class Pipeline:
     async def explain_size(self, budget: Budget) -> FileSize | None:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""
         return await self._builder.explain_size(self._plan(budget))
+
+    async def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
+        """Evaluate the variant after each stage; see ``Evaluations.stage_scores``."""
+        return await self._evaluations.stage_scores(self._plan(budget))
 
     async def close(self) -> None:
         """Stop all tasks; results that are already in the store stay."""

@@ -106,6 +106,23 @@ class OtherForm:
 
 
 @dataclass(frozen=True)
+class StageForm:
+    """The model after one of the stages that work on the Keras model, converted.
+
+    Attributes:
+        name: The stage's name; empty for the model without a recipe.
+        where: Its place in the file.
+        gentler: What helps where the stage lost too much of the score.
+        step: The conversion.
+    """
+
+    name: str
+    where: str
+    gentler: str
+    step: Step
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to build and to measure for one variant.
 
@@ -118,6 +135,8 @@ class Plan:
             model without the recipe.
         timeout_s: How long one measurement may take.
         same_size: Why the file is as large as without some of its stages; empty if it is not.
+        stage_forms: The model without a recipe, after each stage of the Keras model, and at the
+            end; empty without such stages.
         other_forms: What the recipe could end in instead, where that makes the file smaller.
     """
 
@@ -129,6 +148,7 @@ class Plan:
     invocation: Invocation
     timeout_s: float
     same_size: str
+    stage_forms: tuple[StageForm, ...]
     other_forms: tuple[OtherForm, ...]
 
     def steps(self) -> Iterator[Step]:

@@ -5,13 +5,22 @@ parameters, the seed; and the versions of the tools. What the user's code reads 
 each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
+from collections.abc import Iterator
+
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
 from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
-from pytest_modelbudget.engine.plan import Evaluation, Invocation, OtherForm, Plan, Step
+from pytest_modelbudget.engine.plan import (
+    Evaluation,
+    Invocation,
+    OtherForm,
+    Plan,
+    StageForm,
+    Step,
+)
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
@@ -85,8 +94,21 @@ class _Steps:
             invocation=_invocation(budget),
             timeout_s=budget.timeout_s,
             same_size=why_same_size(budget.recipe),
+            stage_forms=tuple(self._stage_forms()),
             other_forms=forms,
         )
+
+    def _stage_forms(self) -> Iterator[StageForm]:
+        recipe = self._budget.recipe
+        works_on_keras = [each.stage.needs_keras and not each.stage.makes_tflite for each in recipe]
+        if not any(works_on_keras):
+            return
+        yield StageForm("", "", "", self._last(self._budget.model, ()))
+        for end, located in enumerate(recipe, start=1):
+            if works_on_keras[end - 1] or end == len(recipe):
+                name, step = located.where.rpartition(" > ")[2], recipe[:end]
+                gentler = located.stage.gentler
+                yield StageForm(name, located.where, gentler, self._last(self._budget.model, step))
 
     def _baseline(self) -> Step | FixedBaseline:
         baseline = self._budget.baseline

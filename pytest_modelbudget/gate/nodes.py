@@ -17,7 +17,7 @@ from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
 from pytest_modelbudget.judge.findings import UnmeasuredError
-from pytest_modelbudget.judge.limits import measure
+from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
@@ -122,6 +122,9 @@ class LimitItem(pytest.Item):
             self._row = self._row.judged(verdict, findings.test_data)
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = self._row.explained(session.explain_size(self.budget))
+            if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
+                scores = session.stage_scores(self.budget)
+                self._row = self._row.by_stage(scores, findings.higher_is_better)
         except UnmeasuredError as error:
             self._row = self._row.unmeasured(str(error))
         if self._row.outcome != "within":

@@ -135,9 +135,17 @@ class CompareJob(Frozen):
 
 
 class InspectJob(Frozen):
-    """The structure of one ``.tflite``, read from its flatbuffer: answered by a ``Structure``."""
+    """The structure of one ``.tflite``, read from its flatbuffer: answered by a ``Structure``.
+
+    Attributes:
+        inspected: The file.
+        clustered: The layers that a stage has clustered.
+        per_channel: Whether it clustered each output channel of a convolution.
+    """
 
     inspected: Path
+    clustered: Sequence[str] = ()
+    per_channel: bool = False
 
 
 class LatencyBound(Frozen):

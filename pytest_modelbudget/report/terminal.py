@@ -27,6 +27,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
         yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
+        yield from (Line(f"  {row.remark}") for row in variant if row.remark)
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
     yield from (Line(line) for line in _notes(cells))

@@ -177,7 +177,7 @@ def test_the_suffix_of_a_model_may_be_in_upper_case(blobs: Project) -> None:
 def test_a_module_that_is_missing_is_an_error(gate: Project) -> None:
     result = gate.pytest("-v", "-k", "max_bytes")
     assert result.exitcode == 2
-    result.has("blobs.budget.yaml:5:16: data > calibration: module data was not found; ")
+    result.has("blobs.budget.yaml:3:39: data > calibration: module data was not found; ")
 
 
 def test_a_cache_that_cannot_be_written_is_said(gate: Project) -> None:

@@ -45,6 +45,7 @@ def test_plugins_of_pytest_can_be_left_out(blobs: Project, plugin: str) -> None:
     assert result.exitcode == 0
     assert "Traceback" not in result.output
     blobs.write("blobs.budget.yaml", TARGET)
+    blobs.write("board.py", "def measure(model): raise OSError")
     result = blobs.pytest("-p", f"no:{plugin}")
     assert result.exitcode == 1
     assert "Traceback" not in result.output

@@ -142,7 +142,7 @@ def test_a_module_that_is_not_found_names_rootdir_and_its_reason(
     is_named = bool(options) and "::" in options[0]
     assert result.exitcode == (4 if is_named else 2)  # 4: pytest found no such item
     result.has(
-        "blobs.budget.yaml:4:14: data > test: module qqqq was not found; "
+        "blobs.budget.yaml:3:14: data > test: module qqqq was not found; "
         "modules are searched for in ",
         f"; rootdir is {why.format(root=bare.root)}\n",
     )

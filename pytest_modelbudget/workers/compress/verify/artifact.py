@@ -20,18 +20,9 @@ from pytest_modelbudget.workers.tflite.graph import touches_float
 from pytest_modelbudget.workers.tflite.layers import KerasLayers, LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.tflite.signature import Signature
-from pytest_modelbudget.workers.tflite.weights import Weight, read_weights
+from pytest_modelbudget.workers.tflite.weights import KERNEL_AXES, Weight, read_weights
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-# The axes of LiteRT's kernel in the order of Keras, and the axis with its output channels.
-_AXES = {
-    "CONV_2D": ((1, 2, 3, 0), 0),
-    "DEPTHWISE_CONV_2D": ((1, 2, 3, 0), 3),
-    "TRANSPOSE_CONV": ((1, 2, 0, 3), 0),
-    "CONV_3D": ((0, 1, 2, 3, 4), 4),
-    "CONV_3D_TRANSPOSE": ((0, 1, 2, 3, 4), 3),
-    "FULLY_CONNECTED": ((1, 0), 0),
-}
 _GATES = ((1, 2, 3, 4), (5, 6, 7, 8))  # inputs of an LSTM that are one kernel in Keras
 _TENSOR_TYPES = {
     "dynamic": "int8",
@@ -95,7 +86,7 @@ def _recurrent(operator: LayerOperator, weights: dict[int, Weight]) -> Iterator[
 
 def _kernel(operator: LayerOperator, weight: Weight) -> StoredKernel:
     rank = weight.values.ndim
-    axes, output_axis = _AXES.get(operator.name, (tuple(range(rank)), 0))
+    axes, output_axis = KERNEL_AXES.get(operator.name, (tuple(range(rank)), 0))
     scaled_axis = weight.channel_axis
     # The converter may have multiplied another layer, such as BatchNormalization, into the kernel.
     if scaled_axis is None and len(operator.paths) != 1:
