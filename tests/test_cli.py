@@ -126,6 +126,15 @@ def test_pytest_names_what_does_not_exist_as_check_does(blobs: Project) -> None:
     result.has(*problems, "1 error in ")
 
 
+def test_check_finds_modules_of_each_folder_that_may_be_rootdir(blobs: Project) -> None:
+    text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs.tflite", "../blobs.tflite")
+    blobs.write("part/blobs.budget.yaml", text)
+    blobs.write("part/setup.cfg", "")
+    assert modelbudget(blobs, "check", "part").exitcode == 0
+    blobs.write("part/blobs.budget.yaml", text.replace("blobs:test", "blobs:tests"))
+    modelbudget(blobs, "check", "part").has("data > test: module blobs has no tests; did you mean")
+
+
 def test_check_names_a_model_that_is_not_of_its_kind(blobs: Project) -> None:
     (blobs.root / "saved").mkdir()
     (blobs.root / "folder.keras").mkdir()

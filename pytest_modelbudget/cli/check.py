@@ -68,11 +68,11 @@ def run(options: argparse.Namespace) -> int:
 def _code(file: Path) -> NamedCode:
     """Return the modules that pytest would find, as far as that is known without its options."""
     file = Path(os.path.abspath(file))
-    above = [folder for folder in file.parents if any((folder / name).exists() for name in _ROOTS)]
-    root = above[0] if above else file.parent
+    roots = [folder for folder in file.parents if any((folder / name).exists() for name in _ROOTS)]
     scripts = os.path.dirname(os.path.abspath(sys.argv[0]))  # Python adds it for this program
     places = [path for path in map(os.path.abspath, sys.path) if path != scripts]
-    return NamedCode([import_folder(file), *places, str(root)], root)
+    places = [import_folder(file), *places, *map(str, roots), os.getcwd()]
+    return NamedCode(places, roots[-1] if roots else file.parent)
 
 
 def _files(path: Path) -> list[Path]:

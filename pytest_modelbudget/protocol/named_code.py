@@ -82,9 +82,10 @@ class NamedCode:
             if package and (package.suffix != ".py" or is_installed(str(package.parent))):
                 return None
             found = f"{found}.{part}" if found else part
-        if package is None or not attribute or PathFinder.find_spec(attribute, where):
+        first = attribute.partition(".")[0]
+        if package is None or not first or PathFinder.find_spec(first, where):
             return None
-        return _no_name(name, package, attribute.partition(".")[0])
+        return _no_name(name, package, first)
 
     def _is_certain(self, top: str) -> bool:
         """Return whether no other module of the name could be found first when tests run."""

@@ -51,6 +51,7 @@ def test_a_name_that_a_module_may_have_is_not_missing(project: Project, case: st
     if case == "a submodule":
         project.write("src/models/build.py", "")
     assert missing(project, "models:build") is None
+    assert missing(project, "models:build.later") is None
 
 
 @pytest.mark.parametrize(
