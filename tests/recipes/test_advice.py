@@ -22,8 +22,8 @@ variants:
     recipe: ["tests.recipes.own:blind": {{layer: digit, share: 0.9}}, quantize: {{scheme: int8}}]
     budget: {{max_accuracy_drop: 1 pp}}
   sparse:
-    recipe: [prune: {{sparsity: 0.8, epochs: 1}}]
-    budget: {{min_sparsity: 0.8}}
+    recipe: [prune: {{sparsity: 0.86, epochs: 1}}]  # tfmot leaves 979 of 6992 weights, not 978
+    budget: {{min_sparsity: 0.86}}
   clustered:
     recipe: [cluster: {{clusters: 16, epochs: 1}}]
     budget: {{max_unique_weights: 16}}
