@@ -1,31 +1,42 @@
-"""Which architectures of ``keras.applications`` can be moved into tf_keras, for tfmot.
+"""What becomes of the architectures of ``keras.applications``: moved to tf_keras, and each preset.
 
-Run ``python -m benchmarks.keras_applications``; it writes ``keras_applications.md`` beside this
-file and takes about 15 minutes.
+Run ``python -m benchmarks.keras_applications``; names of architectures and presets after it
+restrict the run to these. It goes on where ``keras_applications.jsonl`` beside this file ends, and
+writes ``keras_applications.md``. Moving all architectures takes about 15 minutes; the presets of a
+small one take 5 to 20.
 """
 
 import inspect
 import json
+import math
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pytest_modelbudget.budgetfile.presets import PRESETS
+
 TABLE = Path(__file__).with_suffix(".md")
+LOG = Path(__file__).with_suffix(".jsonl")
+MOVED = "moved to tf_keras"
 SIZES = (32, 64, 71, 75, 96, 128, 224)  # pixels; the smallest that an architecture accepts
 TOLERANCE = 1e-5  # of the largest logit
+TIMEOUT_S = 3600  # for one preset
 HEADER = """\
-# keras.applications, moved into tf_keras
+# keras.applications
 
-Written by `python -m benchmarks.keras_applications`: every architecture with random weights (the
-statistics of batch normalization included), 10 classes, logits as outputs, and the smallest input
-that it accepts, each in a process of its own.
+Written by `python -m benchmarks.keras_applications`: every architecture with random weights, 10
+classes, logits as outputs, and the smallest input that it accepts, each in a process of its own.
+
+## Moved to tf_keras, for tfmot
+
+The statistics of batch normalization are random, too.
 
 - difference: the largest between the logits of the Keras 3 model and those of the moved one after
   it was cloned, as tfmot does, divided by the largest logit, on 4 random images from 0 to 255;
@@ -36,6 +47,24 @@ that it accepts, each in a process of its own.
 
 | architecture | input | parameters | layers | hosted | result | difference | seconds |
 | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+PRESETS_HEADER = """
+## Presets
+
+Batch normalization has the statistics of 8 random images. Stages that train do so on these 8
+images, one step for each epoch: this is about what can be built, not about accuracy.
+
+- bytes: of the `.tflite`
+- seconds: of the whole chain, after the import of TensorFlow, on a busy machine with two cores
+- correlation: between the outputs of the `.tflite` and those of the Keras model that it was
+  converted from (after `quantize_aware`: with emulated quantization), over 4 images and 10 logits
+- by hand: the same of what TensorFlow's converter makes of that Keras model with the same data,
+  where the correlation is under 0.9: deep networks with random weights amplify rounding. Outputs
+  are wrong if the correlation is under 0.9 and over 0.05 less than by hand; `int4` is not judged
+- refused in advance: an error before any training
+
+| architecture | preset | result | bytes | seconds | correlation | by hand |
+| --- | --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -67,18 +96,73 @@ class Row:
 
 
 def main() -> None:
-    """Measure one architecture if it is named, else all of them."""
-    if len(sys.argv) == 2:
-        print(json.dumps(asdict(measure(sys.argv[1]))))
+    """Measure one architecture if asked to by this module itself, else what the log lacks."""
+    if sys.argv[1:2] == ["--move"]:
+        print(json.dumps(asdict(measure(sys.argv[2]))))
         return
-    rows = []
-    for name in architectures():
-        rows.append(measure_alone(name))
-        print(rows[-1], flush=True)
-    counts = Counter(row.result.partition(":")[0] for row in rows)
-    summary = ", ".join(f"{count} {result}" for result, count in counts.items())
-    table = "\n".join(map(str, rows))
-    TABLE.write_text(f"{HEADER}{table}\n\nOf {len(rows)} architectures: {summary}.\n")
+    presets = [word for word in sys.argv[1:] if word in PRESETS] or list(PRESETS)
+    names = [word for word in sys.argv[1:] if word not in PRESETS] or list(architectures())
+    for name in names:
+        done = {row["preset"] for row in _logged() if row["name"] == name}
+        if MOVED not in done:
+            _log({"preset": MOVED, **asdict(measure_alone(name))})
+        while missing := [preset for preset in presets if preset not in done]:
+            for row in _run_presets(name, missing):
+                _log(row)
+                done.add(row["preset"])
+        _write_table()
+
+
+def _logged() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in LOG.read_text().splitlines()] if LOG.exists() else []
+
+
+def _log(row: dict[str, Any]) -> None:
+    with LOG.open("a") as log:
+        log.write(json.dumps(row) + "\n")
+
+
+def _run_presets(name: str, presets: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Run presets in a process of their own; if it ends or hangs, that is the last outcome."""
+    command = [sys.executable, "-m", "benchmarks.application", name, *presets]
+    limit = ["timeout", str(TIMEOUT_S * len(presets))]
+    waiting = iter(presets)
+    with subprocess.Popen([*limit, *command], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        for line in process.stdout:
+            next(waiting)
+            yield json.loads(line)
+    if preset := next(waiting, None):
+        reason = f"the process ended with {process.returncode}"
+        yield {"name": name, "preset": preset, "result": "crashed", "reason": reason}
+
+
+def _write_table() -> None:
+    logged = _logged()
+    moved = [row for row in logged if row["preset"] == MOVED]
+    rows = [Row(**{key: row[key] for key in row if key != "preset"}) for row in moved]
+    rest = [row for row in logged if row["preset"] != MOVED]
+    text = HEADER + "\n".join(map(str, rows)) + "\n\n" + _summary(moved)
+    text += PRESETS_HEADER + "\n".join(map(_cells, rest)) + "\n\n" + _summary(rest)
+    TABLE.write_text(text)
+
+
+def _summary(rows: Sequence[dict[str, Any]]) -> str:
+    counts = Counter(row["result"].partition(":")[0] for row in rows)
+    listed = ", ".join(f"{count} {result}" for result, count in counts.items())
+    names = len({row["name"] for row in rows})
+    return f"Of {len(rows)} rows of {names} architectures: {listed}.\n"
+
+
+def _cells(row: dict[str, Any]) -> str:
+    reason = row.get("reason", "")
+    cells = [row["name"], row["preset"], f"{row['result']}: {reason}" if reason else row["result"]]
+    correlations = (row.get(key, math.nan) for key in ("correlation", "by_hand"))
+    is_built = row.get("size_bytes", 0) > 0
+    cells += [f"{row['size_bytes']:,}" if is_built else ""]
+    cells += [f"{row['seconds']:.0f}" if "seconds" in row else ""]
+    cells += ["" if math.isnan(each) else f"{each:.4f}" for each in correlations]
+    return f"| {' | '.join(cells)} |"
 
 
 def architectures() -> Iterator[str]:
@@ -90,7 +174,7 @@ def architectures() -> Iterator[str]:
 
 def measure_alone(name: str) -> Row:
     """Measure one architecture in a process of its own, so that memory stays bounded."""
-    command = [sys.executable, "-m", "benchmarks.keras_applications", name]
+    command = [sys.executable, "-m", "benchmarks.keras_applications", "--move", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         reason = done.stderr.strip().rpartition("\n")[2]

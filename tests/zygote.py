@@ -6,17 +6,16 @@ arguments, folder, environment, streams and exit code of one that ``python`` sta
 that nobody has used.
 
 This file is a script too: ``serve`` is the zygote of a kind, and ``python`` stands in for the
-interpreter in forked processes, so that what they start is forked as well.
+interpreter in forked processes, so that what they start is forked as well. It starts often, and
+imports no more than it needs.
 """
 
 import fcntl
+import gc
 import json
 import os
-import select
-import shutil
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,6 +70,8 @@ class Zygotes:
                 connection.connect(str(path))
 
     def _start(self, path: Path, kind: str, env: Mapping[str, str]) -> None:
+        import subprocess
+
         path.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
@@ -93,6 +94,9 @@ class Zygotes:
 
 def serve(zygotes: Zygotes, kind: str, descriptor: int) -> None:
     """Fork a process for each request until the owner ends; return in the processes."""
+    import select
+    import shutil
+
     _preload(kind)
     with socket.socket(fileno=descriptor) as listener:
         while Path("/proc", str(zygotes.owner)).exists():
@@ -123,6 +127,8 @@ def _preload(kind: str) -> None:
         modules = preloads[kind]
     for name in modules:
         import_module(name)
+    import_module("pytest_modelbudget.protocol.installed").look_up()
+    gc.freeze()
 
 
 def _reap() -> None:

@@ -1,6 +1,6 @@
 """Checks of a complete variant: whether limits, stages, model and data go together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.references import KERAS_SUFFIXES
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize, stage_type
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, SavedModel, stage_type
+from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.targets import HOST, target_kind
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
@@ -20,6 +21,7 @@ from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.units.invalid import shown
 from pytest_modelbudget.units.table import Quantity
 
+_FILES = (".keras", ".h5", ".hdf5", ".tflite")  # another model is a SavedModel folder
 _FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
 
 
@@ -57,8 +59,9 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _thread_problems(document, variant)
     yield from _ratio_problems(document, variant)
     yield from _file_problems(document, variant)
+    yield from _served_problems(document, variant)
     yield from _self_comparison_problems(document, variant)
-    yield from _signature_problems(document, variant)
+    yield from _gated_signature_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -71,6 +74,39 @@ def _file_problems(document: Document, variant: Variant) -> Iterator[Problem]:
             what = f"no file matches {shown(entry)}"
             hint = "correct it, or leave it out; paths are relative to this file"
             yield document.problem(location, what, hint)
+
+
+def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    """Yield limits and a target that need a ``.tflite``, where the recipe makes none."""
+    recipe = variant.recipe()
+    made = stage_type(recipe[-1].kind).makes if recipe else None
+    if made is None or made == "the .tflite":
+        return
+    yield from _signature_problems(document, variant, recipe)
+    ends = f"the recipe ends in {recipe[-1].kind}"
+    for name, limit in variant.limits().items():
+        if LIMITS[name].needs & {"structure", "arena"}:
+            what = f"it is read from a .tflite, and {ends}"
+            yield document.problem_of_key(limit.location, what, "leave it out")
+    target = variant.settings.get(("latency", "target"))
+    if target and target.value and target_kind(target.value) is not HOST:
+        what = f"{target.value} runs a .tflite, and {ends}"
+        yield document.problem_of_key(target.location, what, "leave it out, or write host")
+
+
+def _signature_problems(
+    document: Document, variant: Variant, recipe: Sequence[WrittenStage]
+) -> Iterator[Problem]:
+    """Yield the signatures of a SavedModel that a Keras model cannot have."""
+    stage, model = recipe[-1].stage, variant.value("model")
+    if not isinstance(stage, SavedModel) or model is None:
+        return
+    is_folder = isinstance(model, FileSource) and model.path.suffix.lower() not in _FILES
+    absent = [name for name in stage.signatures if name != SERVING_DEFAULT]
+    if absent and (len(recipe) > 1 or not is_folder):
+        what = f"a Keras model has no signature {absent[0]}, only {SERVING_DEFAULT}"
+        location = (*recipe[-1].location, "signatures")
+        yield document.problem_of_key(location, what, "leave it out")
 
 
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:
@@ -150,7 +186,7 @@ def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[
             yield document.problem_of_key(setting.location, what, hint)
 
 
-def _signature_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+def _gated_signature_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     model, signature = variant.value("model"), variant.settings.get(("signature",))
     is_keras = isinstance(model, FileSource) and model.path.suffix.lower() in KERAS_SUFFIXES
     if signature and is_keras:

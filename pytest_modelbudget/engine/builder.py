@@ -17,6 +17,7 @@ from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.units.format import format_bytes, format_share
 
 
 class StepError(ModelBudgetError):
@@ -24,11 +25,13 @@ class StepError(ModelBudgetError):
 
     Attributes:
         step: The step of the variant that needed it first.
+        before_training: Whether the preflight check found it, so that nothing was trained.
     """
 
-    def __init__(self, text: str, step: Step) -> None:
+    def __init__(self, text: str, step: Step, *, before_training: bool = False) -> None:
         super().__init__(text)
         self.step = step
+        self.before_training = before_training
 
 
 class Builder:
@@ -60,27 +63,30 @@ class Builder:
             StepError: if a step could not be built; raised when the future is awaited.
         """
         name = f"build {step.key}"
-        return self._scheduler.once(name, lambda: self._make(step, checked))
+        make = self._choose if step.either else self._make
+        return self._scheduler.once(name, lambda: make(step, checked))
 
     async def explain_size(self, plan: Plan) -> FileSize | None:
         """Build the other forms that the recipe could end in, to explain the size of the file.
 
         Returns:
-            None if nothing explains it.
+            None if every stage changes the size of the file, and nothing is known of its parts.
         """
-        larger = await self._larger(plan)
-        if not plan.same_size:
-            return FileSize(larger, ()) if larger else None
         artifact = await self.artifact(plan.step)
+        larger = await self._larger(plan)
+        why = "; ".join(filter(None, [plan.same_size or _largest(artifact), larger]))
+        if not why:
+            return None
         others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
         for form in plan.other_forms:
             try:
                 size_bytes = (await self.artifact(form.step)).size_bytes
+                if artifact.parts and size_bytes >= artifact.size_bytes:
+                    continue  # there was nothing to strip
                 others.append(OtherSize(form.name, size_bytes, form.written))
             except StepError as error:
-                cause = str(error).partition("\n")[0]
-                others.append(OtherSize(form.name, None, cause))
-        return FileSize("; ".join(filter(None, [plan.same_size, larger])), tuple(others))
+                others.append(OtherSize(form.name, None, _cause(error)))
+        return FileSize(why, tuple(others))
 
     async def _larger(self, plan: Plan) -> str:
         """Return which stage has made the file larger, if quantize_aware has."""
@@ -96,6 +102,43 @@ class Builder:
         """Return whether a stage up to ``step`` is to be trained, or another of the Keras model."""
         chain = training_steps(step)
         return bool(chain) and self._find(chain[-1]) is None
+
+    async def _choose(self, step: Step, checked: bool) -> Artifact:
+        """Build the first step of ``step.either``, and the second where that may be better."""
+        assert step.either, "another step is built itself"
+        first, second = step.either
+        try:
+            made = await self.artifact(first, checked=checked)
+        except StepError as error:
+            if error.step.key != first.key or error.before_training:
+                raise
+            return await self._instead(second, error)
+        assert made.quantization, "both steps quantize"
+        if not made.quantization.float_bytes or made.quantization.rejected:
+            return made
+        try:
+            other = await self.artifact(second, checked=True)
+        except StepError as error:
+            return made.rejecting(f"TensorFlow's converter cannot quantize it: {_cause(error)}")
+        assert other.quantization, "both steps quantize"
+        if other.quantization.float_bytes < made.quantization.float_bytes:
+            return other.rejecting(f"with the LiteRT quantizer, {made.quantization.shown_floats()}")
+        return made.rejecting(f"with TensorFlow's converter, {other.quantization.shown_floats()}")
+
+    async def _instead(self, second: Step, error: StepError) -> Artifact:
+        """Build the second step, because the first failed with ``error``.
+
+        Raises:
+            StepError: if it fails, too: ``error``, and its own cause where that is another.
+        """
+        try:
+            made = await self.artifact(second, checked=True)
+        except StepError as other:
+            if _cause(other) == _cause(error):
+                raise error from other
+            text = f"{error}\nwith backend: converter: {other}"
+            raise StepError(text, error.step) from other
+        return made.rejecting(f"the LiteRT quantizer failed: {_cause(error)}")
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
         if found := self._find(step):
@@ -140,7 +183,7 @@ class Builder:
             await self._scheduler.once(name, lambda: self._check(chain, calibrated))
         except PreflightError as error:
             steps = (*chain, calibrated or step)
-            raise StepError(str(error), steps[error.stage]) from error
+            raise StepError(str(error), steps[error.stage], before_training=True) from error
 
     async def _check(self, chain: tuple[Step, ...], calibrated: Step | None) -> None:
         key = digest(["preflight", chain[-1].key, calibrated and calibrated.key])
@@ -160,11 +203,24 @@ class Builder:
                 raise PreflightError(str(error), stage) from error
 
 
+def _largest(artifact: Artifact) -> str:
+    """Return the largest part of what TensorFlow serves; empty for a ``.tflite``."""
+    if not artifact.parts:
+        return ""
+    largest = artifact.parts[0]
+    share = format_share(largest.size_bytes / artifact.size_bytes)
+    return f"the largest part is {largest.name}: {format_bytes(largest.size_bytes)} ({share})"
+
+
+def _cause(error: StepError) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
     entry, built = found.entry, found.result
     return Artifact(
         path=entry.path / built.file,
-        sha256=entry.sha256[built.file],
+        sha256=entry.digest_of(built.file),
         size_bytes=built.size_bytes,
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
@@ -180,5 +236,7 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
             for stage, choice in built.layer_choices
             if (why := choice.why_skipped())
         ),
+        quantization=built.quantization,
         unrecorded=entry.dependencies.undeclared,
+        parts=tuple(sorted(built.parts, key=lambda part: part.size_bytes, reverse=True)),
     )

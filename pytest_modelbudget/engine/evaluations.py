@@ -112,7 +112,8 @@ class Evaluations:
 
     async def _evaluate(self, evaluation: Evaluation, step: Step) -> Found[ModelScore]:
         artifact = await self._builder.artifact(step)
-        key = digest(["score", artifact.sha256, evaluation.key])
+        served = step.served
+        key = digest(["score", artifact.sha256, served and served.signature, evaluation.key])
         if found := self._scheduler.find(key, evaluation.project, ModelScore):
             return found  # a cached result does not wait for a slot
         job = EvaluateJob(
@@ -120,11 +121,13 @@ class Evaluations:
             data=evaluation.data,
             metric=evaluation.metric,
             project=evaluation.project,
+            served=served,
         )
         status = TaskStatus(f"{step.title} evaluate")
+        kind = "tensorflow" if served else _kind(evaluation)
         async with self._scheduler.light_slots:
             return await self._scheduler.measured(
-                _kind(evaluation), key, job, ModelScore, evaluation.timeout_s, status
+                kind, key, job, ModelScore, evaluation.timeout_s, status
             )
 
     async def _compare(

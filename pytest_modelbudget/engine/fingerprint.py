@@ -53,10 +53,10 @@ class Fingerprints:
         ``tensorflow`` is whether one of them imports it, or a project module that they import.
         """
         found = [(name, module and module[0]) for name in names for module in [self._read(name)]]
-        return Fingerprint(digest(found), bool(self._reached(names) & TENSORFLOW))
+        return Fingerprint(digest(found), not self._reached(names).isdisjoint(TENSORFLOW))
 
     def _reached(self, names: Iterable[str]) -> set[str]:
-        """Return the top-level names of all modules that ``names`` import, in any depth."""
+        """Return all modules that ``names`` import, in any depth, and their parents."""
         reached: set[str] = set()
         waiting = list(names)
         while waiting:
@@ -66,7 +66,7 @@ class Fingerprints:
                 reached.add(name)
                 if module := self._read(name):
                     waiting.extend(module[1])
-        return {name.partition(".")[0] for name in reached}
+        return reached
 
     def _read_source(self, source: Source) -> Fingerprint:
         if isinstance(source, CallSource):

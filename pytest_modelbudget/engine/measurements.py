@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 
 from pytest_modelbudget.budgetfile.stages import Cluster
 from pytest_modelbudget.engine.plan import Plan, tool_versions
+from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.findings import Artifact
@@ -77,11 +78,13 @@ class Measurements:
             bounds=invocation.ratio_bounds if baseline else invocation.bounds,
             threads=invocation.threads,
             batch_size=invocation.batch_size,
+            served=plan.step.served,
         )
         status = TaskStatus(f"{plan.title} latency")
+        kind: WorkerKind = "tensorflow" if job.served else "litert"
         return self._scheduler.once(
             f"latency {job.model_dump_json()}",
-            lambda: self._scheduler.taken_now(job, LatencySample, LATENCY_TIMEOUT_S, status),
+            lambda: self._scheduler.taken_now(job, LatencySample, LATENCY_TIMEOUT_S, status, kind),
         )
 
     def figures(self, artifact: Artifact, plan: Plan) -> Awaitable[Figures]:

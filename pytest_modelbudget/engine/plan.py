@@ -7,9 +7,10 @@ from functools import cache
 from importlib import metadata
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
+from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.budgetfile.types import CommandTarget, Metric, Source
 from pytest_modelbudget.errors import Span
-from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project, Served
 
 TOOLS = (
     "ai-edge-litert",
@@ -44,6 +45,8 @@ class Step:
         span: Its line and column.
         tensorflow: Whether it must run where TensorFlow is loaded.
         timeout_s: How long it may take.
+        either: Two steps of which the builder takes one: the second only if its file has fewer
+            float weights. This step is then not built itself.
     """
 
     key: str
@@ -54,11 +57,24 @@ class Step:
     span: Span
     tensorflow: bool
     timeout_s: float
+    either: "tuple[Step, Step] | None" = None
+
+    @property
+    def served(self) -> Served | None:
+        """How TensorFlow runs its result; None if that is not an artifact of TensorFlow."""
+        stage = self.job.stage
+        if not isinstance(stage, ServedStage):
+            return None
+        return Served(
+            signature=stage.gated_signature,
+            trust_code=self.job.trust_code,
+            project=self.job.project,
+        )
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a ``.tflite`` is scored; ``key`` covers the data, the metric and the tools.
+    """How an artifact is scored; ``key`` covers the data, the metric and the tools.
 
     Attributes:
         confidence: That limits are judged with; None where the value itself is judged.
@@ -157,4 +173,5 @@ class Plan:
             step = last if isinstance(last, Step) else None
             while step:
                 yield step
+                yield from step.either or ()
                 step = step.parent

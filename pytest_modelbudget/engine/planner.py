@@ -6,9 +6,10 @@ each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
@@ -100,7 +101,7 @@ class _Steps:
 
     def _stage_forms(self) -> Iterator[StageForm]:
         recipe = self._budget.recipe
-        works_on_keras = [each.stage.needs_keras and not each.stage.makes_tflite for each in recipe]
+        works_on_keras = [each.stage.needs_keras and not each.stage.makes for each in recipe]
         if not any(works_on_keras):
             return
         yield StageForm("", "", "", self._last(self._budget.model, ()))
@@ -114,17 +115,44 @@ class _Steps:
         baseline = self._budget.baseline
         if isinstance(baseline, FixedBaseline):
             return baseline
-        return self._last(baseline or self._budget.model, ())
+        return self._last(baseline or self._budget.model, self._unchanged(baseline))
+
+    def _unchanged(self, baseline: Source | None) -> Recipe:
+        """Return the recipe of a baseline: TensorFlow serves it too, if it is the same model."""
+        recipe = self._budget.recipe
+        last = recipe[-1] if recipe else None
+        if baseline or last is None or not isinstance(last.stage, ServedStage):
+            return ()
+        return (LocatedStage(last.stage.of_baseline(), last.where, last.span),)
 
     def _last(self, model: Source, recipe: Recipe) -> Step:
         """Chain the steps of ``recipe``, with the conversion to a ``.tflite`` where it belongs."""
         step = None
         before: tuple[Stage, ...] = ()
         for located in _with_conversion(recipe, self._budget.model_span):
-            step = self._step(located, model, step, before)
+            step = self._quantized(located, model, step, before) or self._step(
+                located, model, step, before
+            )
             before = (*before, located.stage)
-        assert step is not None, "there is always a conversion"
+        assert step is not None, "there is always a stage that makes the artifact"
         return step
+
+    def _quantized(
+        self, located: LocatedStage, model: Source, parent: Step | None, before: tuple[Stage, ...]
+    ) -> Step | None:
+        """Return the step of a ``quantize`` whose backend is not chosen yet, or None."""
+        if not isinstance(located.stage, Quantize) or located.stage.backend != "auto":
+            return None
+        assert parent is not None, "a conversion comes before it"
+        stages = [
+            LocatedStage(each, located.where, located.span)
+            for each in located.stage.backends(model)
+        ]
+        step = self._step(stages[0], model, parent, before)
+        if len(stages) == 1:
+            return step
+        other = self._step(stages[1], model, parent.parent, before[:-1])
+        return replace(step, key=digest([step.key, other.key]), either=(step, other))
 
     def _evaluation(self) -> Evaluation | None:
         budget = self._budget
@@ -163,10 +191,10 @@ class _Steps:
             if source is not None
         }
         identity = [
-            stage.model_dump(mode="json"),
+            stage.model_dump_json(),
             parent and parent.key,
             {role: fingerprint.sha256 for role, fingerprint in inputs.items()},
-            budget.training.model_dump(mode="json") if stage.trains else None,
+            budget.training.model_dump_json() if stage.trains else None,
             budget.seed,
             budget.signature,
             *self._surroundings,
@@ -196,10 +224,12 @@ class _Steps:
 
 
 def _with_conversion(recipe: Recipe, span: Span) -> list[LocatedStage]:
-    """Return ``recipe`` with the conversion where the ``.tflite`` begins, written or not.
+    """Return ``recipe`` with the conversion where a ``.tflite`` begins, written or not.
 
     Sparse encoding comes last, wherever it is written: no quantizer can read it.
     """
+    if recipe and isinstance(recipe[-1].stage, ServedStage):
+        return list(recipe)
     stages = [located for located in recipe if not isinstance(located.stage, Convert)]
     written = [located for located in recipe if isinstance(located.stage, Convert)]
     last = stages[-1].stage if stages else None

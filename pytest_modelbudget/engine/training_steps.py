@@ -28,5 +28,5 @@ def calibrated_step(step: Step) -> Step | None:
 
 
 def _is_checked(stage: Stage) -> bool:
-    """Tell whether the preflight check looks at a stage: all but those that write a ``.tflite``."""
-    return stage.needs_keras and not stage.makes_tflite
+    """Tell whether the preflight check looks at a stage: all but those that write the artifact."""
+    return stage.needs_keras and not stage.makes

@@ -8,6 +8,7 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
+from pytest_modelbudget.judge.results import Form
 from pytest_modelbudget.report.artifacts import check_directory
 from pytest_modelbudget.report.record import CollectedVariant
 
@@ -55,7 +56,8 @@ class Shipping:
         if (owner.path, owner.variant) != (variant.path, variant.variant):
             place = f"{as_seen(Path(owner.path))} {owner.variant}".rstrip()
             return f"{copied}, and so would that of {place}; rename one of them"
-        if target.resolve() in _files_read(budget):
+        # A SavedModel is a folder, and so is what it replaces.
+        if any({target.resolve()} & {path, *path.parents} for path in _files_read(budget)):
             hint = "name another directory with --budget-artifacts=DIR"
             return f"{copied}, which this budget file reads; {hint}"
         return ""
@@ -72,9 +74,16 @@ def collected_variants(budgets: Iterable[Budget], label: str) -> list[CollectedV
             variant=budget.variant or "",
             path=str(budget.span.path),
             limits=tuple(limit.name for limit in budget.limits),
+            form=_form(budget),
         )
         for budget in budgets
     ]
+
+
+def _form(budget: Budget) -> Form:
+    """Return what the recipe ends in: a ``.tflite``, unless a stage makes something else."""
+    made = budget.recipe[-1].stage.makes if budget.recipe else None
+    return made or "the .tflite"
 
 
 def _files_read(budget: Budget) -> set[Path]:

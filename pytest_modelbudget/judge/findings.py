@@ -6,11 +6,15 @@ from typing import Literal, Self, TypeVar
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.results import (
+    SUFFIXES,
     Arena,
     Comparison,
     Figures,
+    Form,
     LatencySample,
     ModelScore,
+    Part,
+    Quantization,
     Structure,
 )
 
@@ -24,18 +28,20 @@ class UnmeasuredError(ModelBudgetError):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A ``.tflite`` in the store, and how it came to be.
+    """A ``.tflite`` or what TensorFlow serves, in the store, and how it came to be.
 
     Attributes:
-        path: The file.
-        sha256: Of the file.
-        size_bytes: Of the file.
-        gzip_bytes: Of the file, deflated at level 9.
+        path: The file; the folder, if it is a SavedModel.
+        sha256: Of the file; of a folder, that of the names and digests of its files.
+        size_bytes: Of the file, or of all files of the folder.
+        gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
         seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
         clustered: The layers that a stage has clustered.
         layers_skipped: A line for each stage that skipped layers.
+        quantization: Who quantized it, and what is still float; None if nobody did.
         unrecorded: What it depends on that could not be recorded, if nothing stands for it.
+        parts: Where the bytes of what TensorFlow serves are, the largest first.
     """
 
     path: Path
@@ -46,7 +52,20 @@ class Artifact:
     cached: bool
     clustered: tuple[str, ...] = ()
     layers_skipped: str = ""
+    quantization: Quantization | None = None
     unrecorded: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        """What it is, such as ``the .tflite``."""
+        return next(form for form, suffix in SUFFIXES.items() if suffix == self.path.suffix)
+
+    def rejecting(self, why: str) -> Self:
+        """Return it with the reason why another quantizer's file was not taken."""
+        assert self.quantization, "a quantizer made it"
+        quantization = self.quantization.model_copy(update={"rejected": why})
+        return replace(self, quantization=quantization)
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,8 @@ class FileStamp(Frozen):
     mtime_ns: int
     ctime_ns: int
 
-    def is_settled(self) -> bool:
-        """Tell whether a write from now on would give another stamp."""
+    def is_reliable(self) -> bool:
+        """Tell whether every later write would give another stamp."""
         return time.time() - max(self.mtime_ns, self.ctime_ns) / 1e9 > TICK_S
 
 

@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.types import (
     Training,
 )
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import LatencyStatistic
+from pytest_modelbudget.judge.results import LatencyStatistic, Part, Quantization
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
@@ -109,13 +109,28 @@ class ReadJob(Frozen):
     project: Project
 
 
+class Served(Frozen):
+    """How TensorFlow runs an artifact that is not a ``.tflite``.
+
+    Attributes:
+        signature: Of a SavedModel.
+        trust_code: Whether Python code in a ``.keras`` file may run.
+        project: Where its custom layers are found.
+    """
+
+    signature: str
+    trust_code: bool
+    project: Project
+
+
 class EvaluateJob(Frozen):
-    """The score of one ``.tflite`` on one data set."""
+    """The score of one model on one data set; ``served`` is None for a ``.tflite``."""
 
     model: Path
     data: Source
     metric: Metric
     project: Project
+    served: Served | None = None
 
 
 class CompareJob(Frozen):
@@ -156,10 +171,11 @@ class LatencyBound(Frozen):
 
 
 class LatencyJob(Frozen):
-    """Single invocations of one ``.tflite`` on this machine, until every bound is decided.
+    """Single invocations of one model on this machine, until every bound is decided.
 
     Attributes:
-        baseline: The ``.tflite`` that a ratio compares with; None if no bound is of a ratio.
+        baseline: The model that a ratio compares with; None if no bound is of a ratio.
+        served: How TensorFlow runs those of both that are not a ``.tflite``, if any.
     """
 
     model: Path
@@ -167,6 +183,7 @@ class LatencyJob(Frozen):
     batch_size: int
     bounds: Sequence[LatencyBound]
     baseline: Path | None = None
+    served: Served | None = None
 
 
 class Adb(Frozen):
@@ -263,7 +280,13 @@ class Task(Frozen):
 class Built(Frozen):
     """How an artifact was built: its file, its sizes, and the seconds that its whole chain took.
 
-    ``layer_choices`` are the layers that its stages chose, each with the stage's ``kind``.
+    Attributes:
+        file: The name of the file; of the folder, if it is a SavedModel.
+        size_bytes: Of the file, or of all files of the folder.
+        gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
+        layer_choices: The layers that its stages chose, each with the stage's ``kind``.
+        parts: Where the bytes of what TensorFlow serves are; none for a ``.tflite``.
+        quantization: What ``quantize`` left in float; None if no stage was one.
     """
 
     file: str
@@ -271,6 +294,8 @@ class Built(Frozen):
     gzip_bytes: int
     seconds: float
     layer_choices: Sequence[tuple[str, LayerChoice]] = ()
+    parts: Sequence[Part] = ()
+    quantization: Quantization | None = None
 
 
 class Failure(Frozen):

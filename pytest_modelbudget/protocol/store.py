@@ -1,8 +1,8 @@
 """The store: artifacts and measurements, filed under what the budget file says of them.
 
-An entry is a folder of files under its key. It is added as a whole, and verified against its
-own digests before it is used, so that a full disk, a killed process or a flipped bit costs a
-rebuild and never gives a wrong number.
+An entry is a folder of files under its key; they may lie in folders of it. It is added as a
+whole, and verified against its own digests before it is used, so that a full disk, a killed
+process or a flipped bit costs a rebuild and never gives a wrong number.
 
 A key may have several entries, each made from other files or packages: an entry is found only
 while all that it was made from is as it was (``dependencies.py``).
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.protocol.dependencies import Dependencies
-from pytest_modelbudget.protocol.digests import digest, file_digest
+from pytest_modelbudget.protocol.digests import digest, file_digest, files_below
 from pytest_modelbudget.protocol.surroundings import Surroundings
 
 MANIFEST, DEPENDENCIES = "entry.json", "dependencies.json"
@@ -33,7 +33,10 @@ class StoreError(ModelBudgetError):
 
 
 class Manifest(Frozen):
-    """The session in which an entry was made, and the SHA-256 of each of its files."""
+    """The session in which an entry was made, and the SHA-256 of each of its files.
+
+    ``sha256`` has the path of each file, relative to the entry.
+    """
 
     session: str
     sha256: dict[str, str]
@@ -52,6 +55,15 @@ class Entry:
     def content(self) -> str:
         """A digest of its files; what they were made from does not count."""
         return digest({name: each for name, each in self.sha256.items() if name != DEPENDENCIES})
+
+    def digest_of(self, name: str) -> str:
+        """Return the ``content_digest`` of a file or folder in it."""
+        below = {
+            file.removeprefix(f"{name}/"): each
+            for file, each in self.sha256.items()
+            if file.startswith(f"{name}/")
+        }
+        return digest(below) if below else self.sha256[name]
 
 
 class Store:
@@ -123,7 +135,10 @@ class Store:
         try:
             self._made(f"staging/{key}")
             yield staged
-            digests = {file.name: file_digest(file) for file in sorted(staged.iterdir())}
+            digests = {
+                file.relative_to(staged).as_posix(): file_digest(file)
+                for file in files_below(staged)
+            }
             manifest = Manifest(session=self._session, sha256=digests)
             (staged / MANIFEST).write_text(manifest.model_dump_json())
             for other in self._folders(key):
@@ -219,12 +234,13 @@ def _remove(entry: Path) -> None:
 def _read(folder: Path) -> Entry | None:
     """Return the entry in ``folder``; None if it is damaged."""
     try:
-        # Whoever opens a named pipe waits until somebody writes to it.
-        files = list(folder.iterdir())
+        # Opening a named pipe would block until another process writes to it.
+        files = list(files_below(folder))
         if not all(file.is_file() for file in files):
             return None
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
-        if {file.name for file in files} != {MANIFEST, *manifest.sha256}:
+        names = {file.relative_to(folder).as_posix() for file in files}
+        if names != {MANIFEST, *manifest.sha256}:
             return None
         for name, sha256 in manifest.sha256.items():
             if file_digest(folder / name) != sha256:

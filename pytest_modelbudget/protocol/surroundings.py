@@ -144,7 +144,7 @@ class Surroundings:
             sha256 = content(whole)
         except OSError:
             return PathState(path=path, sha256="")
-        if not stamp.is_settled():
+        if not stamp.is_reliable():
             return PathState(path=path, sha256=sha256)
         self._known[path, stamp] = sha256
         return PathState(path=path, sha256=sha256, stamp=stamp)

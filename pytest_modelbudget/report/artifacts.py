@@ -61,6 +61,7 @@ def write(directory: Path, record: Record) -> list[str]:
             shipped.add(passed)
             refused |= {variant: shipped.copy(variant, judged[variant]) for variant in passed}
             shipped.remove(each.artifact_name for each, reason in refused.items() if reason)
+            shipped.remove(name for each in refused for name in each.other_names)
             gone = shipped.gone(record)
             shipped.remove(gone)
     copied, known = list(refused.values()).count(""), len({*judged, *record.collected})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pytest_modelbudget.judge.results import SUFFIXES, Form
 from pytest_modelbudget.report.row import Row
 
 
@@ -17,12 +18,14 @@ class CollectedVariant:
         variant: Its name; empty where the file has no ``variants``.
         path: The absolute path of the budget file; empty if it is not known.
         limits: The names of all its limits; empty if they are not known.
+        form: What its recipe ends in.
     """
 
     budget: str
     variant: str
     path: str = ""
     limits: tuple[str, ...] = ()
+    form: Form = "the .tflite"
 
     def __str__(self) -> str:
         return f"{self.budget} {self.variant}".rstrip()
@@ -30,9 +33,18 @@ class CollectedVariant:
     @property
     def artifact_name(self) -> str:
         """The name that its artifact is copied under, such as ``budgets/digits.int8.tflite``."""
+        return self._name(self.form)
+
+    @property
+    def other_names(self) -> list[str]:
+        """The names under which an earlier recipe of it would have been copied."""
+        return [self._name(form) for form in SUFFIXES if form != self.form]
+
+    def _name(self, form: Form) -> str:
         file = PurePosixPath(self.budget)
         stem = file.name.rpartition(".budget.")[0] or file.name
-        return str(file.with_name(".".join(filter(None, [stem, self.variant, "tflite"]))))
+        name = ".".join(filter(None, [stem, self.variant]))
+        return str(file.with_name(f"{name}{SUFFIXES[form]}"))
 
     def left_out(self, rows: Sequence[Row]) -> list[str]:
         """Return the names of the limits that ``rows`` lack."""

@@ -45,11 +45,13 @@ class Row:
         helps: What helps, if that is known better than by the kind of the limit.
         note: What a reader of the summary must know about the test data, if anything.
         test_data: The source of the test data that ``note`` is about.
-        artifact: The path of the ``.tflite``.
-        sha256: Of the ``.tflite``, when the limit was judged.
+        artifact: The path of the ``.tflite``, or of what TensorFlow serves.
+        sha256: Of its content, when the limit was judged.
         built: ``built`` in this session, or ``cached``.
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
+        parts: Where the bytes of what TensorFlow serves are, the largest part first.
+        quantized: Who quantized it, and which weights are still float; empty if nobody did.
         unrecorded: What it depends on that could not be recorded, if anything.
     """
 
@@ -77,6 +79,8 @@ class Row:
     built: str = ""
     seconds: float | None = None
     layers_skipped: str = ""
+    parts: str = ""
+    quantized: str = ""
     unrecorded: str = ""
 
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
@@ -88,6 +92,10 @@ class Row:
             built="cached" if artifact.cached else "built",
             seconds=artifact.seconds,
             layers_skipped=artifact.layers_skipped,
+            parts=", ".join(
+                f"{part.name} {format_bytes(part.size_bytes)}" for part in artifact.parts
+            ),
+            quantized=artifact.quantization.summary() if artifact.quantization else "",
             unrecorded=", ".join(unrecorded),
         )
 

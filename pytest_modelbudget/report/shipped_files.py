@@ -1,7 +1,6 @@
-"""The files in the directory of ``--budget-artifacts``, and the list of those that we copied."""
+"""What is in the directory of ``--budget-artifacts``, and the list of what we copied."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,8 @@ from pydantic import ValidationError
 
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
 from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.protocol.digests import content_digest
+from pytest_modelbudget.report.exchange import exchange
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row
 
@@ -55,9 +56,8 @@ class ShippedFiles:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _replacing(target) as staged:
-                shutil.copyfile(artifact, staged)
-                digest = hashlib.sha256(staged.read_bytes()).hexdigest()
-                if {row.sha256 for row in rows} != {digest}:
+                _copy(Path(artifact), staged)
+                if {row.sha256 for row in rows} != {content_digest(staged)}:
                     what = "is not the file that all its limits were judged on; run pytest again"
                     raise ModelBudgetError(f"{artifact} {what}")
         except (ModelBudgetError, OSError) as error:
@@ -68,7 +68,7 @@ class ShippedFiles:
         """Remove those of the files that are listed."""
         for name in names:
             if name in self._files:
-                (self._directory / name).unlink(missing_ok=True)
+                _delete(self._directory / name)
                 del self._files[name]
         self._write()
 
@@ -129,10 +129,28 @@ def locked(directory: Path) -> Iterator[None]:
 
 @contextmanager
 def _replacing(target: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file that then takes the place of ``target``."""
+    """Yield the path of a temporary file or folder that then takes the place of ``target``."""
     staged = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _delete(staged)
     try:
         yield staged
-        staged.replace(target)
+        if os.path.lexists(target) and (staged.is_dir() or target.is_dir()):
+            exchange(staged, target)  # no rename replaces a folder that is not empty
+        else:
+            staged.replace(target)
     finally:
-        staged.unlink(missing_ok=True)
+        _delete(staged)
+
+
+def _copy(artifact: Path, target: Path) -> None:
+    if artifact.is_dir():
+        shutil.copytree(artifact, target)
+    else:
+        shutil.copyfile(artifact, target)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -26,6 +26,8 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     for subject, variant in _by_variant(cells).items():
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
         yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
+        yield from (Line(f"  {line}") for line in _parts(variant))
+        yield from (Line(f"  {line}") for line in _quantized(variant))
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
         yield from (Line(f"  {row.remark}") for row in variant if row.remark)
         for row in variant:
@@ -60,6 +62,17 @@ def _history(rows: list[Row]) -> str:
 
 def _layers_skipped(rows: list[Row]) -> str:
     return next((row.layers_skipped for row in rows if row.layers_skipped), "")
+
+
+def _parts(rows: list[Row]) -> Iterator[str]:
+    """Yield where the bytes of what TensorFlow serves are."""
+    known = dict.fromkeys(row.parts for row in rows if row.parts)
+    yield from (f"bytes: {parts}" for parts in known)
+
+
+def _quantized(rows: list[Row]) -> list[str]:
+    """Return who quantized a variant, in a list that is empty if nobody did."""
+    return [row.quantized for row in rows if row.quantized][:1]
 
 
 def _unrecorded(rows: list[Row]) -> Iterator[str]:

@@ -92,6 +92,8 @@ def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:
 def _measure_latency(job: LatencyJob, _output: Path, progress: Progress) -> LatencySample:
     from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 
+    if job.served:
+        enter(job.served.project)
     return measure_latency(job, progress)
 
 

@@ -1,9 +1,11 @@
+import sys
 from pathlib import Path
 
 import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
-from pytest_modelbudget.engine.fingerprint import Fingerprints, of_files
+from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
+from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import Project
 
 
@@ -103,6 +105,32 @@ def test_a_checkout_may_lie_anywhere(
     assert fingerprint(package) == moved
 
 
+def test_modules_are_found_below_rootdir_without_another_search_path(package: Path) -> None:
+    only_rootdir = Fingerprints(Project(rootdir=package, sys_path=()))
+    found = only_rootdir.of_modules(["shop.layers"])
+    assert found.sha256 == digest([("shop.layers", "shop/layers.py")])
+    assert found.tensorflow
+
+
+def test_a_module_outside_rootdir_counts_by_its_absolute_path(package: Path) -> None:
+    (package / "inner").mkdir()
+    inner = Project(rootdir=package / "inner", sys_path=(str(package),))
+    found = Fingerprints(inner).of_modules(["shop.layers"])
+    assert found.sha256 == digest([("shop.layers", str(package / "shop" / "layers.py"))])
+
+
+@pytest.mark.parametrize("name", ["numpy", "numpy.linalg", "json", "json.decoder", "not_there"])
+def test_the_place_of_a_module_that_is_not_of_the_project_does_not_count(
+    package: Path, name: str
+) -> None:
+    (package / "json").mkdir()
+    (package / "json" / "__init__.py").touch()
+    (package / "json" / "decoder.py").write_text("import tensorflow\n")
+    where = (str(package), *sys.path)
+    found = Fingerprints(Project(rootdir=package, sys_path=where)).of_modules([name])
+    assert found == Fingerprint(digest([(name, None)]))
+
+
 def test_a_file_counts_by_its_bytes_and_a_folder_by_its_files(tmp_path: Path) -> None:
     folder = tmp_path / "saved_model"
     folder.mkdir()
@@ -139,6 +167,18 @@ def test_the_names_of_the_files_in_a_folder_count(tmp_path: Path) -> None:
     before = Fingerprints(project(tmp_path)).of_source(FileSource(path=folder))
     (folder / "weights").rename(folder / "renamed")
     assert Fingerprints(project(tmp_path)).of_source(FileSource(path=folder)) != before
+
+
+def test_files_that_are_depended_on_count_by_their_names_below_the_budget_file(
+    tmp_path: Path,
+) -> None:
+    for name in ["a/deep/w.h5", "b/deep/w.h5", "c/w.h5"]:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("1")
+    of_a, of_b, of_c = (of_files(["**/*.h5"], tmp_path / name) for name in "abc")
+    assert of_a == of_b
+    assert of_a != of_c
+    assert of_files(["../a/deep/w.h5"], tmp_path / "c") not in {of_a, of_c}
 
 
 def test_a_change_in_a_file_that_is_depended_on_counts(tmp_path: Path) -> None:

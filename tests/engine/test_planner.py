@@ -4,7 +4,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.stages import Convert
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize
 from pytest_modelbudget.budgetfile.types import CallSource, Data, Metric
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.plan import Evaluation, Invocation, Plan, Step
@@ -122,6 +122,7 @@ def test_samples_for_training_and_for_calibration_do_not_share_a_result(root: Pa
 
 
 def test_modules_of_one_name_beside_two_budget_files_are_two(root: Path) -> None:
+    planner = Planner(Project(rootdir=root, sys_path=()))
     plans_of = []
     for name in ["a", "b"]:
         (root / name).mkdir()
@@ -129,7 +130,7 @@ def test_modules_of_one_name_beside_two_budget_files_are_two(root: Path) -> None
         file = root / name / "model.budget.yaml"
         file.write_text(TFLITE.replace("net.tflite", "../net.tflite"))
         [budget] = load(file)
-        plans_of.append(Planner(Project(rootdir=root, sys_path=())).plan(budget))
+        plans_of.append(planner.plan(budget))
     assert keys(plans_of[0]) == keys(plans_of[1])
     assert evaluation(plans_of[0]).key != evaluation(plans_of[1]).key
     searched = [evaluation(plan).project.sys_path for plan in plans_of]
@@ -230,6 +231,12 @@ def test_a_job_knows_whether_the_file_names_what_it_depends_on(root: Path) -> No
     assert named.step.job.project.depends_on
 
 
+def test_a_job_knows_whether_code_in_model_files_may_run(root: Path) -> None:
+    for text, is_trusted in [(BASE, False), (BASE + "trust_code: true\n", True)]:
+        [plan] = planned(root, text)
+        assert {step.job.trust_code for step in chain(plan.step)} == {is_trusted}
+
+
 def test_a_step_knows_the_stages_before_it(root: Path) -> None:
     [plan] = planned(root)
     pruned, converted, quantized = (step.job for step in chain(plan.step))
@@ -294,6 +301,38 @@ def test_all_quantized_variants_share_one_conversion_with_the_baseline(root: Pat
     assert quantized[0].step.key == quantized[-1].step.key
     for plan in (float32, *quantized, converter):
         assert baseline(plan).key == float32.step.key
+
+
+BACKENDS = """
+version: 1
+model: net:build
+data: {train: data:train}
+budget: {max_bytes: 1 MB}
+variants:
+  auto: {recipe: [prune: {sparsity: 0.5}, quantize: {}]}
+  litert: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: litert}]}
+  converter: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: converter}]}
+  sparse: {recipe: [prune: {sparsity: 0.5}, convert: {sparse: true}, quantize: {}]}
+  io: {recipe: [quantize: {scheme: int16x8, io: int8}]}
+  layers: {recipe: [quantize: {layers: {skip: [out]}}]}
+  int4: {recipe: int4}
+  tflite: {model: net.tflite, recipe: int8}
+"""
+
+
+def test_two_steps_are_planned_where_the_finished_files_choose(root: Path) -> None:
+    auto, litert, converter, sparse, *others = planned(root, BACKENDS)
+    assert auto.step.either
+    both = [each.key for each in auto.step.either]
+    assert both == [litert.step.key, converter.step.key]
+    assert auto.step.key not in both
+    assert {*both, auto.step.key} <= {step.key for step in auto.steps()}
+    assert sparse.step.parent
+    assert sparse.step.parent.key == auto.step.key
+    for plan in others:
+        assert plan.step.either is None
+        assert isinstance(plan.step.job.stage, Quantize)
+        assert plan.step.job.stage.backend == "litert"
 
 
 def test_a_baseline_may_be_a_file_or_a_score(root: Path) -> None:

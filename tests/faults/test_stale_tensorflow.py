@@ -1,4 +1,4 @@
-"""What TensorFlow reads by itself counts as what Python reads does."""
+"""Files that TensorFlow opens in native code are recorded like those that Python opens."""
 
 import pytest
 

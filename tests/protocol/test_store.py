@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.protocol.dependencies import Dependencies
-from pytest_modelbudget.protocol.digests import digest, file_digest
+from pytest_modelbudget.protocol.dependencies import Dependencies, PathState
+from pytest_modelbudget.protocol.digests import content_digest, digest, file_digest
 from pytest_modelbudget.protocol.jobs import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
@@ -44,6 +44,48 @@ def test_an_entry_is_found_with_its_digests(tmp_path: Path) -> None:
     assert entry.path.parent.name == KEY
     assert (entry.path / "model.tflite").read_text() == "bytes"
     assert list(entry.sha256) == ["model.tflite"]
+
+
+def add_folder(store: Store) -> Path:
+    with store.lock(KEY), store.adding(KEY) as folder:
+        (folder / "model" / "inside").mkdir(parents=True)
+        (folder / "model" / "graph").write_text("bytes")
+        (folder / "model" / "inside" / "weights").write_text("more bytes")
+        (folder / "result.json").write_text("{}")
+    entry = store.find(KEY, None)
+    assert entry is not None
+    return entry.path
+
+
+def test_an_entry_may_have_folders_each_with_a_digest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = add_folder(store)
+    entry = store.find(KEY, None)
+    assert entry is not None
+    assert sorted(entry.sha256) == ["model/graph", "model/inside/weights", "result.json"]
+    assert entry.digest_of("model") == content_digest(path / "model")
+    assert entry.digest_of("result.json") == file_digest(path / "result.json")
+
+
+@pytest.mark.parametrize("change", ["flip", "add", "remove", "rename", "link"])
+def test_a_folder_that_was_changed_inside_is_not_found(change: str, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    inside = add_folder(store) / "model" / "inside"
+    before = content_digest(inside.parent)
+    match change:
+        case "flip":
+            (inside / "weights").write_text("more Bytes")
+        case "add":
+            (inside / "more").write_text("bytes")
+        case "remove":
+            (inside / "weights").unlink()
+        case "rename":
+            (inside / "weights").rename(inside / "Weights")
+        case "link":
+            (inside / "elsewhere").symlink_to(tmp_path)
+    assert store.find(KEY, None) is None
+    if change != "link":
+        assert content_digest(inside.parent) != before
 
 
 def test_a_missing_entry_is_none(tmp_path: Path) -> None:
@@ -168,6 +210,23 @@ def test_one_key_keeps_what_was_made_from_either_state(tmp_path: Path) -> None:
         assert (entry.path / "model.tflite").read_text() == text
 
 
+def test_the_state_that_was_used_last_is_the_first_to_be_compared(tmp_path: Path) -> None:
+    project = Project(rootdir=tmp_path / "project", sys_path=())
+    project.rootdir.mkdir()
+    store = Store(tmp_path / "store")
+    for name in ["older", "newer"]:
+        add(store, name, Dependencies(files=(PathState(path=name, sha256="gone"),)))
+
+    def first_change() -> str:
+        return store.first_change(KEY, Surroundings(project, {}, ()))
+
+    for used_last in ["older", "newer"]:
+        for entry in store.folders():
+            is_last = (entry / "model.tflite").read_text() == used_last
+            os.utime(entry, (is_last, is_last))
+        assert first_change() == f"{used_last} changed"
+
+
 def test_a_sweep_leaves_what_another_process_is_making(tmp_path: Path) -> None:
     store = Store(tmp_path)
     left = tmp_path / "staging" / KEY
@@ -253,6 +312,25 @@ def test_an_entry_is_discarded_but_not_the_one_that_replaced_it(tmp_path: Path) 
     assert replaced is not None
     store.discard(KEY, replaced)
     assert store.folders() == []
+
+
+def test_an_entry_is_not_discarded_while_another_process_makes_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add(store)
+    entry = store.find(KEY, None)
+    assert entry is not None
+    with store.lock(KEY):
+        store.discard(KEY, entry)
+    assert store.find(KEY, None) == entry
+
+
+def test_without_an_entry_or_surroundings_nothing_has_changed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    surroundings = Surroundings(Project(rootdir=tmp_path, sys_path=()), {}, ())
+    assert store.first_change(KEY, surroundings) == ""
+    add(store, made_from=Dependencies(files=(PathState(path="data", sha256="gone"),)))
+    assert store.first_change(KEY, None) == ""
+    assert store.first_change(KEY, surroundings) == "data changed"
 
 
 def test_the_directory_is_ignored_by_git_and_by_backups(tmp_path: Path) -> None:

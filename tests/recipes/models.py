@@ -67,6 +67,16 @@ def lstm(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
+def embedded(keras: Any) -> Any:
+    """Return a model that looks each pixel up in a table, and reads the rows both ways."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    pixels = layers.Reshape((64,), name="pixels")(layers.Rescaling(16.0, name="rescale")(image))
+    x = layers.Embedding(17, 8, name="table")(pixels)
+    x = layers.Bidirectional(layers.GRU(24), name="both")(layers.Reshape((8, 64), name="rows")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
 def residual(keras: Any) -> Any:
     """Return two blocks around a sum, with normalized and with 1x1 convolutions."""
     layers = keras.layers
@@ -118,6 +128,31 @@ def attention(keras: Any) -> Any:
     x = layers.MultiHeadAttention(2, 8, name="attend")(x, x)
     x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
     return keras.Model(image, _digits(layers, x))
+
+
+def activations(keras: Any) -> Any:
+    """Return a small MobileNetV3, whose activations tfmot or tf_keras lack or name otherwise."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="stem")(image)
+    x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = layers.Activation("hard_silu", name="hard_silu")(x)
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="silu", name="fused")(x)
+    x = layers.Conv2D(24, 3, padding="same", name="conv")(x)
+    x = layers.Activation("relu6", name="relu6")(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
+    gate = layers.Conv2D(24, 1, activation="hard_sigmoid", name="gate")(gate)
+    x = layers.Flatten(name="flat")(layers.Multiply(name="scale")([x, gate]))
+    x = layers.Activation("silu", name="silu")(layers.Dense(32, name="dense")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
+def subclassed(keras: Any) -> Any:
+    """Return a model without a graph of layers."""
+    del keras  # the module below has the only generation that the test is about
+    from tests.recipes.subclassed import Subclassed
+
+    return Subclassed(name="subclassed")
 
 
 def _digits(layers: Any, x: Any) -> Any:

@@ -32,13 +32,17 @@ MODELS = {
     "two_inputs": ["keras"],
     "nested": ["keras", "tf_keras"],
     "attention": ["keras"],
+    "activations": ["keras"],
 }
 VARIANTS = [f"{name}_{each}" for name, generations in MODELS.items() for each in generations]
 
 
 @pytest.fixture(scope="module")
 def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
-    lines = []
+    lines = [
+        f"  subclassed: {{model: {trained('subclassed', 'keras')}, recipe: int8,"
+        " imports: [tests.recipes.subclassed]}"
+    ]
     for name, generations in MODELS.items():
         data = f", data: {HALVES}" if name == "two_inputs" else ""
         lines += [
@@ -48,7 +52,10 @@ def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
 
 
 def test_every_architecture_is_built_and_its_accuracy_holds(gated: Gated) -> None:
-    items = [f"recipes.budget.yaml::{variant}::max_accuracy_drop" for variant in VARIANTS]
+    items = [
+        f"recipes.budget.yaml::{variant}::max_accuracy_drop"
+        for variant in ["subclassed", *VARIANTS]
+    ]
     assert gated.outcomes() == dict.fromkeys(items, "PASSED"), gated.result.output
 
 
@@ -60,6 +67,7 @@ STORED = {
     "two_inputs": ["int8"] * 4,
     "nested": ["int8"] * 3,
     "attention": ["float32"] * 5 + ["int8"] * 2,
+    "activations": ["int8", "float32", "int8", "float32", "int8", "int8"],
 }
 
 

@@ -81,6 +81,25 @@ def test_skipped_layers_are_reported_once_for_a_variant() -> None:
     ]
 
 
+def test_where_the_bytes_are_is_reported_once_for_a_variant() -> None:
+    parts = "kernel variables 3,000 B, assets 776 B"
+    rows = [NOT_BUILT, replace(INT8, parts=parts), replace(DROP, parts=parts)]
+    assert [line.text for line in table(rows)][3:5] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        "  bytes: kernel variables 3,000 B, assets 776 B",
+    ]
+
+
+def test_who_quantized_is_told_once_for_a_variant_behind_skipped_layers() -> None:
+    skipped, quantized = "skipped by prune: too small (a)", "quantized by the LiteRT quantizer"
+    row = replace(INT8, layers_skipped=skipped, quantized=quantized)
+    assert [line.text for line in table([row, replace(DROP, quantized=quantized)])][1:4] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        f"  {skipped}",
+        f"  {quantized}",
+    ]
+
+
 def test_what_could_not_be_recorded_is_told_once_for_a_variant() -> None:
     git = replace(INT8, unrecorded="the program git")
     rows = [git, replace(DROP, unrecorded="the program git"), replace(FLOAT32, variant="qat")]

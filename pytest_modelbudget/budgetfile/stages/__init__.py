@@ -13,6 +13,7 @@ from pytest_modelbudget.budgetfile.stages.prune import Prune
 from pytest_modelbudget.budgetfile.stages.prune_channels import PruneChannels
 from pytest_modelbudget.budgetfile.stages.quantize import Quantize
 from pytest_modelbudget.budgetfile.stages.quantize_aware import QuantizeAware
+from pytest_modelbudget.budgetfile.stages.saved_model import KerasFile, SavedModel, ServedStage
 from pytest_modelbudget.budgetfile.stages.stage import LayerSelection, StageBase
 from pytest_modelbudget.budgetfile.stages.user_stage import UserStage
 
@@ -21,17 +22,30 @@ __all__ = [
     "Cluster",
     "Convert",
     "Distill",
+    "KerasFile",
     "LayerSelection",
     "Prune",
     "PruneChannels",
     "Quantize",
     "QuantizeAware",
+    "SavedModel",
+    "ServedStage",
     "Stage",
     "UserStage",
     "stage_type",
 ]
 
-BuiltInStage = Prune | PruneChannels | Distill | Cluster | QuantizeAware | Quantize | Convert
+BuiltInStage = (
+    Prune
+    | PruneChannels
+    | Distill
+    | Cluster
+    | QuantizeAware
+    | Quantize
+    | Convert
+    | SavedModel
+    | KerasFile
+)
 Stage = Annotated[BuiltInStage | UserStage, Field(discriminator="kind")]
 
 STAGES: Mapping[str, type[StageBase]] = MappingProxyType(
@@ -43,6 +57,8 @@ STAGES: Mapping[str, type[StageBase]] = MappingProxyType(
         "quantize_aware": QuantizeAware,
         "quantize": Quantize,
         "convert": Convert,
+        "saved_model": SavedModel,
+        "keras_file": KerasFile,
     }
 )
 """The stages that a recipe calls by name, by that name."""

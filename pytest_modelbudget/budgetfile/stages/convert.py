@@ -10,7 +10,7 @@ class Convert(StageBase):
     """How the ``.tflite`` is written."""
 
     needs_keras = True
-    makes_tflite = True
+    makes = "the .tflite"
     once = True
 
     kind: Literal["convert"] = "convert"

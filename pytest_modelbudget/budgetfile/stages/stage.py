@@ -8,6 +8,7 @@ from pydantic import Field
 
 from pytest_modelbudget.budgetfile.types import Data, FileSource, Source
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.results import Form
 
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
@@ -46,7 +47,8 @@ class StageBase(Frozen):
         kind: The stage's name in a recipe; ``call`` for a stage of the user's own.
         trains: Whether it trains on ``data.train``.
         needs_keras: Whether it works on the Keras model, so that no ``.tflite`` may come before.
-        makes_tflite: Whether its result is a ``.tflite``.
+        makes: What its result is; None if it is a Keras model for the next stage.
+        ends: Whether no other stage may follow.
         starts_anew: Whether its result is another network, without what earlier stages did to
             single weights.
         once: Whether a recipe may have it only once.
@@ -58,7 +60,8 @@ class StageBase(Frozen):
     kind: str
     trains: ClassVar[bool] = False
     needs_keras: ClassVar[bool] = False
-    makes_tflite: ClassVar[bool] = False
+    makes: ClassVar[Form | None] = None
+    ends: ClassVar[bool] = False
     starts_anew: ClassVar[bool] = False
     once: ClassVar[bool] = False
     loses: ClassVar[frozenset[str]] = frozenset()
@@ -80,8 +83,11 @@ class StageBase(Frozen):
         if cls.once and earlier is cls:
             return "appears twice", "leave one of them out"
         before = f"put it before {earlier.name()}"
-        if cls.needs_keras and earlier.makes_tflite:
-            return f"runs after {earlier.name()}, which already produced the .tflite", before
+        if cls.makes and earlier.makes and cls.makes != earlier.makes:
+            what = f"makes {cls.makes}, and {earlier.name()} makes {earlier.makes}"
+            return what, "leave one of them out"
+        if earlier.ends or (cls.needs_keras and earlier.makes):
+            return f"runs after {earlier.name()}, which already produced {earlier.makes}", before
         if earlier.name() in cls.loses:
             return f"loses what {earlier.name()} made", before
         return None

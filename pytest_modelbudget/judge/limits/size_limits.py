@@ -9,7 +9,7 @@ _SMALLER = "a smaller recipe (`modelbudget recipes` lists them), or a smaller ar
 
 
 class MaxBytes(LimitKind):
-    """The ``.tflite`` as it is; on a target, what is stored there in its place."""
+    """The ``.tflite``, or what TensorFlow serves, as it is; on a target, what is stored there."""
 
     name = "max_bytes"
     description = "the .tflite as it is"
@@ -21,7 +21,7 @@ class MaxBytes(LimitKind):
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Read the size of the file."""
-        return Measurement(findings.artifact.size_bytes, "the .tflite as it is")
+        return Measurement(findings.artifact.size_bytes, f"{findings.artifact.form} as it is")
 
     def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:
         """Read what is stored on the target, or the size of the file if it stores that."""
@@ -33,7 +33,10 @@ class MaxBytes(LimitKind):
 
 
 class MaxGzipBytes(LimitKind):
-    """The deflated ``.tflite``, as an app store or a web server sends it."""
+    """The deflated ``.tflite``, as an app store or a web server sends it.
+
+    Of a SavedModel, the deflated archive of the folder.
+    """
 
     name = "max_gzip_bytes"
     description = "the .tflite deflated at level 9"
@@ -44,4 +47,6 @@ class MaxGzipBytes(LimitKind):
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Read the size of the deflated file."""
-        return Measurement(findings.artifact.gzip_bytes, "the .tflite deflated at level 9")
+        return Measurement(
+            findings.artifact.gzip_bytes, f"{findings.artifact.form} deflated at level 9"
+        )

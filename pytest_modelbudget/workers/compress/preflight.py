@@ -1,19 +1,27 @@
 """Checks what a recipe trains before any training, which can take hours."""
 
+import tempfile
+from pathlib import Path
+
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Preflight, PreflightJob, Progress
+from pytest_modelbudget.protocol.jobs import BuildJob, Preflight, PreflightJob, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.workers.compress.convert import tf_converter
+from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.stages import preflight_stage
 from pytest_modelbudget.workers.compress.training.feeding import check_inputs
-from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin
+from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, load, save
 from pytest_modelbudget.workers.userdata.datasets import open_data
+from pytest_modelbudget.workers.userdata.usercode import user_code
 
 
 def preflight(job: PreflightJob, progress: Progress) -> Preflight:
     """Check each stage, in order, on the model that it will get.
 
-    The check of stages ends after one of the user's own, whose result is unknown before it runs.
+    The result of each stage is saved and loaded, and the last one is converted: a layer of the
+    user's may not survive it. The check of stages ends after one of the user's own, whose result
+    is unknown before it runs.
 
     Raises:
         JobError: If a stage cannot run; the error's ``stage`` is its index. If the calibration
@@ -24,15 +32,14 @@ def preflight(job: PreflightJob, progress: Progress) -> Preflight:
     result: Trainable | None = start
     choices: list[LayerChoice | None] = []
     for index, step in enumerate(job.steps):
-        kind = step.stage.kind
-        progress(f"checking {kind}")
         try:
-            outlook = preflight_stage(step, start)
+            outlook = _check(step, start, progress)
+            is_last = index == len(job.steps) - 1
+            if outlook.result and (is_last or outlook.result is not start):
+                _try_result(outlook.result, step, progress, convert=is_last)
         except JobError as error:
             raise JobError(error.cause, error.hint, index) from error
         choices.append(outlook.choice)
-        if outlook.choice and (why := outlook.choice.why_skipped()):
-            progress(f"skipped by {kind}: {why}")
         result = outlook.result
         if result is None:
             break
@@ -51,3 +58,23 @@ def _check_calibration(source: Source, start: Trainable | None, stage: int) -> N
             check_inputs(start.model, source, sample)
     except JobError as error:
         raise JobError(error.cause, error.hint, stage) from error
+
+
+def _check(step: BuildJob, start: Trainable, progress: Progress) -> Outlook:
+    kind = step.stage.kind
+    progress(f"checking {kind}")
+    outlook = preflight_stage(step, start)
+    if outlook.choice and (why := outlook.choice.why_skipped()):
+        progress(f"skipped by {kind}: {why}")
+    return outlook
+
+
+def _try_result(result: Trainable, step: BuildJob, progress: Progress, *, convert: bool) -> None:
+    progress(f"saving and loading the result of {step.stage.kind}")
+    with tempfile.TemporaryDirectory() as folder:
+        with user_code(f"saving the model {result.model.name}"):
+            save(result, Path(folder))
+        loaded = load(Path(folder), trust_code=step.trust_code)
+    if convert:
+        progress("converting it")
+        tf_converter.convert(loaded.model)

@@ -27,12 +27,14 @@ class Interpreter:
         inputs: By their names in the signature, or by tensor names if there is none.
         outputs: Likewise.
         invoke_s: The seconds that invocations took so far.
+        has_own_threads: False: with one thread, an invocation runs in the thread that calls it.
     """
 
     litert: Any
     inputs: dict[str, TensorDetails]
     outputs: dict[str, TensorDetails]
     invoke_s: float
+    has_own_threads = False
 
     def __init__(
         self, path: Path, threads: int, kernels: OpResolverType = OpResolverType.BUILTIN
@@ -64,6 +66,14 @@ class Interpreter:
         # LiteRT has no public function that tells whether it applied its default delegate.
         names = {operator["op_name"] for operator in self.litert._get_ops_details()}
         return "XNNPACK" if "DELEGATE" in names else "built-in kernels"
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each invocation continues from the state of the one before.
+
+        A stateful layer of Keras does so. ``reset_all_variables`` does not change its state.
+        """
+        return any(each["op_name"] == "VAR_HANDLE" for each in self.litert._get_ops_details())
 
     def allocate(self, batch: int, samples: Mapping[str, tuple[int, ...]] | None = None) -> None:
         """Prepare invocations of ``batch`` samples.

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.userdata.batches import TEXT
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 Values = dict[int, Array]
@@ -57,6 +58,9 @@ class TensorDetails:
             JobError: if this input takes text, or takes integers or booleans and ``values``
                 contains other numbers.
         """
+        if values.dtype.kind in TEXT:
+            hint = "give x as numbers, or end the recipe in saved_model, which may read text"
+            raise JobError(f"input {self.name} takes {self.dtype}, but the data are text", hint)
         if self.dtype.kind not in "biufc":
             hint = "convert the model without its text preprocessing"
             raise JobError(f"input {self.name} takes text, but the data are numbers", hint)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_modelbudget.errors import JobError
 
+TEXT = "SU"  # the kinds of dtype of bytes and of str
 Array = NDArray[Any]
 Arrays = Array | dict[str, Array]
 
@@ -55,12 +56,12 @@ def not_a_pair(found: object) -> JobError:
 
 
 def check_dtype(name: str, dtype: np.dtype[Any]) -> None:
-    """Check that ``dtype`` is of real numbers or bool.
+    """Check that ``dtype`` is of real numbers or bool; or of text, which a model may read as x.
 
     Raises:
-        JobError: If ``dtype`` is of anything else, such as text or objects.
+        JobError: If ``dtype`` is of anything else, such as objects.
     """
-    if dtype.kind not in "biuf":
+    if dtype.kind not in (f"biuf{TEXT}" if name.startswith("x") else "biuf"):
         hint = "encode labels as numbers, and pad rows to one length"
         raise JobError(f"{name} has dtype {dtype}, which is not numeric", hint)
 
@@ -147,6 +148,8 @@ def _array(name: str, given: object) -> Array:
         array = np.asarray(given)
     except ValueError as error:  # numpy raises it for nested lists of several lengths
         raise JobError(f"{name} is ragged: {error}", "pad every sample to one shape") from error
+    if array.dtype == object and all(isinstance(each, str | bytes) for each in array.flat):
+        array = array.astype("S" if isinstance(next(array.flat, ""), bytes) else "U")
     check_dtype(name, array.dtype)
     if array.ndim == 0:
         raise single_value(name, array.dtype)

@@ -99,7 +99,7 @@ class _ModuleFinder:
             with _noting:
                 _active.note_module(name, path, spec)
             if name in READERS and is_of_the_user(importer(sys._getframe(1))):
-                _active.note_unrecorded(f"what {name} reads by itself")
+                _active.note_unrecorded(f"the files that {name} opens")
         if spec and spec.loader and name in PREPARE:
             _prepare_when_loaded(spec.loader, name)
         return spec
@@ -122,7 +122,7 @@ def _prepare(name: str) -> None:
 
 
 class _Environ(type(os.environ)):  # type: ignore[misc]
-    """Notes the variables that the user's code reads, by itself or through a library."""
+    """Notes the variables that the user's code reads, directly or through a library."""
 
     def __getitem__(self, name: str) -> str:
         if _active and is_for_the_user(sys._getframe(1)):

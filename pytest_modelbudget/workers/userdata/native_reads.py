@@ -1,6 +1,6 @@
-"""Notes the files that libraries read by themselves, where no audit event of Python tells of it.
+"""Notes the files that libraries open in native code, for which Python has no audit event.
 
-Each library is prepared when it is imported. What another library reads by itself is not seen; if
+Each library is prepared when it is imported. What another library opens is not seen; if
 the user's own code imports one that is known to, that is noted as something that cannot be
 recorded.
 """

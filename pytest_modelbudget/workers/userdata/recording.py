@@ -137,7 +137,7 @@ class Recording:
 
     def _state_if_new(self, path: str, stamp: FileStamp | None) -> PathState | None:
         """Return the state of a file that could be changed without a new stamp."""
-        if stamp and stamp.is_settled():
+        if stamp and stamp.is_reliable():
             return None
         return self._surroundings.file(self._project.portable(path))
 

@@ -108,6 +108,14 @@ def activation_only() -> Any:
     return keras.Model(x, keras.layers.ReLU(name="relu")(x))
 
 
+def shifted() -> Any:
+    """Return a model whose inputs from 0 to 2 become outputs from -1 to 1."""
+    import keras
+
+    image = keras.Input((8, 8, 3), name="image")
+    return keras.Model(image, image + (-1.0))
+
+
 def svd() -> Any:
     import keras
     import tensorflow as tf
@@ -144,6 +152,12 @@ def broken() -> Any:
 def images(*, shape: tuple[int, ...] = (8, 8, 3), dtype: str = "float32") -> Samples:
     values = np.random.default_rng(0).random((40, *shape)).astype(dtype)
     return values, np.zeros(40, np.float32)
+
+
+def up_to_two() -> Samples:
+    return np.linspace(0, 2, 4 * 8 * 8 * 3, dtype=np.float32).reshape(4, 8, 8, 3), np.zeros(
+        4, np.float32
+    )
 
 
 def no_images() -> Samples:

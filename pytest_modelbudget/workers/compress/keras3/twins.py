@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import tensorflow as tf
 import tf_keras
 
 _ADDITION = ("keras.src.ops.numpy", "Add")  # it has no public name
@@ -15,6 +16,8 @@ _EVERYWHERE = ("name", "trainable", "dtype", "activity_regularizer", "zero_outpu
 _IMMATERIAL = {"flash_attention", "seed", "use_cudnn"}
 # https://github.com/keras-team/tf-keras/issues/816
 _BROKEN = {"SpectralNormalization"}
+# The same activations under other names, by which tfmot and tf_keras's own files know them.
+_RENAMED_ACTIVATIONS = {"relu6": tf.nn.relu6, "silu": tf_keras.activations.swish}
 # relu6(x + 3) / 6 since Keras 3: https://github.com/keras-team/keras/pull/19477
 _REDEFINED_ACTIVATIONS = {"hard_sigmoid"}
 
@@ -25,6 +28,7 @@ def _register_activations() -> dict[str, Callable[..., Any]]:
         name: function
         for name, function in vars(keras.activations).items()
         if inspect.isfunction(function)
+        and name not in _RENAMED_ACTIVATIONS
         and (name in _REDEFINED_ACTIVATIONS or not hasattr(tf_keras.activations, name))
     }
     for name, function in own.items():
@@ -32,7 +36,7 @@ def _register_activations() -> dict[str, Callable[..., Any]]:
     return own
 
 
-_ACTIVATIONS = _register_activations()
+_ACTIVATIONS = _register_activations() | _RENAMED_ACTIVATIONS
 
 
 def make_twin(layer: Any, move: Callable[[Any], Any]) -> Any:

@@ -14,6 +14,9 @@ It is not a ``.keras`` file, because that format counts the variables of tfmot's
 https://github.com/tensorflow/model-optimization/pull/1123
 """
 
+SAVED_MODEL = "model.saved_model"
+"""The folder in which a stage leaves a SavedModel."""
+
 ZIP = b"PK\x03\x04"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 TFLITE = b"TFL3"  # at offset 4 of a flatbuffer

@@ -11,7 +11,8 @@ from pytest_modelbudget.workers.tflite.random_inputs import random_values
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _SAMPLES = 4
-_OPEN_SIZE = 32  # for an axis of any size, such as the length of a text
+OPEN_SIZE = 32
+"""For an axis of any size, such as the length of a text."""
 
 
 def random_inputs(model: Model) -> Any:
@@ -31,13 +32,15 @@ def random_arrays(inputs: Iterable[Any], samples: int) -> list[Array]:
         samples: The batch size where an input leaves it open.
 
     Returns:
-        Floats from 0 to 1, or integers 0 and 1, which are indices into any Embedding.
+        Floats from 0 to 1, or integers 0 and 1, which are indices into any Embedding. Text is
+        ``0`` or ``1``.
     """
     generator = np.random.default_rng(0)
     arrays = []
     for tensor in inputs:
         batch_size, *sizes = tensor.shape
-        shape = [batch_size or samples, *(size or _OPEN_SIZE for size in sizes)]
-        dtype = tf.as_dtype(tensor.dtype).as_numpy_dtype
+        shape = [batch_size or samples, *(size or OPEN_SIZE for size in sizes)]
+        is_text = tensor.dtype == tf.string
+        dtype = "S1" if is_text else tf.as_dtype(tensor.dtype).as_numpy_dtype
         arrays.append(random_values(shape, dtype, generator))
     return arrays

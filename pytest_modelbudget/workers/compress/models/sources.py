@@ -3,6 +3,7 @@
 import random
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pytest_modelbudget.workers.compress.models.keras_files import (
     load_keras,
     load_stage,
 )
+from pytest_modelbudget.workers.compress.models.keras_inputs import OPEN_SIZE
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 from pytest_modelbudget.workers.tflite.signature import choose
@@ -36,7 +38,7 @@ autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
 
 
 _LEAVE_OUT = "leave signature out"
-_GATED = "gated_signature"  # the attribute of a loaded SavedModel with the name of its signature
+GATED = "gated_signature"  # the attribute of a loaded SavedModel with the name of its signature
 
 
 def load_model(source: Source, seed: int, *, trust_code: bool, signature: str = "") -> Model:
@@ -62,10 +64,10 @@ def load_model(source: Source, seed: int, *, trust_code: bool, signature: str = 
         return model
     suffix = source.path.suffix.lower()
     if suffix == ".keras":
-        return load_keras(source.path, trust_code=trust_code)
+        return _functional_or_exported(load_keras(source.path, trust_code=trust_code))
     if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
-    return _load_saved_model(source.path, signature)
+    return _gated(load_saved_model(source.path, ()), source.path, signature)
 
 
 def load_current(job: BuildJob) -> Model:
@@ -94,7 +96,7 @@ def keras_layers(model: Model) -> KerasLayers:
         for layer in nested.pop().layers:
             classes[layer.name] = class_name(layer)
             nested += [layer] if hasattr(layer, "layers") else []
-    return KerasLayers(keras_3=_is_keras_3(model), classes=classes)
+    return KerasLayers(keras_3=is_keras_3(model), classes=classes)
 
 
 def class_name(layer: Layer) -> str:
@@ -102,7 +104,8 @@ def class_name(layer: Layer) -> str:
     return str(getattr(layer, "hosted_class", type(layer).__name__))
 
 
-def _is_keras_3(model: Model) -> bool:
+def is_keras_3(model: Model) -> bool:
+    """Return whether a model is of Keras 3."""
     return "keras" in sys.modules and isinstance(model, sys.modules["keras"].Model)
 
 
@@ -134,24 +137,64 @@ def _functional_or_exported(model: Model) -> Model:
         return model
     with tempfile.TemporaryDirectory() as folder:
         with user_code(f"exporting the model {model.name}"):
+            _call_once(model)
             model.export(folder)
         return tf.saved_model.load(folder)
 
 
-def serving_function(model: Model) -> Any:
-    """Return the signature of a SavedModel that is gated, as a concrete function."""
-    return model.signatures[getattr(model, _GATED, "serving_default")]
+def _call_once(model: Model) -> None:
+    """Call a subclassed model on zeros: Keras exports no model that was loaded and never called.
+
+    The file has the shape of the inputs that the model was first called with.
+    """
+    shape = (model.get_build_config() or {}).get("input_shape")
+    if shape is not None:
+        model(_zeros(shape))
 
 
-def _load_saved_model(path: Path, signature: str) -> Model:
+def _zeros(shape: Any) -> Any:
+    """Return one sample of zeros for a shape, or for a list or mapping of shapes."""
+    if isinstance(shape, Mapping):
+        return {name: _zeros(one) for name, one in shape.items()}
+    if any(isinstance(size, Sequence) for size in shape):
+        return [_zeros(one) for one in shape]
+    return tf.zeros([1, *(size or OPEN_SIZE for size in shape[1:])])
+
+
+def _gated(model: Model, path: Path, signature: str) -> Model:
+    """Note which signature of a SavedModel is gated.
+
+    Raises:
+        JobError: If it has no such signature, or if none of several is named.
+    """
+    if not model.signatures:
+        hint = "save it with tf.saved_model.save(model, path, signatures=function)"
+        raise JobError(f"{path} has no signatures", hint)
+    setattr(model, GATED, choose(signature, sorted(model.signatures), str(path)))
+    return model
+
+
+def load_saved_model(path: Path, signatures: Sequence[str]) -> Model:
+    """Load a SavedModel.
+
+    Args:
+        path: The folder.
+        signatures: Those that it must have.
+
+    Raises:
+        JobError: If it does not exist, cannot be loaded, or lacks a signature.
+    """
     formats.require(path, (path / "saved_model.pb").is_file(), "a SavedModel")
     try:
         model = tf.saved_model.load(str(path))
     except Exception as error:  # Protobuf, TensorFlow and file systems each raise their own.
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise JobError(f"{path} cannot be loaded: {reason}", "save it again") from error
-    if not model.signatures:
-        hint = "save it with tf.saved_model.save(model, path, signatures=function)"
-        raise JobError(f"{path} has no signatures", hint)
-    setattr(model, _GATED, choose(signature, sorted(model.signatures), str(path)))
+    has = ", ".join(model.signatures) or "none"
+    for signature in signatures:
+        if signature not in model.signatures:
+            raise JobError(
+                f"{path} has no signature {signature}, only these: {has}",
+                "save it with tf.saved_model.save(model, path, signatures=function)",
+            )
     return model

@@ -15,10 +15,12 @@ from pytest_modelbudget.budgetfile.stages import (
     Cluster,
     Convert,
     Distill,
+    KerasFile,
     Prune,
     PruneChannels,
     Quantize,
     QuantizeAware,
+    SavedModel,
     UserStage,
 )
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
@@ -40,8 +42,8 @@ class StageModule(Protocol[OneStage]):
         Args:
             stage: The parameters; the same as ``job.stage``.
             job: The step that the stage is part of.
-            output: The folder to write ``model.tflite`` to, or ``model.keras`` if the stage
-                works on the Keras model.
+            output: The folder to write ``model.tflite`` to, ``model.saved_model``, or
+                ``model.keras`` if the stage works on the Keras model.
             progress: Called with each activity.
 
         Raises:
@@ -75,6 +77,8 @@ MODULES: Mapping[type[AnyStage], str] = MappingProxyType(
         UserStage: "apply_user_stage",
         Convert: "apply_convert",
         Quantize: "apply_quantize",
+        SavedModel: "apply_saved_model",
+        KerasFile: "apply_keras_file",
     }
 )
 """The module of each stage."""

@@ -1,5 +1,6 @@
 """Quantization-aware training: a model is fine-tuned while it computes as int8 will."""
 
+import tempfile
 from pathlib import Path
 
 import tf_keras
@@ -18,6 +19,7 @@ from pytest_modelbudget.workers.compress.training.qat_layers import convolution_
 from pytest_modelbudget.workers.compress.training.qat_ranges import averaged_ranges
 from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin
+from pytest_modelbudget.workers.userdata.usercode import user_code
 
 _SLOWER = 10  # times than the usual learning rate
 
@@ -34,8 +36,7 @@ def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -
     start = begin(job)
     flat = flatten(start.model)
     choice = _choose(start.model, flat, stage)
-    chosen = {layer.name for layer in flat.layers if _origin(layer) in choice.chosen}
-    model = qat.quantize(flat, chosen)
+    model = _quantize(flat, choice)
     preserve = Preserve(model.trainable_variables, job.before)
     with averaged_ranges() as ranges:
         fit(
@@ -52,10 +53,22 @@ def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -
 
 
 def preflight(stage: QuantizeAware, job: BuildJob, start: Trainable) -> Outlook:
-    """Choose the layers."""
-    choice = _choose(start.model, flatten(start.model), stage)
+    """Choose the layers; quantize, save, load and convert the model as it is."""
+    with user_code(f"copying the layers of the model {start.model.name}"):
+        flat = flatten(start.model)
+    choice = _choose(start.model, flat, stage)
     check(start, job)
+    with tempfile.TemporaryDirectory() as folder:
+        with user_code(f"making the model {start.model.name} quantization-aware"):
+            qat.save_quantized(_quantize(flat, choice), Path(folder))
+            loaded = qat.load_quantized(Path(folder))
+        qat.convert_quantized(loaded)
     return Outlook(choice=choice)
+
+
+def _quantize(flat: Model, choice: LayerChoice) -> Model:
+    chosen = {layer.name for layer in flat.layers if _origin(layer) in choice.chosen}
+    return qat.quantize(flat, chosen)
 
 
 def _origin(layer: Layer) -> str:

@@ -11,14 +11,14 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
-from pytest_modelbudget.workers.compress.training.selections import walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
-from pytest_modelbudget.workers.compress.verify import promises
-from pytest_modelbudget.workers.compress.verify.promises import StoredKernel
+from pytest_modelbudget.workers.compress.verify.keras_promises import verify_keras_promises
 from pytest_modelbudget.workers.userdata.usercode import load_callable, user_code
 
 Inputs = dict[str, tuple[int | None, ...]]
 """The shape of each input with its batch axis, by name."""
+
+_KEEP = "keep it there, or put the stage before {stage}"
 
 
 def run(stage: UserStage, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -37,7 +37,7 @@ def run(stage: UserStage, job: BuildJob, output: Path, progress: Progress) -> No
     with user_code(stage.call):
         model = function(start.model, **stage.args)
     _check(stage.call, model, inputs)
-    _check_promises(model, job)
+    verify_keras_promises(model, job, "after this stage", _KEEP)
     save(replace(start, model=model), output)
 
 
@@ -52,17 +52,6 @@ def preflight(stage: UserStage, _job: BuildJob, start: Trainable) -> Outlook:
     except ValueError:
         pass  # Some callables written in C have no signature.
     return Outlook()
-
-
-def _check_promises(model: Model, job: BuildJob) -> None:
-    """Check that the layers of earlier stages that still exist have kept their zeros and values."""
-    layers = dict(walk(model))
-    for promise in promises.read_promises(job.parent):
-        for weight in getattr(layers.get(promise.layer), "weights", ()):
-            if tuple(weight.shape) == promise.shape:
-                kernel = StoredKernel.of_keras(promise.layer, weight.numpy())
-                hint = f"keep it there, or put the stage before {promise.stage}"
-                promise.verify(kernel, "after this stage", hint)
 
 
 def _check(call: str, model: object, expected: Inputs) -> None:

@@ -1,10 +1,12 @@
 """Makes, saves, loads and converts models with emulated quantization."""
 
+import json
 import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import h5py
 import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
@@ -80,10 +82,28 @@ def save_quantized(model: Model, output: Path) -> None:
 
 
 def load_quantized(folder: Path) -> Model:
-    """Load what ``save_quantized`` wrote, ready for ``convert_quantized``."""
-    hosted = {"pytest_modelbudget>Hosted": Hosted}
-    with tfmot.quantization.keras.quantize_scope(hosted):
-        return tf_keras.models.load_model(folder / QUANTIZED_MODEL, compile=False)
+    """Load what ``save_quantized`` wrote, ready for ``convert_quantized``.
+
+    ``tf_keras.models.load_model`` cannot: for an HDF5 file it reads the format that Keras had
+    before 2.13, in which registered functions, such as the activations that only Keras 3 has, have
+    another form than in the file.
+    """
+    path = folder / QUANTIZED_MODEL
+    with h5py.File(path) as file:
+        described = json.loads(file.attrs["model_config"], object_hook=_unbuilt)
+    with tfmot.quantization.keras.quantize_scope({"pytest_modelbudget>Hosted": Hosted}):
+        model = tf_keras.Model.from_config(described["config"])
+    model.load_weights(path)
+    return model
+
+
+def _unbuilt(config: dict[str, Any]) -> dict[str, Any]:
+    """Remove the shapes with which tf_keras would build a layer before its first call.
+
+    The call builds tfmot's wrappers again, with their variables twice:
+    https://github.com/tensorflow/model-optimization/pull/1123
+    """
+    return {key: value for key, value in config.items() if key != "build_config"}
 
 
 def convert_quantized(model: Model) -> bytes:
@@ -112,7 +132,9 @@ def _check_integers(converted: bytes, model: Model) -> None:
     for found, (operator, graph) in zip(
         find_operators(parsed, keras_layers(model)), operators(parsed), strict=True
     ):
-        stayed = quantized.intersection({*found.layers, *found.paths})
+        # By its path: a custom layer may have an inner layer of the same name. The path begins with
+        # the name of the model only where a layer has that name, too.
+        stayed = quantized.intersection(path.removeprefix(f"{model.name}/") for path in found.paths)
         types = [tensor_type(graph.tensors[index]) for index in operator.inputs[:2]]
         if found.name in _WEIGHTED and "float32" in types and stayed:
             name = min(stayed)

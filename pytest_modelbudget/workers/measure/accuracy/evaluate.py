@@ -1,4 +1,4 @@
-"""The score of a ``.tflite`` on a data set."""
+"""The score of a model on a data set."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ from pytest_modelbudget.workers.measure.accuracy.metrics import (
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns
 from pytest_modelbudget.workers.measure.accuracy.sample_digest import SampleDigest
-from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.measure.runner import Runner, open_runner
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import (
     Array,
@@ -42,7 +42,8 @@ def evaluate(
         job: What to evaluate.
         output: The folder where the columns of each sample are stored for comparisons.
         progress: Called with the number of evaluated samples.
-        threads: Number of interpreters that run at once; by default, one for each core.
+        threads: Number of interpreters of LiteRT that run at once; by default, one for each core.
+            TensorFlow uses all cores itself.
 
     Raises:
         JobError: If the model, the data or the metric cannot be used, if they do not fit together,
@@ -51,16 +52,17 @@ def evaluate(
     started = time.perf_counter()
     scorer = scorer_of(job.metric)
 
-    def work(interpreter: Interpreter, batch: Batch) -> _Scored:
+    def work(runner: Runner, batch: Batch) -> _Scored:
         if batch.y is None:
             raise JobError(f"{job.data}: y is None", f"return labels as y: {job.metric} needs them")
-        shapes = {name: tensor.shape for name, tensor in interpreter.inputs.items()}
-        outputs = interpreter.run(named_inputs(batch.x, shapes))
+        shapes = {name: tensor.shape for name, tensor in runner.inputs.items()}
+        outputs = runner.run(named_inputs(batch.x, shapes))
         not_finite = _not_finite(outputs)
         kept = {} if not_finite else scorer.keep(*read_output(job.metric, batch.y, outputs))
         return _Scored(len(batch), not_finite, kept)
 
-    parallel = Parallel(job.model, work, threads)
+    first = open_runner(job.model, job.served, threads=1)
+    parallel = Parallel(first, work, 1 if first.has_own_threads else threads)
     digest, finite = SampleDigest(), _FiniteCheck()
     batches = digest.reading(_batches(open_data(job.data), parallel.inputs))
     with ColumnWriter(output) as columns:

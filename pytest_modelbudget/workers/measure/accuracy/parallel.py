@@ -9,11 +9,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.measure.runner import Runner
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 
 T = TypeVar("T")
@@ -21,23 +20,24 @@ R = TypeVar("R")
 
 
 class Parallel(Generic[T, R]):
-    """Processes items with several interpreters of one model.
+    """Processes items with several runners of one model.
 
     Args:
-        model: The ``.tflite``.
-        work: Processes one item; called in several threads at once, each with its own
-            interpreter.
-        threads: Maximum number of threads; by default, the number of cores.
+        first: Runs the model; its twins run in the other threads.
+        work: Processes one item; called in several threads at once, each with its own runner.
+        threads: Maximum number of threads; by default, the number of cores. A model that keeps its
+            state runs in one, because each item continues from the one before.
     """
 
     def __init__(
-        self, model: Path, work: Callable[[Interpreter, T], R], threads: int | None = None
+        self, first: Runner, work: Callable[[Runner, T], R], threads: int | None = None
     ) -> None:
-        self._threads = threads or len(os.sched_getaffinity(0))
         self._work = work
-        self._first = Interpreter(model, threads=1)
-        self._all: list[Interpreter] = [self._first]
-        self._idle: SimpleQueue[Interpreter] = SimpleQueue()
+        self._first = first
+        cores = len(os.sched_getaffinity(0))
+        self._threads = 1 if first.keeps_state else threads or cores
+        self._all: list[Runner] = [first]
+        self._idle: SimpleQueue[Runner] = SimpleQueue()
         self._idle.put(self._first)
 
     @property
@@ -47,19 +47,19 @@ class Parallel(Generic[T, R]):
 
     @property
     def threads(self) -> int:
-        """Number of interpreters used so far."""
+        """Number of runners used so far."""
         return len(self._all)
 
     @property
     def invoke_s(self) -> float:
         """Seconds spent in invocations so far, summed over all threads."""
-        return sum(interpreter.invoke_s for interpreter in self._all)
+        return sum(runner.invoke_s for runner in self._all)
 
     def map(self, items: Iterator[T]) -> Iterator[R]:
         """Yield the result of each item, in the order of the items.
 
         At most a few items for each thread are in memory. The first item is processed alone: it
-        fixes the batch size of all interpreters, so results do not depend on their number.
+        fixes the batch size of all runners, so results do not depend on their number.
         """
         for item in items:
             yield self._do(item)
@@ -78,11 +78,11 @@ class Parallel(Generic[T, R]):
 
     def _do(self, item: T) -> R:
         try:
-            interpreter = self._idle.get_nowait()
+            runner = self._idle.get_nowait()
         except Empty:
-            interpreter = self._first.twin()
-            self._all.append(interpreter)
+            runner = self._first.twin()
+            self._all.append(runner)
         try:
-            return self._work(interpreter, item)
+            return self._work(runner, item)
         finally:
-            self._idle.put(interpreter)
+            self._idle.put(runner)

@@ -1,13 +1,14 @@
 """Digests of all samples of a data set, to notice data that changes from call to call."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import prod
 
 import numpy as np
 
 from pytest_modelbudget.judge.results import SamplesRead
 from pytest_modelbudget.protocol.jobs import ReadJob
+from pytest_modelbudget.workers.userdata.batches import TEXT
 from pytest_modelbudget.workers.userdata.datasets import Array, Batch, open_data
 
 _BATCH = 256
@@ -24,7 +25,7 @@ class SampleDigest:
         """Yield ``batches`` and add them to the digests."""
         for batch in batches:
             arrays = sorted(batch.named().items())
-            kind = str([(name, str(array.dtype), array.shape[1:]) for name, array in arrays])
+            kind = str([(name, _kind(array), array.shape[1:]) for name, array in arrays])
             start = hashlib.sha256(kind.encode())
             for values in zip(*(_rows(array) for _, array in arrays), strict=True):
                 sample = start.copy()
@@ -44,8 +45,15 @@ class SampleDigest:
         return hashlib.sha256(str(self._sum).encode()).hexdigest()
 
 
-def _rows(array: Array) -> Array:
-    """Return the bytes of each sample, uint8 of shape (n, bytes)."""
+def _kind(array: Array) -> str:
+    """Return the dtype; that of text says how long the longest one of a batch is."""
+    return "text" if array.dtype.kind in TEXT else str(array.dtype)
+
+
+def _rows(array: Array) -> Iterable[bytes | Array]:
+    """Return the bytes of each sample, as uint8 of shape (n, bytes) where they are numbers."""
+    if array.dtype.kind in TEXT:
+        return (repr(row.tolist()).encode() for row in array)
     flat = np.ascontiguousarray(array).reshape(len(array), prod(array.shape[1:]))
     return flat.view(np.uint8)
 

@@ -46,15 +46,20 @@ class TimedModel:
 
     warmup: int
 
-    def __init__(self, invoke: Callable[[], None], threads: int) -> None:
+    def __init__(
+        self, invoke: Callable[[], None], threads: int, *, has_own_threads: bool = False
+    ) -> None:
         """Warm up.
 
         Args:
             invoke: Runs the model once.
             threads: Number of threads that ``invoke`` uses.
+            has_own_threads: Whether another thread than the one that calls it computes.
         """
         self._invoke = invoke
         self._threads = threads
+        # The CPU time of the thread that calls lacks what a thread of TensorFlow computes for it.
+        self._cpu_s = time.process_time if has_own_threads else time.thread_time
         self.warmup, low_s = _warm_up(invoke)
         self._block = max(1, round(_BLOCK_S / low_s))
 
@@ -66,9 +71,9 @@ class TimedModel:
         busy machine.
         """
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-        started_s, started_cpu_s = time.perf_counter(), time.thread_time()
+        started_s, started_cpu_s = time.perf_counter(), self._cpu_s()
         seconds = np.array([_time(self._invoke) for _ in range(self._block)])
-        cpu_s, wall_s = time.thread_time() - started_cpu_s, time.perf_counter() - started_s
+        cpu_s, wall_s = self._cpu_s() - started_cpu_s, time.perf_counter() - started_s
         if self._threads == 1:
             preempted = wall_s > _PREEMPTED * cpu_s
         else:  # the CPU time of this thread does not include that of the others

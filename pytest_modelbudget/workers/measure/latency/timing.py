@@ -1,4 +1,4 @@
-"""The latency of single invocations of a ``.tflite`` on this machine; see ``docs/latency.md``."""
+"""The latency of single invocations of a model on this machine; see ``docs/latency.md``."""
 
 import gc
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pytest_modelbudget.judge.results import LatencySample
 from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, Timings, time_window
-from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.measure.runner import Runner, open_runner
 from pytest_modelbudget.workers.tflite.random_inputs import random_values
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array
@@ -30,10 +30,18 @@ def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
     if job.threads > host.cores():
         cause = f"latency.threads is {job.threads}, but only {host.cores()} cores are available"
         raise JobError(cause, f"write {host.cores()} or less")
-    interpreters = [_prepared(path, job) for path in (job.model, job.baseline) if path]
+    if job.served:
+        # Not at the top, because a ``.tflite`` does not need TensorFlow.
+        from pytest_modelbudget.workers.served.threads import use_threads
+
+        use_threads(job.threads)
+    runners = [_prepared(path, job) for path in (job.model, job.baseline) if path]
     with _no_garbage_collection():
         progress("warming up")
-        models = [TimedModel(each.invoke, job.threads) for each in interpreters]
+        models = [
+            TimedModel(each.invoke, job.threads, has_own_threads=each.has_own_threads)
+            for each in runners
+        ]
         progress("timing invocations")
         cores = host.core_by_core()
 
@@ -60,22 +68,21 @@ def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
         seconds=seconds,
         confidence=stopping.CONFIDENCE,
         threads=job.threads,
-        delegate=interpreters[0].delegate,
+        delegate=runners[0].delegate,
         cpu=host.cpu_model(),
         governor=host.governor(),
     )
 
 
-def _prepared(path: Path, job: LatencyJob) -> Interpreter:
-    interpreter = Interpreter(path, job.threads)
+def _prepared(path: Path, job: LatencyJob) -> Runner:
+    runner = open_runner(path, job.served, job.threads)
     generator = np.random.default_rng(0)
     made = {
-        name: _random(tensor, job.batch_size, generator)
-        for name, tensor in interpreter.inputs.items()
+        name: _random(tensor, job.batch_size, generator) for name, tensor in runner.inputs.items()
     }
-    interpreter.allocate(job.batch_size)
-    interpreter.fill(made)
-    return interpreter
+    runner.allocate(job.batch_size)
+    runner.fill(made)
+    return runner
 
 
 def _random(tensor: TensorDetails, batch: int, generator: np.random.Generator) -> Array:

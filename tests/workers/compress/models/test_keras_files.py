@@ -95,7 +95,7 @@ def test_code_is_found_before_it_runs(layer: object, tmp_path: Path) -> None:
     config = sequential({"class_name": "Dense", "config": {"name": "first"}}, UNHASHABLE, layer)
     refusal = (
         "contains Python code, which loading it would run: layer double; "
-        "write trust_code: true if you trust whoever made the file"
+        "write trust_code: true if you trust the author of the file"
     )
     for version in ("2.13.1", "3.10.0"):
         file = h5(tmp_path / "m.h5", model_config=config, keras_version=version)
@@ -150,7 +150,7 @@ def test_code_in_a_file_runs_only_if_it_is_trusted(project: Project, keras: str)
     for name in names:
         result.has(
             f":2:1: convert: {project.root}/{name} contains Python code, which loading it would "
-            "run: layer double\nwrite trust_code: true if you trust whoever made the file\n"
+            "run: layer double\nwrite trust_code: true if you trust the author of the file\n"
         )
     assert not (project.root / "ran").exists()
 

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,37 @@ def test_a_sequential_and_a_subclassed_model(tmp_path: Path) -> None:
     (flattened,) = invoke(flat, dict.fromkeys(signature(flat).inputs, IMAGES)).values()
     assert flattened.shape == (40, 4)
     assert signature(scaled).inputs["args_0"].shape == (-1, 3)
+
+
+@pytest.mark.parametrize("generation", ["keras", "tf_keras"])
+def test_a_subclassed_model_in_a_file_is_called_before_it_is_exported(
+    generation: str, tmp_path: Path
+) -> None:
+    keras: Any = import_module(generation)
+
+    @keras.saving.register_keras_serializable("test_apply_convert")
+    class Topic(keras.Model):  # type: ignore[misc]
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.dense = keras.layers.Dense(4)
+
+        def call(self, sides: Any) -> Any:
+            left, right = sides
+            return self.dense(left) + right
+
+        def get_config(self) -> dict[str, Any]:
+            return dict(super().get_config())
+
+    model = Topic(name="topic")
+    left, right = np.ones((2, 3), np.float32), np.full((2, 4), 2, np.float32)
+    expected = np.asarray(model([left, right]))
+    model.save(tmp_path / "model.keras")
+
+    converted = make(tmp_path / "out", tmp_path / "model.keras")
+
+    first, second = sorted(signature(converted).inputs)
+    (output,) = invoke(converted, {first: left, second: right}).values()
+    np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
 def test_a_recurrent_model_gets_a_batch_of_one(tmp_path: Path) -> None:

@@ -115,6 +115,18 @@ def test_int16x8_with_int8_io(cnn: Path, tmp_path: Path) -> None:
     assert signature(model).inputs["image"].dtype == "int8"
 
 
+def test_a_sum_of_16_bits_may_have_any_scales(tmp_path: Path) -> None:
+    make(tmp_path / "float", call("shifted"))
+    stage = Quantize(scheme="int16x8", backend="litert")
+    calibration = call("up_to_two")
+
+    model = make(tmp_path / "int16", call("shifted"), stage, tmp_path / "float", calibration)
+
+    images = zoo.up_to_two()[0]
+    (shifted,) = invoke(model, {"image": images}).values()
+    np.testing.assert_allclose(shifted, images - 1, atol=1e-4)
+
+
 @pytest.mark.parametrize("backend", ["litert", "converter"])
 def test_several_inputs_and_outputs(backend: str, two_ends: Path, tmp_path: Path) -> None:
     parent = two_ends if backend == "litert" else None

@@ -77,6 +77,32 @@ def transferred() -> Any:
     return model
 
 
+@tf_keras.saving.register_keras_serializable("test_apply_quantize_aware")
+class Block(tf_keras.layers.Layer):  # type: ignore[misc]
+    """A layer whose convolution stays float and has the name of another one."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._conv = tf_keras.layers.Conv2D(8, 1, activation="elu", name="conv2d")
+
+    def call(self, inputs: Any) -> Any:
+        return self._conv(inputs)
+
+    def get_config(self) -> dict[str, Any]:
+        return dict(super().get_config())
+
+
+def of_one_name() -> Any:
+    """Return a model with a convolution, and one of the same name in a custom layer."""
+    layers = tf_keras.layers
+    image = layers.Input((8, 8, 4), name="image")
+    x = Block(name="block")(layers.Conv2D(8, 1, name="conv2d")(image))
+    x = layers.Dense(CLASSES, activation="softmax", name="class")(layers.Flatten()(x))
+    model = tf_keras.Model(image, x)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
 def far() -> Any:
     """Return a model whose outputs go far beyond the range that tfmot starts with."""
     layers = tf_keras.layers
@@ -253,6 +279,17 @@ def test_batch_normalization_is_skipped_with_the_convolution_before_it(tmp_path:
     assert skipped(folder)["conv2d"] == "in layers: skip"
     assert skipped(folder)["fused_norm"] == "the convolution before it, conv2d, is skipped"
     assert dtypes(convert(folder))["class"] == "float32"
+
+
+def test_a_float_layer_may_have_the_name_of_an_integer_layer(tmp_path: Path) -> None:
+    folder = run(tmp_path, own("of_one_name"), QuantizeAware())
+
+    assert skipped(folder) == {"block": "quantization-aware training does not support Block"}
+    assert dtypes(convert(folder)) == {
+        "conv2d": "int8",
+        "block/conv2d": "float32",
+        "class": "int8",
+    }
 
 
 def test_a_layer_asked_for_by_name_cannot_be_quantized(tmp_path: Path) -> None:

@@ -142,6 +142,15 @@ def test_the_first_of_several_errors_is_told_whatever_thread_met_it(
             score(models / "double.tflite", given((X, labels)), threads=4)
 
 
+def test_text_for_a_model_that_reads_numbers(models: Path, given: Any) -> None:
+    with pytest.raises(JobError) as error:
+        score(models / "double.tflite", given((X.astype("U"), X)), "mae")
+    assert str(error.value) == (
+        "input x takes float32, but the data are text; "
+        "give x as numbers, or end the recipe in saved_model, which may read text"
+    )
+
+
 def test_a_model_that_reads_text(models: Path, given: Any) -> None:
     with pytest.raises(JobError) as error:
         score(models / "text.tflite", given((X[:, :1], X[:, :1])), "mae")

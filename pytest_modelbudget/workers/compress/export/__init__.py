@@ -1,0 +1,1 @@
+"""What TensorFlow serves: SavedModels and ``.keras`` files, without what a server skips."""

@@ -1,0 +1,1 @@
+"""What TensorFlow itself runs for a measurement: SavedModels and ``.keras`` files."""
