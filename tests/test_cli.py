@@ -43,6 +43,7 @@ def test_check_shows_every_problem(blobs: Project) -> None:
 def test_check_looks_for_budget_files_below_a_folder(blobs: Project) -> None:
     blobs.write("below/this/wrong.budget.yml", WRONG)
     blobs.write("below/other.yaml", "no budget")
+    shutil.copy(blobs.root / "blobs.tflite", blobs.root / "below" / "this")
     everywhere = modelbudget(blobs, "check")
     assert everywhere.exitcode == 1
     everywhere.has("below/this/wrong.budget.yml:3:9: ", "2 problems in 2 files\n")
@@ -52,7 +53,8 @@ def test_check_looks_for_budget_files_below_a_folder(blobs: Project) -> None:
 
 def test_check_names_what_pytest_does_not_collect(blobs: Project) -> None:
     blobs.write("below/X.Budget.YAML", WRONG)
-    blobs.write("below/build/deep/x.budget.yaml", BLOBS)
+    below = BLOBS.replace("blobs.tflite", "../../../blobs.tflite")
+    blobs.write("below/build/deep/x.budget.yaml", below)
     blobs.write("node_modules/x.budget.yaml", WRONG)
     (blobs.root / "below" / "build" / "deep" / "env").mkdir()
     blobs.write("below/build/deep/env/pyvenv.cfg", "")
@@ -72,6 +74,82 @@ def test_check_names_what_pytest_does_not_collect(blobs: Project) -> None:
     assert strict == Result(1, result.output)
     assert modelbudget(blobs, "check", "-W", "error", "blobs.budget.yaml").exitcode == 0
     assert modelbudget(blobs, "check", "-W", "error", "below/build/deep").exitcode == 0
+
+
+NAMES = """
+version: 1
+model: blob.keras
+data: {test: blobs:tests, train: {call: blob:train}}
+metric: blobs:f1_score
+imports: [blobs, blobbs]
+latency: {target: blobs:board}
+baseline: old/blobs.tflite
+variants:
+  one: {recipe: [prune: {schedule: blobs:slowly}, blobs:stage], budget: {max_bytes: 1 MB}}
+  two: {recipe: [distill: {student: pupil.h5}], budget: {max_bytes: 1 MB}}
+"""
+
+
+def test_check_names_what_does_not_exist(blobs: Project) -> None:
+    blobs.write("blobs.budget.yaml", NAMES.lstrip())
+    (blobs.root / "old").mkdir()
+    blobs.write("blobs.keras", "")
+    result = modelbudget(blobs, "check")
+    here, has = blobs.root, "blobs.py has centers, samples, test, calibration"
+    at = "blobs.budget.yaml:{}: ".format
+    assert result.exitcode == 1
+    assert result.output.splitlines() == [
+        f"{at('2:8')}model: {here}/blob.keras does not exist; did you mean blobs.keras?",
+        f"{at('3:14')}data > test: module blobs has no tests; did you mean test?",
+        f"{at('3:41')}data > train > call: module blob was not found; did you mean blobs?",
+        f"{at('4:9')}metric: module blobs has no f1_score; {here}/{has}",
+        f"{at('5:18')}imports[1]: module blobbs was not found; did you mean blobs?",
+        f"{at('6:19')}latency > target: module blobs has no board; {here}/{has}",
+        f"{at('7:11')}baseline: {here}/old/blobs.tflite does not exist; correct the path; it is "
+        "relative to this file",
+        f"{at('9:36')}variants > one > recipe[0] > schedule: module blobs has no slowly; "
+        f"{here}/{has}",
+        f"{at('9:51')}variants > one > recipe[1] > blobs:stage: module blobs has no stage; "
+        f"{here}/{has}",
+        f"{at('10:37')}variants > two > recipe[0] > student: {here}/pupil.h5 does not exist; "
+        "correct the path; it is relative to this file",
+        "10 problems in 1 file",
+    ]
+
+
+def test_pytest_names_what_does_not_exist_as_check_does(blobs: Project) -> None:
+    blobs.write("blobs.budget.yaml", NAMES.lstrip())
+    result = blobs.pytest("--collect-only", env=blobs.refusing("numpy", "tensorflow"))
+    assert result.exitcode == 2
+    problems = modelbudget(blobs, "check").output.splitlines()[:-1]
+    assert len(problems) == 10
+    result.has(*problems, "1 error in ")
+
+
+def test_check_finds_modules_of_each_folder_that_may_be_rootdir(blobs: Project) -> None:
+    text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs.tflite", "../blobs.tflite")
+    blobs.write("part/blobs.budget.yaml", text)
+    blobs.write("part/setup.cfg", "")
+    assert modelbudget(blobs, "check", "part").exitcode == 0
+    blobs.write("part/blobs.budget.yaml", text.replace("blobs:test", "blobs:tests"))
+    modelbudget(blobs, "check", "part").has("data > test: module blobs has no tests; did you mean")
+
+
+def test_check_names_a_model_that_is_not_of_its_kind(blobs: Project) -> None:
+    (blobs.root / "saved").mkdir()
+    (blobs.root / "folder.keras").mkdir()
+    budget = "version: 1\nmodel: {}\nbudget: {{max_bytes: 1 kB}}\n"
+    blobs.write("a.budget.yaml", budget.format("saved"))
+    blobs.write("b.budget.yaml", budget.format("folder.keras"))
+    (blobs.root / "blobs.budget.yaml").unlink()
+    assert modelbudget(blobs, "check").output == (
+        f"a.budget.yaml:2:8: model: {blobs.root}/saved is not a SavedModel; name a folder with a "
+        "saved_model.pb, or a .keras, .h5 or .tflite file\n"
+        f"b.budget.yaml:2:8: model: {blobs.root}/folder.keras is a folder; name a .keras file\n"
+        "2 problems in 2 files\n"
+    )
+    (blobs.root / "saved" / "saved_model.pb").touch()
+    assert modelbudget(blobs, "check", "a.budget.yaml").exitcode == 0
 
 
 def test_check_names_a_file_once(blobs: Project) -> None:

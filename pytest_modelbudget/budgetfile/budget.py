@@ -36,6 +36,7 @@ class Budget:
         span: The place of the variant.
         baseline: None for the default: the same model converted to float32.
         confidence: Of the interval that must lie inside an accuracy limit; None for the value.
+        signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
         trust_code: Whether Python code in model files may run.
         timeout_s: For one build or measurement.
     """
@@ -51,6 +52,7 @@ class Budget:
     limits: tuple[Limit, ...]
     baseline: FileSource | FixedBaseline | None
     latency: Latency
+    signature: str
     seed: int
     trust_code: bool
     timeout_s: float

@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_modelbudget.budgetfile.budget import Budget, LocatedStage
 from pytest_modelbudget.budgetfile.document import Document, Location
+from pytest_modelbudget.budgetfile.named import Code, named_problems
 from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
 from pytest_modelbudget.budgetfile.stages import Distill, Stage
@@ -22,8 +23,12 @@ VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 DEFAULT_TIMEOUT = Quantity(1800.0, "s")
 
 
-def load(path: Path) -> tuple[Budget, ...]:
+def load(path: Path, code: Code | None = None) -> tuple[Budget, ...]:
     """Read the budget file at ``path``.
+
+    Args:
+        path: The file.
+        code: Finds modules. Without it, nothing that the file names has to exist.
 
     Returns:
         One budget for each variant; or a single one, with ``variant`` None.
@@ -36,6 +41,8 @@ def load(path: Path) -> tuple[Budget, ...]:
     variants = _variants(document)
     for variant in variants:
         document.problems.extend(variant_problems(document, variant))
+        if code is not None:
+            document.problems.extend(named_problems(document, variant, code))
     if document.problems:
         distinct = dict.fromkeys(document.problems)
         raise BudgetFileError(tuple(sorted(distinct, key=lambda problem: problem.span)))
@@ -98,6 +105,7 @@ def _budget(document: Document, variant: Variant) -> Budget:
         limits=_limits(document, variant),
         baseline=absolute(variant.value("baseline"), directory),
         latency=Latency(**_section(variant, "latency")),
+        signature=variant.value("signature") or "",
         seed=variant.value("seed") or 0,
         trust_code=variant.value("trust_code") or False,
         timeout_s=(variant.value("timeout") or DEFAULT_TIMEOUT).value,

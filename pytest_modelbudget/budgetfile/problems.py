@@ -7,7 +7,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_modelbudget.budgetfile.document import Document, Location
-from pytest_modelbudget.budgetfile.settings import CommandMapping, FixedScore, MetricMapping, TopK
+from pytest_modelbudget.budgetfile.settings import (
+    METRICS,
+    CommandMapping,
+    FixedScore,
+    MetricMapping,
+    OfOutput,
+    TopK,
+)
 from pytest_modelbudget.budgetfile.stages import STAGES, LayerSelection
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import Problem
@@ -40,6 +47,7 @@ _MAPPINGS: Mapping[str, type[BaseModel]] = {
     **STAGES,
     "layers": LayerSelection,
     "metric": MetricMapping,
+    **dict.fromkeys(METRICS, OfOutput),
     "top_k_accuracy": TopK,
     "baseline": FixedScore,
     "target": CommandMapping,

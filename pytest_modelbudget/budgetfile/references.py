@@ -20,7 +20,8 @@ from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.units.invalid import InvalidValueError, expected, shown
 
-MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite", "")
+KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+MODEL_SUFFIXES = (*KERAS_SUFFIXES, ".tflite", "")
 T = TypeVar("T")
 
 

@@ -57,28 +57,47 @@ def _metric_of_name(value: object) -> Metric:
     raise expected("a metric or package.module:callable", value, hint)
 
 
+Text = Annotated[str, Strict(), Field(min_length=1)]
+
+
+class OfOutput(Frozen):
+    """Which output of the model a metric reads."""
+
+    output: Text
+
+
 class TopK(Frozen):
-    """How many of the best guesses count."""
+    """How many of the best guesses count, and which output of the model has them."""
 
     k: Positive
+    output: Text | None = None
 
 
 class MetricMapping(Frozen):
-    """A metric with its parameter, or one of the user's own with its direction."""
+    """A metric with its parameters, or one of the user's own with its direction."""
 
+    accuracy: OfOutput | None = None
     top_k_accuracy: TopK | None = None
+    auc: OfOutput | None = None
+    f1: OfOutput | None = None
+    mae: OfOutput | None = None
+    mse: OfOutput | None = None
     call: CallName | None = None
     higher_is_better: bool = True
+    output: Text | None = None
 
 
 def _metric(value: Metric | MetricMapping) -> Metric:
     if isinstance(value, Metric):
         return value
-    if value.call is not None and value.top_k_accuracy is None:
-        return Metric(name="call", call=value.call, higher_is_better=value.higher_is_better)
-    if value.top_k_accuracy is not None and value.model_fields_set == {"top_k_accuracy"}:
-        return Metric(name="top_k_accuracy", k=value.top_k_accuracy.k)
-    raise expected("a metric", value.model_dump(), "write {top_k_accuracy: {k: 3}} or {call: ...}")
+    written = value.model_dump(exclude_none=True)
+    names = [name for name in METRICS if name in written]
+    if value.call is not None and not names:
+        return Metric.model_validate({"name": "call", **written})
+    if len(names) == 1 and value.model_fields_set == set(names):
+        return _metric_of_name(names[0]).model_copy(update=written[names[0]])
+    hint = "write {top_k_accuracy: {k: 3}}, {accuracy: {output: name}} or {call: ...}"
+    raise expected("a metric", value.model_dump(), hint)
 
 
 class FixedScore(Frozen):
@@ -144,8 +163,6 @@ TargetSetting = Annotated[
     AfterValidator(_command),
 ]
 
-Text = Annotated[str, Strict(), Field(min_length=1)]
-
 _TYPES: dict[tuple[str, ...], Any] = {
     ("model",): ModelSource,
     ("data", "train"): DataSource,
@@ -161,6 +178,7 @@ _TYPES: dict[tuple[str, ...], Any] = {
     ("latency", "target"): TargetSetting,
     ("latency", "threads"): Positive,
     ("latency", "batch_size"): Positive,
+    ("signature",): Text,
     ("seed",): Annotated[int, Strict(), Field(ge=0, lt=2**32)],
     ("trust_code",): Annotated[bool, Strict()],
     ("timeout",): Duration,

@@ -47,15 +47,20 @@ class Data(Frozen):
 
 
 class Metric(Frozen):
-    """A built-in metric by its name, or ``call`` for one of the user's own."""
+    """A built-in metric by its name, or ``call`` for one of the user's own.
+
+    ``output`` is the output of the model that it reads; empty for the only one, or for all.
+    """
 
     name: Literal["accuracy", "top_k_accuracy", "auc", "f1", "mae", "mse", "call"] = "accuracy"
     k: Positive = 5
     call: str | None = None
     higher_is_better: bool = True
+    output: str = ""
 
     def __str__(self) -> str:
-        return self.call or (f"top_{self.k}_accuracy" if "_k_" in self.name else self.name)
+        name = self.call or (f"top_{self.k}_accuracy" if "_k_" in self.name else self.name)
+        return f"{name} of {self.output}" if self.output else name
 
 
 class Training(Frozen):

@@ -9,6 +9,7 @@ from pytest_modelbudget.budgetfile.certain_passes import certain_passes
 from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
+from pytest_modelbudget.budgetfile.references import KERAS_SUFFIXES
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, SavedModel, stage_type
 from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
@@ -60,6 +61,7 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _file_problems(document, variant)
     yield from _served_problems(document, variant)
     yield from _self_comparison_problems(document, variant)
+    yield from _gated_signature_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
             yield stage.problem(document, what, hint)
@@ -182,6 +184,14 @@ def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[
     for limit, setting in variant.limits().items():
         if "baseline" in LIMITS[limit].needs:
             yield document.problem_of_key(setting.location, what, hint)
+
+
+def _gated_signature_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+    model, signature = variant.value("model"), variant.settings.get(("signature",))
+    is_keras = isinstance(model, FileSource) and model.path.suffix.lower() in KERAS_SUFFIXES
+    if signature and is_keras:
+        what = f"{model.path.name} is a Keras model, which has no signatures"
+        yield document.problem_of_key(signature.location, what, "leave signature out")
 
 
 def _is_unchanged(document: Document, variant: Variant) -> bool:

@@ -1,6 +1,7 @@
 """``modelbudget check``: validates budget files."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -16,7 +17,9 @@ from pytest_modelbudget.budgetfile.lookalikes import (
 )
 from pytest_modelbudget.cli.counted import counted
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError
+from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 
+_ROOTS = (".git", "pyproject.toml", "pytest.ini", "setup.cfg", "setup.py", "tox.ini")
 HELP = "validate budget files without running anything"
 
 
@@ -51,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     problems = variants = 0
     for path in paths:
         try:
-            variants += len(load(path))
+            variants += len(load(path, _code(path)))
         except BudgetFileError as error:
             print(error)
             problems += len(error.problems)
@@ -60,6 +63,16 @@ def run(options: argparse.Namespace) -> int:
         return 1
     print(f"{counted(len(paths), 'file')}, {counted(variants, 'variant')}: no problem found")
     return 1 if not_collected and options.warnings == "error" else 0
+
+
+def _code(file: Path) -> NamedCode:
+    """Return the modules that pytest would find, as far as that is known without its options."""
+    file = Path(os.path.abspath(file))
+    roots = [folder for folder in file.parents if any((folder / name).exists() for name in _ROOTS)]
+    scripts = os.path.dirname(os.path.abspath(sys.argv[0]))  # Python adds it for this program
+    places = [path for path in map(os.path.abspath, sys.path) if path != scripts]
+    places = [import_folder(file), *places, *map(str, roots), os.getcwd()]
+    return NamedCode(places, roots[-1] if roots else file.parent)
 
 
 def _files(path: Path) -> list[Path]:

@@ -1,12 +1,18 @@
 """Builds the artifacts of a session: each step once, after a preflight check of its chain."""
 
 import asyncio
+from contextlib import suppress
+from itertools import pairwise
 
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.engine.training_steps import PreflightError, training_steps
+from pytest_modelbudget.engine.training_steps import (
+    PreflightError,
+    calibrated_step,
+    training_steps,
+)
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
@@ -19,11 +25,13 @@ class StepError(ModelBudgetError):
 
     Attributes:
         step: The step of the variant that needed it first.
+        before_training: Whether the preflight check found it, so that nothing was trained.
     """
 
-    def __init__(self, text: str, step: Step) -> None:
+    def __init__(self, text: str, step: Step, *, before_training: bool = False) -> None:
         super().__init__(text)
         self.step = step
+        self.before_training = before_training
 
 
 class Builder:
@@ -65,7 +73,8 @@ class Builder:
             None if every stage changes the size of the file, and nothing is known of its parts.
         """
         artifact = await self.artifact(plan.step)
-        why = plan.same_size or _largest(artifact)
+        larger = await self._larger(plan)
+        why = "; ".join(filter(None, [plan.same_size or _largest(artifact), larger]))
         if not why:
             return None
         others = [OtherSize("gzip", artifact.gzip_bytes, "what max_gzip_bytes limits")]
@@ -79,6 +88,21 @@ class Builder:
                 others.append(OtherSize(form.name, None, _cause(error)))
         return FileSize(why, tuple(others))
 
+    async def _larger(self, plan: Plan) -> str:
+        """Return which stage has made the file larger, if quantize_aware has."""
+        for before, after in pairwise(plan.stage_forms):
+            if after.name == "quantize_aware":
+                with suppress(StepError):
+                    size_bytes = (await self.artifact(before.step)).size_bytes
+                    if (await self.artifact(after.step)).size_bytes > size_bytes:
+                        return f"the file is larger than before quantize_aware: {size_bytes:,} B"
+        return ""
+
+    def trains(self, step: Step) -> bool:
+        """Return whether a stage up to ``step`` is to be trained, or another of the Keras model."""
+        chain = training_steps(step)
+        return bool(chain) and self._find(chain[-1]) is None
+
     async def _choose(self, step: Step, checked: bool) -> Artifact:
         """Build the first step of ``step.either``, and the second where that may be better."""
         assert step.either, "another step is built itself"
@@ -86,7 +110,7 @@ class Builder:
         try:
             made = await self.artifact(first, checked=checked)
         except StepError as error:
-            if error.step.key != first.key:
+            if error.step.key != first.key or error.before_training:
                 raise
             return await self._instead(second, error)
         assert made.quantization, "both steps quantize"
@@ -150,21 +174,25 @@ class Builder:
             missing = missing.parent
 
     async def _preflight(self, step: Step) -> None:
-        """Check every training stage up to ``step`` before the first one trains."""
-        chain = training_steps(step)
-        if not chain or self._find(chain[-1]):
+        """Check every training stage up to ``step``, and what it is quantized with, in advance."""
+        if not self.trains(step):
             return
+        chain, calibrated = training_steps(step), calibrated_step(step)
         try:
-            name = f"preflight {chain[-1].key}"
-            await self._scheduler.once(name, lambda: self._check(chain))
+            name = f"preflight {chain[-1].key} {calibrated and calibrated.key}"
+            await self._scheduler.once(name, lambda: self._check(chain, calibrated))
         except PreflightError as error:
-            raise StepError(str(error), chain[error.stage]) from error
+            steps = (*chain, calibrated or step)
+            raise StepError(str(error), steps[error.stage], before_training=True) from error
 
-    async def _check(self, chain: tuple[Step, ...]) -> None:
-        key = digest(["preflight", chain[-1].key])
+    async def _check(self, chain: tuple[Step, ...], calibrated: Step | None) -> None:
+        key = digest(["preflight", chain[-1].key, calibrated and calibrated.key])
         if self._scheduler.find(key, chain[-1].job.project, Preflight):
             return
-        job = PreflightJob(steps=tuple(step.job for step in chain))
+        job = PreflightJob(
+            steps=tuple(step.job for step in chain),
+            calibration=calibrated.job.data.calibration if calibrated else None,
+        )
         status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:
@@ -197,6 +225,12 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
         cached=cached,
+        clustered=tuple(
+            name
+            for stage, choice in built.layer_choices
+            if stage == "cluster"
+            for name in choice.chosen
+        ),
         layers_skipped="\n".join(
             f"skipped by {stage}: {why}"
             for stage, choice in built.layer_choices

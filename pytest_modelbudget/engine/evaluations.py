@@ -7,13 +7,13 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
-from pytest_modelbudget.engine.builder import Builder
+from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.plan import Evaluation, Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.judge.findings import UnmeasuredError
+from pytest_modelbudget.judge.findings import StageScore, UnmeasuredError
 from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob, ReadJob
@@ -46,6 +46,22 @@ class Evaluations:
         if isinstance(plan.baseline, FixedBaseline):
             return plan.baseline.score
         return (await self._score(_evaluation(plan), plan.baseline)).value
+
+    async def rehearse(self, plan: Plan) -> None:
+        """Evaluate a model that needs no training, so that wrong data or metrics show in time."""
+        with suppress(StepError):  # whoever needs the model gets the error, too
+            await self._evaluated(_evaluation(plan), plan.rehearsal)
+
+    async def stage_scores(self, plan: Plan) -> tuple[StageScore, ...]:
+        """Evaluate the model after each stage; empty if one of them cannot be evaluated."""
+        scores = []
+        for form in plan.stage_forms:
+            try:
+                score = await self._score(_evaluation(plan), form.step)
+            except (StepError, UnmeasuredError):
+                return ()
+            scores.append(StageScore(form.name, form.where, form.gentler, score.value))
+        return tuple(scores)
 
     def comparison(self, plan: Plan, *, paired: bool) -> Awaitable[Comparison]:
         """Start to compare the variant with its baseline; without ``paired``, describe it alone."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 
+from pytest_modelbudget.budgetfile.stages import Cluster
 from pytest_modelbudget.engine.plan import Plan, tool_versions
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
@@ -33,17 +34,24 @@ class Measurements:
 
     def structure(self, artifact: Artifact, plan: Plan) -> Awaitable[Structure]:
         """Read the structure from the flatbuffer."""
+        stages = (*plan.step.job.before, plan.step.job.stage)
+        job = InspectJob(
+            inspected=artifact.path,
+            clustered=tuple(artifact.clustered),
+            per_channel=any(isinstance(each, Cluster) and each.per_channel for each in stages),
+        )
+        key = digest(
+            ["structure", artifact.sha256, job.clustered, job.per_channel, tool_versions()]
+        )
 
         async def read() -> Structure:
-            key = digest(["structure", artifact.sha256, tool_versions()])
-            job = InspectJob(inspected=artifact.path)
             status = TaskStatus(f"{plan.title} inspect")
             found = await self._scheduler.measured(
                 "litert", key, job, Structure, plan.timeout_s, status
             )
             return found.result
 
-        return self._scheduler.once(f"inspect {artifact.sha256}", read)
+        return self._scheduler.once(f"inspect {key}", read)
 
     def arena(self, artifact: Artifact, plan: Plan) -> Awaitable[Arena]:
         """Return the tensor arena that LiteRT plans."""

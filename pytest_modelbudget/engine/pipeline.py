@@ -18,7 +18,7 @@ from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.judge.findings import FileSize, Findings, Need
+from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
@@ -61,6 +61,7 @@ class Pipeline:
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
         self._measurements = Measurements(self._scheduler, options.adb)
+        self._scored: dict[int, Limit] = {}
 
     @property
     def running(self) -> list[TaskStatus]:
@@ -74,8 +75,12 @@ class Pipeline:
 
     async def begin(self, budget: Budget, limits: Iterable[Limit]) -> None:
         """Start everything that ``limits`` need, except latency measurements."""
+        limits = tuple(limits)
         try:
             plan = self._plan(budget)
+            if scored := [limit for limit in limits if "score" in _needs(limit, plan)]:
+                self._scored[id(budget)] = scored[0]
+            await self._rehearse(plan, self._scored.get(id(budget)))
         except BuildError:
             return  # `build` raises it again for each item
         for limit in limits:
@@ -93,6 +98,8 @@ class Pipeline:
             BuildError: if a step could not be built.
         """
         plan = self._plan(budget)
+        own = limit if "score" in _needs(limit, plan) else None
+        await self._rehearse(plan, self._scored.get(id(budget), own))
         try:
             await self._builder.artifact(plan.step)
             if _needs(limit, plan) & {"baseline", "ratio"} and isinstance(plan.baseline, Step):
@@ -145,9 +152,32 @@ class Pipeline:
             arena=arena,
         )
 
+    async def _rehearse(self, plan: Plan, scored: Limit | None) -> None:
+        """Evaluate before any training what needs none, so that wrong data or metrics show.
+
+        Args:
+            plan: The plan of the variant.
+            scored: A limit that needs a score, if there is one.
+
+        Raises:
+            BuildError: if it cannot be evaluated.
+        """
+        if scored is None or plan.evaluation is None or not self._builder.trains(plan.step):
+            return
+        try:
+            await self._evaluations.rehearse(plan)
+        except UnmeasuredError as error:
+            text = f"{scored.span}: {scored.name}: the evaluation before the training failed"
+            failed = f"{plan.rehearsal.key} {plan.evaluation.key}"
+            raise BuildError(f"{text}: {error}", failed) from error
+
     async def explain_size(self, budget: Budget) -> FileSize | None:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""
         return await self._builder.explain_size(self._plan(budget))
+
+    async def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
+        """Evaluate the variant after each stage; see ``Evaluations.stage_scores``."""
+        return await self._evaluations.stage_scores(self._plan(budget))
 
     async def close(self) -> None:
         """Stop all tasks; results that are already in the store stay."""

@@ -122,6 +122,23 @@ class OtherForm:
 
 
 @dataclass(frozen=True)
+class StageForm:
+    """The model after one of the stages that work on the Keras model, converted.
+
+    Attributes:
+        name: The stage's name; empty for the model without a recipe.
+        where: Its place in the file.
+        gentler: What helps where the stage lost too much of the score.
+        step: The conversion.
+    """
+
+    name: str
+    where: str
+    gentler: str
+    step: Step
+
+
+@dataclass(frozen=True)
 class Plan:
     """What to build and to measure for one variant.
 
@@ -130,8 +147,12 @@ class Plan:
         step: The last step of its recipe.
         baseline: The last step of its baseline, or a score that was measured elsewhere.
         evaluation: None without test data.
+        rehearsal: The last step of what is evaluated before the training: the baseline, or the
+            model without the recipe.
         timeout_s: How long one measurement may take.
         same_size: Why the file is as large as without some of its stages; empty if it is not.
+        stage_forms: The model without a recipe, after each stage of the Keras model, and at the
+            end; empty without such stages.
         other_forms: What the recipe could end in instead, where that makes the file smaller.
     """
 
@@ -139,9 +160,11 @@ class Plan:
     step: Step
     baseline: Step | FixedBaseline
     evaluation: Evaluation | None
+    rehearsal: Step
     invocation: Invocation
     timeout_s: float
     same_size: str
+    stage_forms: tuple[StageForm, ...]
     other_forms: tuple[OtherForm, ...]
 
     def steps(self) -> Iterator[Step]:

@@ -5,6 +5,7 @@ parameters, the seed; and the versions of the tools. What the user's code reads 
 each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
@@ -13,12 +14,20 @@ from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
 from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
-from pytest_modelbudget.engine.plan import Evaluation, Invocation, OtherForm, Plan, Step
+from pytest_modelbudget.engine.plan import (
+    Evaluation,
+    Invocation,
+    OtherForm,
+    Plan,
+    StageForm,
+    Step,
+)
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.named_code import import_folder
 
 
 class Planner:
@@ -47,17 +56,10 @@ class Planner:
 
 
 def _project(budget: Budget, project: Project) -> Project:
-    """Return ``project`` as the modules of ``budget`` see it.
-
-    Those beside the budget file come first, as pytest has it for a test file: two budget files
-    may each have their own ``data.py``.
-    """
-    folder = budget.span.path.parent
-    while (folder / "__init__.py").exists():
-        folder = folder.parent
+    """Return ``project`` as the modules of ``budget`` see it."""
     return project.model_copy(
         update={
-            "sys_path": (str(folder), *project.sys_path),
+            "sys_path": (import_folder(budget.span.path), *project.sys_path),
             "imports": budget.imports,
             "depends_on": bool(budget.depends_on),
         }
@@ -83,16 +85,31 @@ class _Steps:
             OtherForm(ending.name, ending.written, self._last(budget.model, ending.recipe))
             for ending in other_endings(budget.recipe, budget.span)
         )
+        baseline = self._baseline()
         return Plan(
             title=budget.title,
             step=self._last(budget.model, budget.recipe),
-            baseline=self._baseline(),
+            baseline=baseline,
             evaluation=self._evaluation(),
+            rehearsal=baseline if isinstance(baseline, Step) else self._last(budget.model, ()),
             invocation=_invocation(budget),
             timeout_s=budget.timeout_s,
             same_size=why_same_size(budget.recipe),
+            stage_forms=tuple(self._stage_forms()),
             other_forms=forms,
         )
+
+    def _stage_forms(self) -> Iterator[StageForm]:
+        recipe = self._budget.recipe
+        works_on_keras = [each.stage.needs_keras and not each.stage.makes for each in recipe]
+        if not any(works_on_keras):
+            return
+        yield StageForm("", "", "", self._last(self._budget.model, ()))
+        for end, located in enumerate(recipe, start=1):
+            if works_on_keras[end - 1] or end == len(recipe):
+                name, step = located.where.rpartition(" > ")[2], recipe[:end]
+                gentler = located.stage.gentler
+                yield StageForm(name, located.where, gentler, self._last(self._budget.model, step))
 
     def _baseline(self) -> Step | FixedBaseline:
         baseline = self._budget.baseline
@@ -179,6 +196,7 @@ class _Steps:
             {role: fingerprint.sha256 for role, fingerprint in inputs.items()},
             budget.training.model_dump_json() if stage.trains else None,
             budget.seed,
+            budget.signature,
             *self._surroundings,
         ]
         return Step(
@@ -191,6 +209,7 @@ class _Steps:
                 model=model,
                 data=data,
                 training=budget.training,
+                signature=budget.signature,
                 seed=budget.seed,
                 trust_code=budget.trust_code,
                 project=self._project,

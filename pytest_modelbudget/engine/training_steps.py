@@ -19,6 +19,14 @@ def training_steps(step: Step) -> tuple[Step, ...]:
     return (*before, step) if _is_checked(step.job.stage) else before
 
 
+def calibrated_step(step: Step) -> Step | None:
+    """Return the step up to ``step`` that reads calibration data, if there is one."""
+    found: Step | None = step
+    while found and found.job.data.calibration is None:
+        found = found.parent
+    return found
+
+
 def _is_checked(stage: Stage) -> bool:
     """Tell whether the preflight check looks at a stage: all but those that write the artifact."""
     return stage.needs_keras and not stage.makes

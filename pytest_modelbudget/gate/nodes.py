@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,12 +13,14 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, not_utf8
+from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
 from pytest_modelbudget.judge.findings import UnmeasuredError
-from pytest_modelbudget.judge.limits import measure
+from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
+from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
 
@@ -50,7 +53,7 @@ class BudgetFile(pytest.File):
         if problem := not_utf8(self.path):
             raise self.CollectError(problem)
         try:
-            budgets = load(self.path)
+            budgets = load(self.path, self._code())
         except BudgetFileError as error:
             raise self.CollectError(str(error)) from error
         self._check_shipping(budgets)
@@ -60,6 +63,11 @@ class BudgetFile(pytest.File):
                 yield from _items(self, budget)
             else:
                 yield VariantNode.from_parent(self, name=budget.variant, budget=budget)
+
+    def _code(self) -> NamedCode:
+        root = self.config.rootpath
+        places = [import_folder(self.path), *map(os.path.abspath, sys.path), str(root)]
+        return NamedCode(places, root, rootdir_with_reason(self.config))
 
     def _check_shipping(self, budgets: Sequence[Budget]) -> None:
         if self._artifacts is None:
@@ -114,6 +122,9 @@ class LimitItem(pytest.Item):
             self._row = self._row.judged(verdict, findings.test_data)
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = self._row.explained(session.explain_size(self.budget))
+            if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
+                scores = session.stage_scores(self.budget)
+                self._row = self._row.by_stage(scores, findings.higher_is_better)
         except UnmeasuredError as error:
             self._row = self._row.unmeasured(str(error))
         if self._row.outcome != "within":

@@ -19,7 +19,7 @@ from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
-from pytest_modelbudget.judge.findings import FileSize, Findings
+from pytest_modelbudget.judge.findings import FileSize, Findings, StageScore
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
 from pytest_modelbudget.units.invalid import InvalidValueError
@@ -84,6 +84,10 @@ class Session:
     def explain_size(self, budget: Budget) -> FileSize | None:
         """Wait for what explains the size of the variant's file; None if nothing does."""
         return self._wait(self._submit(self._pipeline.explain_size(budget)))
+
+    def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
+        """Wait for the scores after each stage of the variant's recipe."""
+        return self._wait(self._submit(self._pipeline.stage_scores(budget)))
 
     def close(self) -> None:
         """Stop all tasks, all worker processes and the event loop."""

@@ -37,6 +37,7 @@ class Artifact:
         gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
         seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
+        clustered: The layers that a stage has clustered.
         layers_skipped: A line for each stage that skipped layers.
         quantization: Who quantized it, and what is still float; None if nobody did.
         unrecorded: What it depends on that could not be recorded, if nothing stands for it.
@@ -49,6 +50,7 @@ class Artifact:
     gzip_bytes: int
     seconds: float
     cached: bool
+    clustered: tuple[str, ...] = ()
     layers_skipped: str = ""
     quantization: Quantization | None = None
     unrecorded: tuple[str, ...] = ()
@@ -102,6 +104,7 @@ class Measurement:
         interval: Must lie on one side of the limit; None as the high end is no upper end.
         confidence: Of the interval.
         disturbed: What widened the interval.
+        remark: What a reader must know although the limit may hold, if anything.
     """
 
     value: float
@@ -112,10 +115,15 @@ class Measurement:
     interval: tuple[float, float | None] | None = None
     confidence: float = 0.0
     disturbed: str = ""
+    remark: str = ""
 
     def against(self, baseline: str) -> Self:
         """Return the measurement, naming what it was compared with."""
         return replace(self, baseline=baseline)
+
+    def remarking(self, remark: str) -> Self:
+        """Return the measurement with a remark."""
+        return replace(self, remark=remark)
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,23 @@ class FileSize:
 
     why: str
     others: tuple[OtherSize, ...]
+
+
+@dataclass(frozen=True)
+class StageScore:
+    """The score after one stage of a recipe.
+
+    Attributes:
+        name: The stage's name; empty for the model without a recipe.
+        where: Its place in the file.
+        gentler: What helps where the stage lost too much.
+        score: In the metric's own units.
+    """
+
+    name: str
+    where: str
+    gentler: str
+    score: float
 
 
 def present(value: T | None) -> T:

@@ -26,6 +26,7 @@ class Verdict:
         baseline: What it was compared with, if anything.
         note: What a reader of the summary must know, if anything.
         interval: Around ``measured``, if it has one.
+        remark: What a reader must know of the measurement, if anything.
     """
 
     limit: str
@@ -39,6 +40,7 @@ class Verdict:
     baseline: str
     note: str = ""
     interval: tuple[float, float | None] | None = None
+    remark: str = ""
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
@@ -70,6 +72,7 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         baseline=measurement.baseline,
         note=_too_small(measurement, limit, bound),
         interval=measurement.interval,
+        remark=measurement.remark,
     )
 
 

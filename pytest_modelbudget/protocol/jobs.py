@@ -55,8 +55,9 @@ class Project(Frozen):
 class BuildJob(Frozen):
     """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
 
-    ``before`` are the stages of the same recipe that came earlier. ``trust_code`` tells whether
-    Python code in model files may run.
+    ``before`` are the stages of the same recipe that came earlier. ``signature`` names one of a
+    ``.tflite`` or SavedModel that has several. ``trust_code`` tells whether Python code in model
+    files may run.
     """
 
     stage: Stage
@@ -65,6 +66,7 @@ class BuildJob(Frozen):
     model: Source
     data: Data
     training: Training
+    signature: str = ""
     seed: int
     trust_code: bool = False
     project: Project
@@ -76,9 +78,14 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A preflight check of the steps that a chain trains, in order, without their ``parent``."""
+    """A preflight check of the steps that a chain trains, in order, without their ``parent``.
+
+    ``calibration`` are the samples that a later step quantizes with, None if they are those of
+    the training.
+    """
 
     steps: Sequence[BuildJob]
+    calibration: Source | None = None
 
     @property
     def project(self) -> Project:
@@ -143,9 +150,17 @@ class CompareJob(Frozen):
 
 
 class InspectJob(Frozen):
-    """The structure of one ``.tflite``, read from its flatbuffer: answered by a ``Structure``."""
+    """The structure of one ``.tflite``, read from its flatbuffer: answered by a ``Structure``.
+
+    Attributes:
+        inspected: The file.
+        clustered: The layers that a stage has clustered.
+        per_channel: Whether it clustered each output channel of a convolution.
+    """
 
     inspected: Path
+    clustered: Sequence[str] = ()
+    per_channel: bool = False
 
 
 class LatencyBound(Frozen):

@@ -1,18 +1,20 @@
 """One limit as all reports show it; it travels as JUnit properties, also out of xdist workers."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
-from pytest_modelbudget.judge.findings import Artifact, FileSize
+from pytest_modelbudget.judge.findings import Artifact, FileSize, StageScore
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
     format_exact,
     format_interval,
+    format_score,
     format_share,
     format_value,
     readable_unit,
@@ -38,7 +40,9 @@ class Row:
         high: The upper end, if it has one.
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it could not be.
-        why: Lines that explain a file's size, and what would make it smaller.
+        why: Lines that explain a file's size and what would make it smaller, or a score.
+        remark: What a reader of the summary must know of the variant, if anything.
+        helps: What helps, if that is known better than by the kind of the limit.
         note: What a reader of the summary must know about the test data, if anything.
         test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``, or of what TensorFlow serves.
@@ -66,6 +70,8 @@ class Row:
     baseline: str = ""
     how: str = ""
     why: str = ""
+    remark: str = ""
+    helps: str = ""
     note: str = ""
     test_data: str = ""
     artifact: str = ""
@@ -109,6 +115,7 @@ class Row:
             baseline=verdict.baseline,
             how=verdict.how,
             note=verdict.note,
+            remark=verdict.remark,
             test_data=test_data if verdict.note else "",
         )
 
@@ -117,13 +124,29 @@ class Row:
         if size is None:
             return self
         sizes = [format_bytes(other.size_bytes or 0) for other in size.others]
-        width = max(map(len, sizes))
+        width = max(map(len, sizes), default=0)
         lines = [_line("why", size.why)]
         for other, amount in zip(size.others, sizes, strict=True):
             is_made = other.size_bytes is not None
             shown = f"{amount:>{width}}  {other.note}" if is_made else f"not made: {other.note}"
             lines.append(_line(other.name, shown))
         return dataclasses.replace(self, why="\n".join(lines))
+
+    def by_stage(self, scores: Sequence[StageScore], higher_is_better: bool) -> Self:
+        """Return the row with the score after each stage, and what helps the one that lost most."""
+        if len(scores) < 2:
+            return self
+        sign = 1 if higher_is_better else -1
+        losses = [sign * (one.score - other.score) for one, other in pairwise(scores)]
+        shown = [
+            f"{each.name} {format_score(each.score)} ({-sign * loss:+.2g})"
+            for each, loss in zip(scores[1:], losses, strict=True)
+        ]
+        line = "; ".join([f"without the recipe {format_score(scores[0].score)}", *shown])
+        most = max(losses)
+        worst = scores[1 + losses.index(most)]
+        helps = f"{worst.where} lost most: {worst.gentler}" if most > 0 else ""
+        return dataclasses.replace(self, why=_line("by stage", line), helps=helps)
 
     def unmeasured(self, why: str) -> Self:
         """Return the row of a limit that could not be measured."""
@@ -163,6 +186,7 @@ class Row:
             *([self.why] if self.why else []),
             *([_line("baseline", self.baseline)] if self.baseline else []),
             *([_line("note", self.note)] if self.note else []),
+            *([_line("note", self.remark)] if self.remark else []),
         ]
         return "\n".join([*lines, *self._last_lines()])
 
@@ -182,7 +206,7 @@ class Row:
         return [
             _line("limit", self.place),
             _line("artifact", f"{self.artifact} ({self.built})"),
-            _line("what helps", LIMITS[self.name].advice),
+            _line("what helps", self.helps or LIMITS[self.name].advice),
         ]
 
 

@@ -29,6 +29,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from (Line(f"  {line}") for line in _parts(variant))
         yield from (Line(f"  {line}") for line in _quantized(variant))
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
+        yield from (Line(f"  {row.remark}") for row in variant if row.remark)
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
     yield from (Line(line) for line in _notes(cells))

@@ -80,7 +80,7 @@ def _compare(job: CompareJob, _output: Path, _progress: Progress) -> Comparison:
 def _inspect(job: InspectJob, _output: Path, _progress: Progress) -> Structure:
     from pytest_modelbudget.workers.measure.structure import read_structure
 
-    return read_structure(job.inspected)
+    return read_structure(job)
 
 
 def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:

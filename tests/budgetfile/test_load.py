@@ -43,6 +43,21 @@ depends_on: ["weights/*.h5"]
 """
 
 
+@pytest.mark.parametrize(
+    ("written", "metric"),
+    [
+        ("{accuracy: {output: a}}", Metric(output="a")),
+        ("{mae: {output: a}}", Metric(name="mae", higher_is_better=False, output="a")),
+        ("{top_k_accuracy: {k: 2, output: a}}", Metric(name="top_k_accuracy", k=2, output="a")),
+        ("{call: m:f, output: a}", Metric(name="call", call="m:f", output="a")),
+    ],
+)
+def test_a_metric_may_name_an_output(load_text: Load, written: str, metric: Metric) -> None:
+    text = FULL.partition("depends_on")[0]
+    [budget] = load_text(text.replace("{top_k_accuracy: {k: 3}}", written))
+    assert budget.metric == metric
+
+
 def test_every_key_is_read(load_text: Load, tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "w.h5").write_text("")

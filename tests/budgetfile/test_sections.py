@@ -20,8 +20,8 @@ KEYS = [
         "zzz: 1",
         [
             "5:1: unknown key 'zzz'; known are baseline, budget, confidence, data, "
-            "depends_on, imports, latency, metric, model, recipe, seed, timeout, training, "
-            "trust_code, variants, version",
+            "depends_on, imports, latency, metric, model, recipe, seed, signature, "
+            "timeout, training, trust_code, variants, version",
         ],
     ),
     (
@@ -144,8 +144,8 @@ KEYS = [
         (
             f"metric: {written}",
             [
-                "5:9: metric: expected a metric, got a mapping; write {top_k_accuracy: {k: 3}} "
-                "or {call: ...}",
+                "5:9: metric: expected a metric, got a mapping; write {top_k_accuracy: {k: 3}}, "
+                "{accuracy: {output: name}} or {call: ...}",
             ],
         )
         for written in (
@@ -153,6 +153,9 @@ KEYS = [
             "{higher_is_better: false}",
             "{top_k_accuracy: {k: 3}, higher_is_better: true}",
             "{top_k_accuracy: {k: 3}, call: m:f}",
+            "{accuracy: {output: a}, mae: {output: b}}",
+            "{accuracy: {output: a}, output: b}",
+            "{output: a}",
         )
     ),
     (
@@ -165,7 +168,7 @@ KEYS = [
         "metric: {top_k_accuracy: {n: 3}}",
         [
             "5:26: metric > top_k_accuracy: 'k' is missing",
-            "5:27: metric > top_k_accuracy: unknown key 'n'; known are k",
+            "5:27: metric > top_k_accuracy: unknown key 'n'; known are k, output",
         ],
     ),
     (
@@ -190,7 +193,8 @@ KEYS = [
     (
         "metric: {name: mae}",
         [
-            "5:10: metric: unknown key 'name'; known are call, higher_is_better, top_k_accuracy",
+            "5:10: metric: unknown key 'name'; known are accuracy, auc, call, f1, "
+            "higher_is_better, mae, mse, output, top_k_accuracy",
         ],
     ),
     (
@@ -343,10 +347,10 @@ KEYS = [
         [
             "5:16: variants > a: unknown key 'version'; known are baseline, budget, "
             "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
-            "timeout, training, trust_code",
+            "signature, timeout, training, trust_code",
             "5:28: variants > a: unknown key 'variants'; known are baseline, budget, "
             "confidence, data, depends_on, imports, latency, metric, model, recipe, seed, "
-            "timeout, training, trust_code",
+            "signature, timeout, training, trust_code",
         ],
     ),
     (

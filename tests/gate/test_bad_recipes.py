@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Project, Result, outcomes
 
+PARTS = Path(__file__).parents[1] / "models" / "parts.py"
 HEAD = """
 version: 1
 model: parts:dense
@@ -36,6 +37,15 @@ WRITTEN = {
     "[cluster, prune]": "recipe[1] > prune: loses what cluster made; put it before cluster",
     "[quantize_aware, parts:scale]": (
         "recipe[1] > parts:scale: loses what quantize_aware made; put it before quantize_aware"
+    ),
+    "[prune, prune: {schedule: parts:scedule}]": (
+        "recipe[1] > schedule: module parts has no scedule; did you mean schedule?"
+    ),
+    "[prune_channels, parts:scal]": (
+        "recipe[1] > parts:scal: module parts has no scal; did you mean scale?"
+    ),
+    "[distill: {student: parts:five_class}]": (
+        "recipe[0] > student: module parts has no five_class; did you mean five_classes?"
     ),
 }
 
@@ -66,15 +76,9 @@ REFUSED = {
         "all), so the sparsity would never increase\n"
         "lower frequency or remove it, or train for more epochs"
     ),
-    "{recipe: [prune, prune: {schedule: parts:scedule}]}": (
-        "recipe[1] > prune: module parts has no scedule\ndid you mean schedule?"
-    ),
     "{recipe: [prune, prune: {schedule: parts:no_schedule}]}": (
         "recipe[1] > prune: parts:no_schedule returned a int, not a pruning schedule\n"
         "return a tfmot.sparsity.keras.PruningSchedule"
-    ),
-    "{recipe: [prune_channels, parts:scal]}": (
-        "recipe[1] > parts:scal: module parts has no scal\ndid you mean scale?"
     ),
     "{recipe: [prune, parts:scale: {by: 2}]}": (
         "recipe[1] > parts:scale: parts:scale cannot be called: missing a required argument: "
@@ -84,8 +88,13 @@ REFUSED = {
         "recipe[0] > distill: the output class of the student parts:five_classes has the shape "
         "(5,), but that of its teacher is (4,)\nbuild the student for the teacher's shapes"
     ),
-    "{recipe: [distill: {student: parts:pupil}]}": (
-        "recipe[0] > distill: module parts has no pupil\ncheck its spelling"
+    "{data: {calibration: parts:flat}, recipe: [prune, quantize]}": (
+        "recipe[1] > quantize: parts:flat: input x needs samples of shape (6, 8), but x has "
+        "samples of shape (48,)\nreshape the samples"
+    ),
+    "{data: {calibration: {call: parts:flat, args: {of: 0}}}, recipe: [prune, quantize]}": (
+        "recipe[1] > quantize: parts:flat raised ZeroDivisionError: integer division or modulo by "
+        "zero (parts.py:LINE)"
     ),
     "{model: {call: parts:dense, args: {compiled: false}}, recipe: [prune]}": (
         "recipe[0] > prune: training needs a loss, and the model was not compiled with one\n"
@@ -121,6 +130,19 @@ FAILING = {
     "{training: {loss: mse,optimizer: sgd,learning_rate: 1.0e+38}, recipe: [prune: {epochs: 2}]}": (
         "recipe[0] > prune: the loss became nan in epoch 1/2, step 2/2\n"
         "lower training.learning_rate, or look for extreme values in data.train"
+    ),
+}
+
+UNSCORED = {
+    "{data: {test: parts:unlabelled}, budget: {min_accuracy: 0.5}, recipe: [prune]}": (
+        "parts:unlabelled: y is None\nreturn labels as y: accuracy needs them"
+    ),
+    "{data: {test: parts:flat}, budget: {min_accuracy: 0.5}, recipe: [prune]}": (
+        "input x needs samples of shape (6, 8), but x has samples of shape (48,)\n"
+        "reshape the samples"
+    ),
+    "{data: {test: parts:data}, metric: parts:bad, budget: {min_accuracy: 0.5}, recipe: [prune]}": (
+        "parts:bad raised ZeroDivisionError: division by zero (parts.py:LINE)"
     ),
 }
 
@@ -166,11 +188,12 @@ def line_of(variants: Mapping[str, str], variant: str) -> int:
 def test_what_the_file_alone_tells_is_found_when_it_is_collected(project: Project) -> None:
     variants = {f"{{recipe: {recipe}}}": message for recipe, message in WRITTEN.items()}
     project.write("bad.budget.yaml", budget(variants))
+    shutil.copy(PARTS, project.root)
 
     result = project.pytest()
 
     assert result.exitcode == 2
-    found = re.findall(r"bad.budget.yaml:(\d+):\d+: variants > v\d > (.*)", result.output)
+    found = re.findall(r"bad.budget.yaml:(\d+):\d+: variants > v\d+ > (.*)", result.output)
     assert found == [(str(line_of(variants, each)), variants[each]) for each in variants]
 
 
@@ -178,10 +201,11 @@ def test_what_the_file_alone_tells_is_found_when_it_is_collected(project: Projec
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Result]:
     """Run all recipes in one session: TensorFlow is imported once."""
     project = Project(tmp_path_factory.mktemp("recipes"))
-    shutil.copy(Path(__file__).parents[1] / "models" / "parts.py", project.root)
+    shutil.copy(PARTS, project.root)
     project.write("pytest.ini", "[pytest]\n")
     project.write("refused.budget.yaml", budget(REFUSED))
     project.write("failing.budget.yaml", budget(FAILING))
+    project.write("unscored.budget.yaml", budget(UNSCORED))
     project.write("mixed.budget.yaml", MIXED)
     return project, project.pytest("-v", "--junitxml=junit.xml")
 
@@ -201,7 +225,8 @@ def test_what_cannot_be_trained_is_an_error_of_its_stage(
     *_, written = re.finditer(rf"\b{stage}\b", line)
     column = written.start() + 1
     place = f"refused.budget.yaml:{line_of(REFUSED, variant)}:{column}"
-    assert f"\n{place}: {message}\n" in run[1].output
+    output = re.sub(r"parts.py:\d+", "parts.py:LINE", run[1].output)
+    assert f"\n{place}: {message}\n" in output
 
 
 @pytest.mark.tensorflow
@@ -214,10 +239,21 @@ def test_what_only_shows_in_the_work_is_an_error_then(
 
 
 @pytest.mark.tensorflow
+@pytest.mark.parametrize("variant", UNSCORED)
+def test_what_cannot_be_scored_is_an_error_before_the_training(
+    run: tuple[Project, Result], variant: str
+) -> None:
+    line = f"  v{list(UNSCORED).index(variant)}: {variant}"
+    place = f"unscored.budget.yaml:{line_of(UNSCORED, variant)}:{line.index('min_acc') + 1}"
+    cause = f"{place}: min_accuracy: the evaluation before the training failed: {UNSCORED[variant]}"
+    assert f"\n{cause}\n" in re.sub(r"parts.py:\d+", "parts.py:LINE", run[1].output)
+
+
+@pytest.mark.tensorflow
 def test_nothing_is_trained_of_a_recipe_that_is_refused(run: tuple[Project, Result]) -> None:
     project, result = run
     errors = [node for node, outcome in outcomes(result.output).items() if outcome == "ERROR"]
-    assert len(errors) == len(REFUSED) + len(FAILING)
+    assert len(errors) == len(REFUSED) + len(FAILING) + 2 * len(UNSCORED)
     trained = list((project.root / ".modelbudget").glob("entries/*/*/*/model.keras"))
     assert len(trained) == len(["prune", "cluster", "prune_channels"])  # of the mixed model
 

@@ -95,9 +95,9 @@ def test_each_budget_names_its_own_missing_model(project: Project) -> None:
     result = project.pytest("-v", env={"COLUMNS": "300"})
 
     for number, name in enumerate("abc"):
-        item, place = f"{name}.budget.yaml::max_bytes", f"{name}.budget.yaml:{number + 2}:1"
+        place = f"{name}.budget.yaml:{number + 2}:8"
         missing = f"{project.root}/{name}.tflite does not exist"
-        assert f"ERROR {item} - {place}: convert: {missing}\n" in result.output
+        assert f"{place}: model: {missing}; correct the path" in result.output
 
 
 def test_a_failure_that_budgets_share_is_reported_at_the_place_of_each(blobs: Project) -> None:

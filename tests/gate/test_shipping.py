@@ -57,7 +57,8 @@ def test_one_limit_that_failed_keeps_its_variant_back(blobs: Project) -> None:
 
 
 def test_a_recipe_that_cannot_be_built_is_not_copied(blobs: Project) -> None:
-    blobs.edit("blobs.budget.yaml", "calibration: blobs:calibration", "calibration: blobs:absent")
+    blobs.write("data.py", "def __getattr__(name): raise AttributeError(name)")
+    blobs.edit("blobs.budget.yaml", "calibration: blobs:calibration", "calibration: data:absent")
     result = ship(blobs)
     assert result.exitcode == 1
     assert lines(result) == [

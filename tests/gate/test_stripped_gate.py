@@ -69,7 +69,17 @@ def test_no_output_of_a_stripped_model_is_lost(blobs: Project) -> None:
     result.has(
         "min_accuracy could not be measured: "
         "y is one array, but the model has the outputs output_0, output_1\n"
+        "name the output to evaluate, such as metric: {accuracy: {output: output_0}}, or return y "
+        "as a dict of it alone\n"
     )
+    text = (blobs.root / "blobs.budget.yaml").read_text()
+    for output, outcome in (("output_0", "PASSED"), ("output_2", "FAILED")):
+        named = f"{text}metric: {{accuracy: {{output: {output}}}}}\n"
+        blobs.write("blobs.budget.yaml", named)
+        result = blobs.pytest("-v", "-k", "float32 and min_accuracy")
+        assert outcomes(result.output) == {"blobs.budget.yaml::float32::min_accuracy": outcome}
+    result.has("the model has no output output_2\nwrite output: with one of output_0, output_1\n")
+    blobs.write("blobs.budget.yaml", text)
     code = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x, {'output_0': y}\n"
     blobs.write("two.py", code)
     text = (blobs.root / "blobs.budget.yaml").read_text().replace("blobs:test", "two:test")

@@ -7,7 +7,13 @@ import pytest
 from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import Span
-from pytest_modelbudget.judge.findings import Artifact, Findings, Measurement, UnmeasuredError
+from pytest_modelbudget.judge.findings import (
+    Artifact,
+    Findings,
+    Measurement,
+    UnmeasuredError,
+    present,
+)
 from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
@@ -24,6 +30,7 @@ from pytest_modelbudget.judge.results import (
     Structure,
     WeightTensor,
 )
+from pytest_modelbudget.judge.verdict import judge
 
 WEIGHTS = (
     WeightTensor(name="dense", shape=(64, 16), dtype="int8", sparsity=0.9, unique=12),
@@ -123,7 +130,9 @@ MEASURED = {
         timed(f"20th percentiles {TIMED}", 0.5, 0.49, 0.51), baseline="the float model"
     ),
     "min_sparsity": Measurement(0.82, "zeros among 1,280 weights of the .tflite"),
-    "max_unique_weights": Measurement(16, "different values, most of them in head"),
+    "max_unique_weights": Measurement(
+        16, "different values, most of them in head; also too many in dense (12)"
+    ),
     "max_memory": Measurement(
         1364,
         "arena of 1,344 B planned by LiteRT, 20 B beside it; 336 B of activations live at once",
@@ -317,3 +326,16 @@ def test_other_operators_than_the_allowed_are_counted(
     limit = Limit("allowed_ops", allowed, "", PLACE)
     assert LIMITS["allowed_ops"].needs == {"artifact", "structure"}
     assert measure(limit, only) == Measurement(count, how)
+
+
+@pytest.mark.parametrize(("low", "value", "remark"), [(0.99, 1.2, ""), (1.5, 1.7, "1.70 times")])
+def test_a_model_that_is_surely_slower_than_its_baseline_says_so(
+    low: float, value: float, remark: str
+) -> None:
+    ratio = LatencyEstimate(value=value, low=low, high=2.0)
+    latency = present(FINDINGS.latency).model_copy(update={"estimates": {"ratio": ratio}})
+    measured = read("max_latency_ratio", replace(FINDINGS, latency=latency))
+    slower = f"slower than the float model: {remark} its latency"
+    assert measured.remark == (slower if remark else "")
+    verdict = judge(Limit("max_latency_ratio", 3.0, "", PLACE), measured)
+    assert (verdict.outcome, verdict.remark) == ("within", measured.remark)

@@ -16,6 +16,20 @@ def data() -> Any:
     return random.random((64, 6, 8), np.float32) + y[:, None, None].astype(np.float32), y
 
 
+def flat(of: int = 1) -> Any:
+    """Return the sequences in one axis."""
+    x, y = data()
+    return x.reshape(-1, 48 // of), y
+
+
+def unlabelled() -> Any:
+    return data()[0], None
+
+
+def bad(y_true: Any, y_pred: Any) -> float:
+    return len(y_true) / (len(y_pred) - len(y_true))
+
+
 def dense(*, compiled: bool = True, frozen: bool = False, classes: int = 4) -> Any:
     model = tf_keras.Sequential(
         [

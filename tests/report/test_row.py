@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
+from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize, StageScore
 from pytest_modelbudget.judge.results import Part, Quantization
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.report.row import Row, Status
@@ -282,3 +282,21 @@ def test_an_interval_is_shown_beside_the_value(
     )
     assert row.amounts()[0] == measured
     assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
+
+
+def test_a_score_is_explained_by_stage() -> None:
+    scores = [
+        StageScore("", "", "", 0.98),
+        StageScore("prune", "recipe[0] > prune", "less `sparsity`", 0.93),
+        StageScore("quantize", "recipe[1] > quantize", "int16x8", 0.932),
+    ]
+    text = EXCEEDED.by_stage(scores, higher_is_better=True).explain()
+    assert (
+        "by stage    without the recipe 0.9800; prune 0.9300 (-0.05); quantize 0.9320 (+0.002)\n"
+    ) in text
+    assert text.endswith("  what helps  recipe[0] > prune lost most: less `sparsity`")
+    errors = EXCEEDED.by_stage(scores, higher_is_better=False)
+    assert errors.helps == "recipe[1] > quantize lost most: int16x8"
+    assert "prune 0.9300 (-0.05)" in errors.why
+    assert EXCEEDED.by_stage(scores[1:2], higher_is_better=True).helps == ""
+    assert EXCEEDED.by_stage([], higher_is_better=True) == EXCEEDED

@@ -118,3 +118,13 @@ def test_a_note_about_test_data_is_shown_once_below_the_table() -> None:
         "digits:test: test set too small (limit: 0.5 pp), and for 1 more of its limits",
         "other:test: test set too small (limit: 0.5 pp)",
     ]
+
+
+def test_a_remark_is_shown_with_its_variant() -> None:
+    row = replace(INT8, remark="slower than the float model: 1.70 times its latency")
+    assert [line.text for line in table([row])][1:3] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        "  slower than the float model: 1.70 times its latency",
+    ]
+    exceeded = replace(row, outcome="exceeded", margin=-100)
+    assert "\n  note        slower than the float model: 1.70" in exceeded.explain()

@@ -9,6 +9,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from pytest_modelbudget.judge.results import Structure
+from pytest_modelbudget.protocol.jobs import InspectJob
+from pytest_modelbudget.workers.measure.structure import read_structure
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 BLOBS = Path(__file__).parents[1] / "models" / "blobs.tflite"
@@ -65,6 +67,10 @@ def add(model: Any, name: str, inputs: list[int], output: int, options: Any = No
             builtinOptions=options,
         )
     )
+
+
+def structure_of(path: Path) -> Structure:
+    return read_structure(InspectJob(inspected=path))
 
 
 def found(structure: Structure) -> list[tuple[Any, ...]]:

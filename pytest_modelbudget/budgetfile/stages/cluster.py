@@ -15,6 +15,7 @@ class Cluster(LayerStage):
     needs_keras = True
     loses = frozenset({"quantize_aware"})
     size_unchanged = ("clustering", "repeated values")
+    gentler = "more `clusters`, more `epochs`, or `layers: {skip: [...]}`"
 
     kind: Literal["cluster"] = "cluster"
     clusters: Annotated[int, Field(ge=2)] = 16

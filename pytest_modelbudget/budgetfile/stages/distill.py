@@ -17,6 +17,7 @@ class Distill(StageBase):
     trains = True
     needs_keras = True
     starts_anew = True
+    gentler = "more `epochs`, another `temperature` or `alpha`, or a larger `student`"
     loses = frozenset({"prune", "prune_channels", "cluster", "quantize_aware"})
 
     kind: Literal["distill"] = "distill"

@@ -51,6 +51,7 @@ class Prune(LayerStage):
     needs_keras = True
     loses = frozenset({"cluster", "quantize_aware"})
     size_unchanged = ("pruning", "zeros")
+    gentler = "less `sparsity`, more `epochs`, or `layers: {skip: [...]}`"
 
     kind: Literal["prune"] = "prune"
     sparsity: Fraction = 0.8

@@ -12,6 +12,7 @@ class PruneChannels(LayerStage):
     trains = True
     needs_keras = True
     starts_anew = True
+    gentler = "a smaller `fraction`, more `epochs`, or `layers: {skip: [...]}`"
     loses = frozenset({"prune", "cluster", "quantize_aware"})
 
     kind: Literal["prune_channels"] = "prune_channels"

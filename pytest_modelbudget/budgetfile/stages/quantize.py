@@ -45,6 +45,10 @@ class Quantize(StageBase):
 
     makes = "the .tflite"
     once = True
+    gentler = (
+        "a gentler `scheme` such as int16x8 or dynamic, `layers: {skip: [...]}`, `quantize_aware` "
+        "instead, or calibration data closer to what the model meets"
+    )
 
     kind: Literal["quantize"] = "quantize"
     scheme: Scheme = "int8"

@@ -12,6 +12,7 @@ class QuantizeAware(LayerStage):
     trains = True
     needs_keras = True
     once = True
+    gentler = "more `epochs`, another `learning_rate`, or `layers: {skip: [...]}`"
 
     kind: Literal["quantize_aware"] = "quantize_aware"
     epochs: Positive = 1

@@ -54,6 +54,7 @@ class StageBase(Frozen):
         once: Whether a recipe may have it only once.
         loses: The kinds of earlier stages whose result it would lose.
         size_unchanged: What it does and what that makes, where the ``.tflite`` stays as large.
+        gentler: What helps where it lost too much of the score.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class StageBase(Frozen):
     once: ClassVar[bool] = False
     loses: ClassVar[frozenset[str]] = frozenset()
     size_unchanged: ClassVar[tuple[str, str] | None] = None
+    gentler: ClassVar[str] = "other parameters"
 
     def problems(self) -> Iterator[ParameterProblem]:
         """Yield parameters that exclude each other."""

@@ -79,7 +79,10 @@ class MaxLatencyRatio(LatencyLimit):
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
         """Read the ratio and its interval."""
         measured = super().measure(findings, limit)
-        return measured.against("the float model")
+        low, _ = measured.interval or (0.0, None)
+        is_slower = low > 1
+        remark = f"slower than the float model: {measured.value:.2f} times its latency"
+        return measured.against("the float model").remarking(remark if is_slower else "")
 
 
 def _described(statistic: LatencyStatistic, sample: LatencySample) -> str:

@@ -49,16 +49,21 @@ class MaxUniqueWeights(LimitKind):
     needs = _NEEDS
     advice = "fewer `clusters`, or fewer layers left out of `cluster`"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:
         """Read the most different values, and the tensor that has them.
 
         Raises:
             UnmeasuredError: If the file has no weights.
         """
         structure = _with_weights(findings)
-        most = max(structure.weights, key=lambda weight: weight.unique)
-        how = f"different values, most of them in {most.name}"
-        return Measurement(structure.unique_weights, how)
+        most, *others = sorted(structure.weights, key=lambda weight: -weight.unique)
+        over = [each for each in others if each.unique > self.highest_allowed(limit)]
+        listed = ", ".join(f"{each.name} ({each.unique:,})" for each in over[:2])
+        more = f" and {len(over) - 2} more" if len(over) > 2 else ""
+        also = f"; also too many in {listed}{more}" if over else ""
+        return Measurement(
+            structure.unique_weights, f"different values, most of them in {most.name}{also}"
+        )
 
 
 class MaxMacs(LimitKind):

@@ -3,13 +3,16 @@
 import tempfile
 from pathlib import Path
 
+from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Preflight, PreflightJob, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.convert import tf_converter
 from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.stages import preflight_stage
+from pytest_modelbudget.workers.compress.training.feeding import check_inputs
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, load, save
+from pytest_modelbudget.workers.userdata.datasets import open_data
 from pytest_modelbudget.workers.userdata.usercode import user_code
 
 
@@ -17,14 +20,16 @@ def preflight(job: PreflightJob, progress: Progress) -> Preflight:
     """Check each stage, in order, on the model that it will get.
 
     The result of each stage is saved and loaded, and the last one is converted: a layer of the
-    user's may not survive it. The check ends after a stage of the user's own, whose result is
-    unknown before it runs.
+    user's may not survive it. The check of stages ends after one of the user's own, whose result
+    is unknown before it runs.
 
     Raises:
-        JobError: If a stage cannot run; the error's ``stage`` is its index.
+        JobError: If a stage cannot run; the error's ``stage`` is its index. If the calibration
+            data cannot be used, it is the number of stages.
     """
     progress("loading the model")
     start = begin(job.steps[0])
+    result: Trainable | None = start
     choices: list[LayerChoice | None] = []
     for index, step in enumerate(job.steps):
         try:
@@ -35,10 +40,24 @@ def preflight(job: PreflightJob, progress: Progress) -> Preflight:
         except JobError as error:
             raise JobError(error.cause, error.hint, index) from error
         choices.append(outlook.choice)
-        if outlook.result is None:
+        result = outlook.result
+        if result is None:
             break
-        start = outlook.result
+        start = result
+    if job.calibration is not None:
+        progress("checking the calibration data")
+        _check_calibration(job.calibration, result, len(job.steps))
     return Preflight(layer_choices=tuple(choices))
+
+
+def _check_calibration(source: Source, start: Trainable | None, stage: int) -> None:
+    """Check that a sample can be read, and that it fits the model if that is known."""
+    try:
+        sample = open_data(source).head(1)
+        if start is not None:
+            check_inputs(start.model, source, sample)
+    except JobError as error:
+        raise JobError(error.cause, error.hint, stage) from error
 
 
 def _check(step: BuildJob, start: Trainable, progress: Progress) -> Outlook:

@@ -1,12 +1,12 @@
 """Measures the weights and operators of a ``.tflite``."""
 
-from pathlib import Path
 from typing import Any
 
 from ai_edge_litert.interpreter import OpResolverType
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.judge.results import Structure, WeightTensor
+from pytest_modelbudget.protocol.jobs import InspectJob
 from pytest_modelbudget.workers.tflite.graph import (
     TensorShapes,
     graph_macs,
@@ -14,15 +14,21 @@ from pytest_modelbudget.workers.tflite.graph import (
     touches_float,
 )
 from pytest_modelbudget.workers.tflite.interpreter import open_file
+from pytest_modelbudget.workers.tflite.layers import KerasLayers, LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.random_inputs import constant_sample
 from pytest_modelbudget.workers.tflite.runs import invoke
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, operators, parse
-from pytest_modelbudget.workers.tflite.weights import Weight, most_unique, read_weights
+from pytest_modelbudget.workers.tflite.weights import (
+    KERNEL_AXES,
+    Weight,
+    most_unique,
+    read_weights,
+)
 
 _RUN_SUBGRAPHS = {"CALL", "IF", "STABLEHLO_COMPOSITE", "WHILE"}
 
 
-def read_structure(path: Path) -> Structure:
+def read_structure(job: InspectJob) -> Structure:
     """Describe the weights and operators of all subgraphs of a model.
 
     ``macs`` counts the multiply-accumulates of convolutions, fully connected and recurrent layers
@@ -38,12 +44,14 @@ def read_structure(path: Path) -> Structure:
             that cannot be read.
     """
     # It also verifies the flatbuffer, so that parsing cannot fail.
+    path = job.inspected
     litert = open_file(path, kernels=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
     model = parse(path.read_bytes())
     weights = list(read_weights(model))
     size = sum(weight.values.size for weight in weights)
     zeros = sum(int(weight.is_zero.sum()) for weight in weights)
-    tensors = tuple(map(_summary, weights))
+    layers = find_operators(model, KerasLayers.read(path.parent))
+    tensors = tuple(_summary(weight, layers[weight.reader], job) for weight in weights)
     names = {operator_name(model, operator) for operator, _ in operators(model)}
     in_float = {
         operator_name(model, operator)
@@ -60,13 +68,19 @@ def read_structure(path: Path) -> Structure:
     )
 
 
-def _summary(weight: Weight) -> WeightTensor:
+def _summary(weight: Weight, operator: LayerOperator, job: InspectJob) -> WeightTensor:
+    axis = weight.channel_axis
+    if axis is None and not set(job.clustered).isdisjoint(operator.paths):
+        # The converter may have multiplied BatchNormalization into the clustered kernel.
+        by_channel = job.per_channel and operator.name in ("CONV_2D", "CONV_3D")
+        if by_channel or len(operator.paths) > 1:
+            axis = KERNEL_AXES[operator.name][1] if operator.name in KERNEL_AXES else None
     return WeightTensor(
         name=weight.name,
         shape=weight.values.shape,
         dtype=weight.dtype,
         sparsity=float(weight.is_zero.mean()),
-        unique=most_unique(weight.values, weight.channel_axis),
+        unique=most_unique(weight.values, axis),
     )
 
 

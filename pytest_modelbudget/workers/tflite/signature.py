@@ -1,12 +1,14 @@
 """The names, shapes and types of the inputs and outputs of a ``.tflite``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT, schema_fb
 
+from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
+from pytest_modelbudget.workers.tflite.tflite_file import operators, pack, parse
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,64 @@ def _named(kind: str, tensors: Iterable[Mapping[str, Any]]) -> dict[str, Mapping
 
 def _tensors(details: Mapping[str, Mapping[str, Any]]) -> dict[str, TensorDetails]:
     return {name: TensorDetails.of(name, each) for name, each in details.items()}
+
+
+def choose(wanted: str, found: Sequence[str], name: str) -> str:
+    """Return the key of the signature to gate.
+
+    Args:
+        wanted: What the budget file names; empty for the only one.
+        found: The keys of all signatures.
+        name: Names the model in the error.
+
+    Raises:
+        JobError: if there is no such signature, or if none of several is named.
+    """
+    keys = ", ".join(found)
+    if wanted and wanted not in found:
+        hint = f"write signature: with one of {keys}" if found else "leave signature out"
+        raise JobError(f"{name} has no signature {wanted}", hint)
+    if not wanted and len(found) > 1:
+        cause = f"{name} has {len(found)} signatures: {keys}"
+        raise JobError(cause, "write signature: with the one to gate")
+    return wanted or found[0]
+
+
+def gate_signature(content: bytes, wanted: str, name: str) -> bytes:
+    """Return a ``.tflite`` whose first signature and primary subgraph are those to gate.
+
+    LiteRT and the programs of targets run the primary subgraph. All signatures are kept. A file
+    that is so already is returned as it is.
+
+    Raises:
+        JobError: as ``choose`` does.
+    """
+    model = parse(content)
+    keys = [each.signatureKey.decode() for each in model.signatureDefs or ()]
+    if not keys and not wanted:
+        return content
+    place = keys.index(choose(wanted, keys, name))
+    index = model.signatureDefs[place].subgraphIndex
+    if place == index == 0:
+        return content
+    model.signatureDefs.insert(0, model.signatureDefs.pop(place))
+    model.subgraphs[0], model.subgraphs[index] = model.subgraphs[index], model.subgraphs[0]
+    _renumber_subgraphs(model, {0: index, index: 0})
+    return pack(model)
+
+
+def _renumber_subgraphs(model: ModelT, numbers: Mapping[int, int]) -> None:
+    """Change the numbers of subgraphs in signatures and in operators that run one, in place."""
+    holders = [
+        options
+        for operator, _ in operators(model)
+        for options in (operator.builtinOptions, operator.builtinOptions2)
+        if options is not None
+    ]
+    for holder in (*model.signatureDefs, *holders):
+        for field, value in vars(holder).items():
+            if field == "subgraph" or field.lower().endswith("subgraphindex"):
+                setattr(holder, field, numbers.get(value, value))
 
 
 def name_tensors(model: ModelT) -> None:

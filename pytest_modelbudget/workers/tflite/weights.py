@@ -37,6 +37,16 @@ WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
 }
 """The places of kernels among the inputs of an operator, by its name."""
 
+KERNEL_AXES: Mapping[str, tuple[tuple[int, ...], int]] = {
+    "CONV_2D": ((1, 2, 3, 0), 0),
+    "DEPTHWISE_CONV_2D": ((1, 2, 3, 0), 3),
+    "TRANSPOSE_CONV": ((1, 2, 0, 3), 0),
+    "CONV_3D": ((0, 1, 2, 3, 4), 4),
+    "CONV_3D_TRANSPOSE": ((0, 1, 2, 3, 4), 3),
+    "FULLY_CONNECTED": ((1, 0), 0),
+}
+"""The axes of LiteRT's kernel in the order of Keras, and the axis with its output channels."""
+
 _NOT_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
 READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
 _BITS = {"int4": 4, "int2": 2}

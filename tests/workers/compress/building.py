@@ -49,12 +49,14 @@ def make(
     stage: Stage | None = None,
     parent: Path | None = None,
     calibration: Source | None = None,
+    signature: str = "",
 ) -> bytes:
     """Build into ``output``, and return the ``.tflite``."""
     output.mkdir(parents=True, exist_ok=True)
     source = FileSource(path=model) if isinstance(model, Path) else model
     data = Data(calibration=calibration)
-    build(job(source, stage or Convert(), parent, data), output, no_progress)
+    made = job(source, stage or Convert(), parent, data)
+    build(made.model_copy(update={"signature": signature}), output, no_progress)
     return (output / "model.tflite").read_bytes()
 
 

@@ -7,7 +7,6 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.workers.measure.structure import read_structure
 from tests.workers.flatbuffers import (
     BLOBS,
     WIDEN,
@@ -17,12 +16,13 @@ from tests.workers.flatbuffers import (
     edited,
     emptied,
     found,
+    structure_of,
     tensor,
 )
 
 
 def test_a_float_model() -> None:
-    structure = read_structure(BLOBS)
+    structure = structure_of(BLOBS)
     assert structure.macs == 16 * 64 + 64 * 4
     assert structure.sparsity == (63 * 16 + 192) / 1280
     assert structure.operators == structure.float_operators == ("FULLY_CONNECTED",)
@@ -82,7 +82,7 @@ def test_multiply_accumulates(
             graph.inputs.remove(0)
         add(model, name, [*range(len(inputs))], len(inputs), options)
 
-    assert read_structure(edited(tmp_path / "m.tflite", edit)).macs == macs
+    assert structure_of(edited(tmp_path / "m.tflite", edit)).macs == macs
 
 
 def test_an_axis_that_is_many_times_the_batch(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_axis_that_is_many_times_the_batch(tmp_path: Path) -> None:
         add(model, "RESHAPE", [0, 3], 4, schema.ReshapeOptionsT())
         add(model, "FULLY_CONNECTED", [4, 1], 5, schema.FullyConnectedOptionsT())
 
-    assert read_structure(edited(tmp_path / "m.tflite", edit)).macs == 12 * 6 * 7
+    assert structure_of(edited(tmp_path / "m.tflite", edit)).macs == 12 * 6 * 7
 
 
 @pytest.mark.parametrize(("custom", "name"), [("mine", "CUSTOM:mine"), ("FlexErf", "FlexErf")])
@@ -106,7 +106,7 @@ def test_operators_that_litert_does_not_have(tmp_path: Path, custom: str, name: 
         add(model, "CUSTOM", [4], 4)
         model.operatorCodes[-1].customCode = custom.encode()
 
-    structure = read_structure(edited(tmp_path / "m.tflite", edit))
+    structure = structure_of(edited(tmp_path / "m.tflite", edit))
     assert structure.operators == tuple(sorted(("FULLY_CONNECTED", name)))
     assert structure.macs is None
 
@@ -122,21 +122,21 @@ def test_a_loop_over_weights(tmp_path: Path) -> None:
         options = schema.WhileOptionsT(condSubgraphIndex=1, bodySubgraphIndex=2)
         add(model, "WHILE", [0], 1, options)
 
-    structure = read_structure(edited(tmp_path / "m.tflite", edit))
+    structure = structure_of(edited(tmp_path / "m.tflite", edit))
     assert structure.operators == ("FULLY_CONNECTED", "WHILE")
     assert structure.macs is None
     assert [each.unique for each in structure.weights] == [1, 65]  # what is shared counts once
 
 
 def test_only_integers(models: Path) -> None:
-    structure = read_structure(models / "quantized.tflite")
+    structure = structure_of(models / "quantized.tflite")
     assert structure.operators == ("MUL", "QUANTIZE")
     assert structure.float_operators == ()
     assert (structure.sparsity, structure.unique_weights, structure.macs) == (0, 0, 0)
 
 
 def test_a_table_has_weights_but_no_work(models: Path) -> None:
-    structure = read_structure(models / "table.tflite")
+    structure = structure_of(models / "table.tflite")
     assert found(structure) == [((3, 2), "float32", 1 / 6, 6)]
     assert structure.macs == 0
 
@@ -144,11 +144,11 @@ def test_a_table_has_weights_but_no_work(models: Path) -> None:
 def test_files_that_cannot_be_described(tmp_path: Path) -> None:
     path = tmp_path / "bad.tflite"
     with pytest.raises(JobError) as error:
-        read_structure(path)
+        structure_of(path)
     assert str(error.value) == f"cannot read {path}: No such file or directory; correct the path"
     path.write_bytes(BLOBS.read_bytes()[:500])
     with pytest.raises(JobError) as error:
-        read_structure(path)
+        structure_of(path)
     assert str(error.value) == (
         f"{path} is a damaged .tflite: The model is not a valid Flatbuffer buffer; "
         "copy or convert it again"

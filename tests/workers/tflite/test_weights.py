@@ -10,11 +10,19 @@ from ai_edge_quantizer.quantizer import Quantizer
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Structure
-from pytest_modelbudget.workers.measure.structure import read_structure
 from pytest_modelbudget.workers.tflite.layers import LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.tflite_file import parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
-from tests.workers.flatbuffers import CLASSIFY, WIDEN, add, edited, found, store, tensor
+from tests.workers.flatbuffers import (
+    CLASSIFY,
+    WIDEN,
+    add,
+    edited,
+    found,
+    store,
+    structure_of,
+    tensor,
+)
 
 # Blocks of 32 along the inputs, which WIDEN has too few of.
 ONLY_CLASSIFY_BLOCKWISE = [{**recipe.dynamic_wi4b32_afp32()[0], "regex": "Stateful.*"}]
@@ -35,7 +43,7 @@ def ternary(tmp_path: Path) -> Path:
 
 
 def test_zeros_and_different_values_are_counted(ternary: Path) -> None:
-    structure = read_structure(ternary)
+    structure = structure_of(ternary)
     assert structure.sparsity == 0.5
     assert structure.unique_weights == 8
     assert [weight.unique for weight in structure.weights] == [8, 6]
@@ -56,7 +64,7 @@ def test_quantized_weights_are_counted_per_channel(
 ) -> None:
     path = tmp_path / "quantized.tflite"
     path.write_bytes(Quantizer(str(ternary), scheme).quantize().quantized_model)
-    structure = read_structure(path)
+    structure = structure_of(path)
     assert structure.operators == operators
     by_dtype = {weight.dtype: weight for weight in structure.weights}
     assert (by_dtype[dtype].sparsity, by_dtype[dtype].unique) == (0.5, 3)
@@ -74,7 +82,7 @@ def test_a_quantized_zero_is_the_zero_point(tmp_path: Path) -> None:
         kernel.quantization.scale, kernel.quantization.zeroPoint = [0.5], [7]
         store(model, WIDEN, np.array([7, 0, 0, 1] * 256, np.int8))
 
-    assert found(read_structure(edited(tmp_path / "m.tflite", edit)))[0] == (
+    assert found(structure_of(edited(tmp_path / "m.tflite", edit)))[0] == (
         (64, 16),
         "int8",
         0.25,
@@ -94,7 +102,7 @@ def test_float16_weights_behind_densify_and_dequantize(tmp_path: Path) -> None:
             last.inputs[1] = len(graph.tensors) - 1
         graph.operators.append(last)
 
-    structure = read_structure(edited(tmp_path / "m.tflite", edit))
+    structure = structure_of(edited(tmp_path / "m.tflite", edit))
     assert structure.operators == ("DENSIFY", "DEQUANTIZE", "FULLY_CONNECTED")
     assert ((4, 64), "float16", 0.25, 4) in found(structure)
 
@@ -114,7 +122,7 @@ def test_sparse_weights_are_counted_dense(tmp_path: Path) -> None:
         store(model, CLASSIFY, stored)
 
     path = edited(tmp_path / "m.tflite", edit)
-    assert ((4, 64), "float32", 245 / 256, 12) in found(read_structure(path))
+    assert ((4, 64), "float32", 245 / 256, 12) in found(structure_of(path))
     model = parse(path.read_bytes())
     kernel = next(each for each in read_weights(model) if each.values.shape == (4, 64))
     expected = np.zeros((4, 64), np.float32)
@@ -128,7 +136,7 @@ def test_weights_of_a_type_that_cannot_be_read(tmp_path: Path) -> None:
         model.subgraphs[0].tensors[CLASSIFY].type = schema.TensorType.BFLOAT16
 
     with pytest.raises(JobError) as error:
-        read_structure(edited(tmp_path / "m.tflite", edit))
+        structure_of(edited(tmp_path / "m.tflite", edit))
     assert str(error.value) == (
         "weight functional_1/classify_1/MatMul has the type bfloat16, which pytest-modelbudget "
         "cannot read; convert the model with another type of weights"
@@ -137,7 +145,7 @@ def test_weights_of_a_type_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_model_without_names(tmp_path: Path) -> None:
     path = edited(tmp_path / "m.tflite", flatbuffer_utils.strip_strings)
-    assert [weight.name for weight in read_structure(path).weights] == ["unnamed", "unnamed"]
+    assert [weight.name for weight in structure_of(path).weights] == ["unnamed", "unnamed"]
     assert (
         find_operators(parse(path.read_bytes()), None)
         == [LayerOperator("FULLY_CONNECTED", ("",), (), (), ())] * 2

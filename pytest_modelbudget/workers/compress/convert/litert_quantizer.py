@@ -70,8 +70,8 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
         which may be all.
 
     Raises:
-        JobError: if the model is quantized or sparse, if the data do not fit it, or if a layer in
-            ``stage.layers`` does not exist or does not support its scheme.
+        JobError: if the model is quantized or sparse or has several signatures, if the data do not
+            fit it, or if a layer in ``stage.layers`` does not exist or does not support its scheme.
     """
     parsed = tflite_file.parse(model)
     if tflite_file.is_quantized(parsed):
@@ -79,6 +79,9 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     if tflite_file.is_sparse(parsed):
         hint = "start from a dense model, and write convert: {sparse: true} before quantize"
         raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
+    if len(parsed.signatureDefs or ()) > 1:
+        hint = "write the signature to a .tflite of its own, and quantize that"
+        raise JobError("the LiteRT quantizer cannot quantize one of several signatures", hint)
     name_tensors(parsed)  # the quantizer tells tensors apart by their names
     set_apart(parsed)
     add_signature(parsed)  # it needs one to calibrate

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from pytest_modelbudget.workers.compress.models.keras_types import Model
-from pytest_modelbudget.workers.compress.models.sources import is_keras
+from pytest_modelbudget.workers.compress.models.sources import GATED, is_keras
 from pytest_modelbudget.workers.userdata.usercode import user_code
 
 
@@ -17,7 +17,7 @@ def serving_function(model: Model, batch_size: int | None = None) -> tuple[Any, 
         batch_size: The batch size if the model leaves it open; None keeps it open.
     """
     if not is_keras(model):
-        return model.signatures["serving_default"], model
+        return model.signatures[getattr(model, GATED, "serving_default")], model
     owner = tf.Module()
     # ``tf.Module`` does not find the variables of Keras 3, so they would not be frozen.
     owner.held = [v if isinstance(v, tf.Variable) else v.value for v in model.variables]

@@ -24,6 +24,7 @@ from pytest_modelbudget.workers.compress.models.keras_files import (
 from pytest_modelbudget.workers.compress.models.keras_inputs import OPEN_SIZE
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
+from pytest_modelbudget.workers.tflite.signature import choose
 from pytest_modelbudget.workers.userdata.usercode import call_user, load_callable, user_code
 
 # The import of tfmot makes ``tf.keras`` Keras 2 for the rest of the process, unless an attribute of
@@ -36,29 +37,37 @@ dir(tf.keras)
 autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
 
 
-def load_model(source: Source, seed: int, *, trust_code: bool) -> Model:
+_LEAVE_OUT = "leave signature out"
+GATED = "gated_signature"  # the attribute of a loaded SavedModel with the name of its signature
+
+
+def load_model(source: Source, seed: int, *, trust_code: bool, signature: str = "") -> Model:
     """Load a model.
 
     Args:
         source: A callable, a ``.keras`` or ``.h5`` file, or a SavedModel folder.
         seed: The seed for the random numbers of a callable.
         trust_code: Whether Python code in a file may run.
+        signature: Which signature of a SavedModel; empty where it has only one.
 
     Returns:
-        A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel
-        with the signature ``serving_default``. A model from a file is not compiled.
+        A functional or Sequential model of Keras 3 or tf_keras, or a loaded SavedModel, of which
+        ``serving_function`` returns the signature. A model from a file is not compiled.
 
     Raises:
         JobError: If the source does not exist, is not a model, or cannot be loaded.
     """
     if isinstance(source, CallSource):
-        return _call(source, seed)
+        model = _call(source, seed)
+        if signature:
+            raise JobError(f"{source} is a Keras model, which has no signatures", _LEAVE_OUT)
+        return model
     suffix = source.path.suffix.lower()
     if suffix == ".keras":
         return _functional_or_exported(load_keras(source.path, trust_code=trust_code))
     if suffix in (".h5", ".hdf5"):
         return load_h5(source.path, trust_code=trust_code)
-    return load_saved_model(source.path, ("serving_default",))
+    return _gated(load_saved_model(source.path, ()), source.path, signature)
 
 
 def load_current(job: BuildJob) -> Model:
@@ -69,7 +78,7 @@ def load_current(job: BuildJob) -> Model:
     """
     if job.parent is not None:
         return load_stage(job.parent / KERAS_MODEL, trust_code=job.trust_code)
-    return load_model(job.model, job.seed, trust_code=job.trust_code)
+    return load_model(job.model, job.seed, trust_code=job.trust_code, signature=job.signature)
 
 
 def is_keras(value: object) -> bool:
@@ -150,6 +159,19 @@ def _zeros(shape: Any) -> Any:
     if any(isinstance(size, Sequence) for size in shape):
         return [_zeros(one) for one in shape]
     return tf.zeros([1, *(size or OPEN_SIZE for size in shape[1:])])
+
+
+def _gated(model: Model, path: Path, signature: str) -> Model:
+    """Note which signature of a SavedModel is gated.
+
+    Raises:
+        JobError: If it has no such signature, or if none of several is named.
+    """
+    if not model.signatures:
+        hint = "save it with tf.saved_model.save(model, path, signatures=function)"
+        raise JobError(f"{path} has no signatures", hint)
+    setattr(model, GATED, choose(signature, sorted(model.signatures), str(path)))
+    return model
 
 
 def load_saved_model(path: Path, signatures: Sequence[str]) -> Model:

@@ -14,6 +14,7 @@ from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_spa
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.integrity import check_integrity
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
+from pytest_modelbudget.workers.tflite.signature import gate_signature
 
 
 def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -30,7 +31,7 @@ def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None
         formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
         content = path.read_bytes()
         check_integrity(content, str(path))
-        (output / tflite_file.MODEL).write_bytes(content)
+        (output / tflite_file.MODEL).write_bytes(gate_signature(content, job.signature, str(path)))
     else:
         _write_converted(job, output, progress)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.models.keras_types import Model
@@ -34,7 +35,7 @@ def feed(
         JobError: If the first sample does not fit the model.
     """
     training_set = open_training_set(job)
-    check_inputs(model, job, training_set.dataset.head(1))
+    check_inputs(model, job.data.train, training_set.dataset.head(1))
 
     def batches() -> Iterator[Samples]:
         try:
@@ -46,8 +47,8 @@ def feed(
     return batches()
 
 
-def check_inputs(model: Model, job: BuildJob, batch: Batch) -> None:
-    """Check that a batch of ``job.data.train`` fits the inputs of a model.
+def check_inputs(model: Model, source: Source | None, batch: Batch) -> None:
+    """Check that a batch of the data ``source`` fits the inputs of a model.
 
     Raises:
         JobError: If it does not fit; the error names the data.
@@ -55,7 +56,7 @@ def check_inputs(model: Model, job: BuildJob, batch: Batch) -> None:
     try:
         _arrange(model, batch.x)
     except JobError as error:
-        raise JobError(f"{job.data.train}: {error.cause}", error.hint) from error
+        raise JobError(f"{source}: {error.cause}", error.hint) from error
 
 
 def _arrange(model: Model, x: Arrays) -> Any:

@@ -89,7 +89,7 @@ def check(start: Trainable, job: BuildJob) -> None:
     """
     _compile(start, job, None)
     check_batch_size(start.model, job)
-    check_inputs(start.model, job, first_batch(job))
+    check_inputs(start.model, job.data.train, first_batch(job))
 
 
 def _compile(start: Trainable, job: BuildJob, learning_rate: float | None) -> None:

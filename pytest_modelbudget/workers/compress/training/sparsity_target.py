@@ -1,5 +1,6 @@
 """The sparsity that a ``prune`` stage asks for: whether a weight can have it, and has it."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +75,28 @@ class SparsityTarget:
         (height, width), (rows, columns) = weight.shape, self.block
         blocks = weight.reshape(height // rows, rows, width // columns, columns)
         return float((blocks == 0).all(axis=(1, 3)).mean())
+
+    def complete(self, weight: Array) -> Array:
+        """Return a weight with the last zeros that the target asks for.
+
+        tfmot rounds the number of weights that stay, and keeps those of equal size. A weight that
+        is further from the target than ``TOLERANCE`` is returned as it is, because it was not
+        trained for more zeros.
+        """
+        if self.pattern is not None:
+            return weight
+        rows, columns = self.block
+        blocks = weight.reshape(-1, rows, weight.shape[-1] // columns, columns)
+        if self.block == (1, 1):
+            blocks = weight.reshape(-1, 1, 1, 1)
+        sizes = np.abs(blocks).sum(axis=(1, 3)).ravel()
+        wanted = min(math.ceil(round(self.sparsity * sizes.size, 6)), sizes.size - 1)
+        if not 0 < wanted - int((sizes == 0).sum()) <= max(1, TOLERANCE * sizes.size):
+            return weight
+        stays = np.ones(sizes.size, weight.dtype)
+        stays[np.argsort(sizes, kind="stable")[:wanted]] = 0
+        completed: Array = blocks * stays.reshape(len(blocks), 1, -1, 1)
+        return completed.reshape(weight.shape)
 
     def _why_no_block(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) != 2:

@@ -60,7 +60,7 @@ def from_source(source: Source, job: BuildJob) -> Trainable:
     """
     if is_tflite(source):
         raise JobError(f"{source} is a .tflite, which cannot be trained", _HINT)
-    model = load_model(source, job.seed, trust_code=job.trust_code)
+    model = load_model(source, job.seed, trust_code=job.trust_code, signature=job.signature)
     if not is_keras(model):
         raise JobError(
             f"{source} is a SavedModel or a subclassed model: its layers cannot be changed",

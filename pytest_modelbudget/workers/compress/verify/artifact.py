@@ -20,18 +20,9 @@ from pytest_modelbudget.workers.tflite.graph import touches_float
 from pytest_modelbudget.workers.tflite.layers import KerasLayers, LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.tflite.signature import Signature
-from pytest_modelbudget.workers.tflite.weights import Weight, read_weights
+from pytest_modelbudget.workers.tflite.weights import KERNEL_AXES, Weight, read_weights
 from pytest_modelbudget.workers.userdata.datasets import Array
 
-# The axes of LiteRT's kernel in the order of Keras, and the axis with its output channels.
-_AXES = {
-    "CONV_2D": ((1, 2, 3, 0), 0),
-    "DEPTHWISE_CONV_2D": ((1, 2, 3, 0), 3),
-    "TRANSPOSE_CONV": ((1, 2, 0, 3), 0),
-    "CONV_3D": ((0, 1, 2, 3, 4), 4),
-    "CONV_3D_TRANSPOSE": ((0, 1, 2, 3, 4), 3),
-    "FULLY_CONNECTED": ((1, 0), 0),
-}
 _GATES = ((1, 2, 3, 4), (5, 6, 7, 8))  # inputs of an LSTM that are one kernel in Keras
 _TENSOR_TYPES = {
     "dynamic": "int8",
@@ -46,8 +37,8 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
     """Verify the ``.tflite`` in ``output``: its kernels, and the promises of the recipe.
 
     Raises:
-        JobError: if it does not run, returns wrong values, has several signatures, or breaks a
-            promise; the message names the stage and the layer.
+        JobError: if it does not run, returns wrong values, or breaks a promise; the message
+            names the stage and the layer.
     """
     made = (output / tflite_file.MODEL).read_bytes()
     layers = KerasLayers.read(output)
@@ -55,7 +46,6 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
     name = str(job.model) if is_given else f"the result of {job.stage.kind}"
     verify_kernels(made, name, layers)
     model = tflite_file.parse(made)
-    _verify_signature(model, name)
     operators = find_operators(model, layers)
     if not is_given:
         _verify_built_in(operators)
@@ -66,17 +56,6 @@ def verify_artifact(job: BuildJob, output: Path) -> None:
         _verify_io(made, job.stage)
         _verify_integers(model, operators, job.stage)
     verify_promises(promises.read_promises(output), list(find_kernels(model, operators)))
-
-
-def _verify_signature(model: ModelT, name: str) -> None:
-    """Check that all limits are about the whole file: LiteRT would run the first signature."""
-    signatures = model.signatureDefs or []
-    if len(signatures) > 1:
-        keys = ", ".join(signature.signatureKey.decode() for signature in signatures)
-        raise JobError(
-            f"{name} has {len(signatures)} signatures, and only the first would be judged: {keys}",
-            "write each to a .tflite of its own, with a budget file for each",
-        )
 
 
 def find_kernels(model: ModelT, operators: Sequence[LayerOperator]) -> Iterator[StoredKernel]:
@@ -107,7 +86,7 @@ def _recurrent(operator: LayerOperator, weights: dict[int, Weight]) -> Iterator[
 
 def _kernel(operator: LayerOperator, weight: Weight) -> StoredKernel:
     rank = weight.values.ndim
-    axes, output_axis = _AXES.get(operator.name, (tuple(range(rank)), 0))
+    axes, output_axis = KERNEL_AXES.get(operator.name, (tuple(range(rank)), 0))
     scaled_axis = weight.channel_axis
     # The converter may have multiplied another layer, such as BatchNormalization, into the kernel.
     if scaled_axis is None and len(operator.paths) != 1:

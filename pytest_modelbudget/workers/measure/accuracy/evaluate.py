@@ -10,7 +10,11 @@ import numpy as np
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import ModelScore
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Progress
-from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_of
+from pytest_modelbudget.workers.measure.accuracy.metrics import (
+    Columns,
+    read_output,
+    scorer_of,
+)
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns
 from pytest_modelbudget.workers.measure.accuracy.sample_digest import SampleDigest
@@ -54,8 +58,7 @@ def evaluate(
         shapes = {name: tensor.shape for name, tensor in runner.inputs.items()}
         outputs = runner.run(named_inputs(batch.x, shapes))
         not_finite = _not_finite(outputs)
-        y_pred = outputs if len(outputs) > 1 else next(iter(outputs.values()))
-        kept = {} if not_finite else scorer.keep(batch.y, y_pred)
+        kept = {} if not_finite else scorer.keep(*read_output(job.metric, batch.y, outputs))
         return _Scored(len(batch), not_finite, kept)
 
     first = open_runner(job.model, job.served, threads=1)

@@ -60,6 +60,25 @@ def scorer_of(metric: Metric) -> Scorer:
     return Scorer(_keep_one_output, partial(_whole, name, whole[metric.name]))
 
 
+def read_output(metric: Metric, y: Arrays, outputs: dict[str, Array]) -> tuple[Arrays, Arrays]:
+    """Return the labels and outputs of a batch that ``metric`` reads.
+
+    Raises:
+        JobError: If the model or the labels do not have the output that it names.
+    """
+    if not metric.output:
+        return y, outputs if len(outputs) > 1 else next(iter(outputs.values()))
+    if metric.output not in outputs:
+        cause = f"the model has no output {metric.output}"
+        raise JobError(cause, f"write output: with one of {', '.join(outputs)}")
+    if isinstance(y, dict):
+        if metric.output not in y:
+            cause = f"{metric} needs labels of {metric.output}, but y has the keys {', '.join(y)}"
+            raise JobError(cause, "use the output's name as the key of its labels")
+        y = y[metric.output]
+    return y, outputs[metric.output]
+
+
 def _keep_right(right: Callable[[Array, Array], Array], y_true: Arrays, y_pred: Arrays) -> Columns:
     true, pred = _one_output(y_true, y_pred)
     return {"score": right(true, pred), "label": metric_functions.labels(true, pred)}
@@ -113,7 +132,8 @@ def _one_output(y_true: Arrays, y_pred: Arrays) -> tuple[Array, Array]:
             y_true = next(iter(y_true.values()))
         return y_true, y_pred
     outputs = ", ".join(y_pred)
-    hint = "return y as a dict with the output to evaluate, or write a metric of your own"
+    named = f"metric: {{accuracy: {{output: {next(iter(y_pred))}}}}}"
+    hint = f"name the output to evaluate, such as {named}, or return y as a dict of it alone"
     if not isinstance(y_true, dict):
         raise JobError(f"y is one array, but the model has the outputs {outputs}", hint)
     if len(y_true) != 1 or not y_true.keys() <= y_pred.keys():

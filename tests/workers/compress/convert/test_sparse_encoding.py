@@ -14,12 +14,11 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert import sparse_encoding
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
 from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
-from pytest_modelbudget.workers.measure.structure import read_structure
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, pack, parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
 from tests.workers.compress import zoo
 from tests.workers.compress.building import RESOLVERS, call, invoke, make
-from tests.workers.flatbuffers import BLOBS, CLASSIFY, WIDEN, store
+from tests.workers.flatbuffers import BLOBS, CLASSIFY, WIDEN, store, structure_of
 
 WEIGHTS = arrays.arrays(np.float32, (64, 16), elements=st.sampled_from([0, 0, 0, 0, 0.5, -2]))
 needs_tensorflow = pytest.mark.tensorflow
@@ -147,8 +146,8 @@ def test_every_kernel_computes_as_before(
     tensors = parse(sparse).subgraphs[0].tensors
     assert sum(tensor.sparsity is not None for tensor in tensors) == encoded
     before, after = (
-        read_structure(parent / "model.tflite"),
-        read_structure(tmp_path / "sparse/model.tflite"),
+        structure_of(parent / "model.tflite"),
+        structure_of(tmp_path / "sparse/model.tflite"),
     )
     assert after.operators == tuple(sorted({*before.operators, "DENSIFY"}))
     assert (after.sparsity, after.weights, after.macs) == (

@@ -3,13 +3,16 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_modelbudget.errors import JobError
-from tests.workers.compress.building import make
+from tests.workers.compress.building import invoke, make
 
 pytestmark = pytest.mark.tensorflow
+ONES = np.ones((2, 3), np.float32)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 NOISE = bytes(range(200, 256)) * 10
 TFLITE = "name a file that a LiteRT or TensorFlow Lite converter wrote"
@@ -18,9 +21,9 @@ H5 = "name a file that model.save('name.h5') wrote"
 OTHER = "name a .keras, .h5 or .tflite file, or a SavedModel folder"
 
 
-def fails(path: Path) -> str:
+def fails(path: Path, signature: str = "") -> str:
     with pytest.raises(JobError) as raised:
-        make(path.parent / "out", path)
+        make(path.parent / "out", path, signature=signature)
     return str(raised.value).replace(f"{path.parent}/", "")
 
 
@@ -130,9 +133,34 @@ def test_a_saved_model_without_a_serving_signature(tmp_path: Path) -> None:
 
     tf.saved_model.save(tf.Module(), str(tmp_path / "folder"))
 
-    message = "folder has no signature serving_default, only these: none"
+    message = "folder has no signatures"
     hint = "save it with tf.saved_model.save(model, path, signatures=function)"
     assert fails(tmp_path / "folder") == f"{message}; {hint}"
+
+
+def test_the_signature_of_a_saved_model_is_the_one_that_is_named(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    functions = {}
+    for factor, name in enumerate(("serving_default", "double", "triple"), start=1):
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")])  # type: ignore[untyped-decorator]
+        def multiply(x: Any, factor: int = factor) -> Any:
+            return {"y": x * factor}
+
+        functions[name] = multiply
+    path = tmp_path / "folder"
+    tf.saved_model.save(tf.Module(), str(path), signatures=functions)
+
+    (output,) = invoke(make(tmp_path / "out", path, signature="triple"), {"x": ONES}).values()
+    np.testing.assert_array_equal(output, 3 * ONES)
+    message = "folder has 3 signatures: double, serving_default, triple"
+    assert fails(path) == f"{message}; write signature: with the one to gate"
+    hint = "write signature: with one of double, serving_default, triple"
+    assert fails(path, "other") == f"folder has no signature other; {hint}"
+    tf.saved_model.save(tf.Module(), str(path), signatures={"double": functions["double"]})
+    (output,) = invoke(make(tmp_path / "only", path), {"x": ONES}).values()
+    np.testing.assert_array_equal(output, 2 * ONES)
 
 
 def test_a_damaged_saved_model(tmp_path: Path) -> None:

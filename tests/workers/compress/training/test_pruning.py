@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 import tf_keras
 
@@ -48,3 +49,40 @@ def test_pruned_weights_are_zero_in_every_step_between_two_updates_of_the_masks(
     assert found.before == [0.8] * 4
     assert max(found.after) < 0.8  # Each step changes pruned weights.
     assert sparsity(kernel) == 0.8
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "zeros", "expected"),
+    [
+        ((24, 16), SparsityTarget(0.8), 307, 308),  # 307.2 of 384
+        ((24, 16), SparsityTarget(0.8), 305, 308),
+        ((24, 16), SparsityTarget(0.8), 308, 308),
+        ((24, 16), SparsityTarget(0.8), 320, 320),  # more zeros of an earlier stage stay
+        ((24, 16), SparsityTarget(0.8), 200, 200),  # it was not trained for more
+        ((3, 3, 2, 5), SparsityTarget(0.7), 62, 63),
+        ((4,), SparsityTarget(0.9), 3, 3),  # one weight stays
+        ((8, 16), SparsityTarget(0.5, pattern=(2, 4)), 10, 10),
+    ],
+)
+def test_the_last_zeros_are_those_of_the_smallest_weights(
+    shape: tuple[int, ...], target: SparsityTarget, zeros: int, expected: int
+) -> None:
+    weight = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    flat = weight.reshape(-1)
+    order = np.argsort(np.abs(flat))
+    flat[order[:zeros]] = 0
+    completed = target.complete(weight)
+    assert completed.dtype == np.float32
+    assert int((completed == 0).sum()) == expected
+    assert not completed.reshape(-1)[order[:expected]].any()
+    np.testing.assert_array_equal(completed.reshape(-1)[order[expected:]], flat[order[expected:]])
+
+
+def test_the_last_zeros_come_in_blocks() -> None:
+    target = SparsityTarget(0.3, block=(2, 4))  # 2.4 of 8 blocks
+    weight = np.arange(1, 65, dtype=np.float32).reshape(8, 8)
+    weight[0:2, 0:4] = weight[0:2, 4:8] = 0
+    completed = target.complete(weight)
+    assert target.measure(completed) == 3 / 8
+    assert not completed[2:4, 0:4].any()
+    assert completed[2:4, 4:8].all()

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_modelbudget.budgetfile.types import Metric
+from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.measure.accuracy.metrics import read_output
 from tests.workers.feeding import LABELS, SCORES, failure, value
 
 
@@ -71,13 +73,15 @@ BAD: dict[str, tuple[Any, Any, str]] = {
         LABELS,
         {"a": SCORES, "b": SCORES},
         "y is one array, but the model has the outputs a, b; "
-        "return y as a dict with the output to evaluate, or write a metric of your own",
+        "name the output to evaluate, such as metric: {accuracy: {output: a}}, or return y as a "
+        "dict of it alone",
     ),
     "unknown output": (
         {"c": LABELS},
         {"a": SCORES, "b": SCORES},
         "y has the keys c, but the model has the outputs a, b; "
-        "return y as a dict with the output to evaluate, or write a metric of your own",
+        "name the output to evaluate, such as metric: {accuracy: {output: a}}, or return y as a "
+        "dict of it alone",
     ),
     "two for one": (
         {"a": LABELS, "b": LABELS},
@@ -90,3 +94,39 @@ BAD: dict[str, tuple[Any, Any, str]] = {
 @pytest.mark.parametrize(("y_true", "y_pred", "expected"), BAD.values(), ids=BAD)
 def test_outputs_that_do_not_fit(y_true: Any, y_pred: Any, expected: str) -> None:
     assert failure(Metric(), y_true, y_pred) == expected
+
+
+TWO = {"a": SCORES, "b": 1 - SCORES}
+
+
+@pytest.mark.parametrize("labels", [LABELS, {"b": LABELS}, {"a": 0 * LABELS, "b": LABELS}])
+def test_a_metric_reads_the_output_that_it_names(labels: Any) -> None:
+    metric = Metric(output="b")
+    assert str(metric) == "accuracy of b"
+    y_true, y_pred = read_output(metric, labels, TWO)
+    assert y_true is LABELS
+    assert y_pred is TWO["b"]
+    assert read_output(metric, labels, {"b": TWO["b"]}) == (LABELS, TWO["b"])
+
+
+@pytest.mark.parametrize(
+    ("labels", "outputs", "expected"),
+    [
+        (LABELS, {"a": SCORES}, "the model has no output b; write output: with one of a"),
+        (
+            {"a": LABELS},
+            TWO,
+            "accuracy of b needs labels of b, but y has the keys a; use the output's name as the "
+            "key of its labels",
+        ),
+    ],
+)
+def test_an_output_that_does_not_exist(labels: Any, outputs: Any, expected: str) -> None:
+    with pytest.raises(JobError) as error:
+        read_output(Metric(output="b"), labels, outputs)
+    assert str(error.value) == expected
+
+
+def test_without_a_name_a_metric_gets_the_only_output_or_all() -> None:
+    assert read_output(Metric(), LABELS, {"a": SCORES})[1] is SCORES
+    assert read_output(Metric(), LABELS, TWO)[1] is TWO
