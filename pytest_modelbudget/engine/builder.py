@@ -2,6 +2,7 @@
 
 import asyncio
 
+from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
@@ -10,7 +11,7 @@ from pytest_modelbudget.engine.training_steps import PreflightError, training_st
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.jobs import BuildJob, Built, Preflight, PreflightJob
 from pytest_modelbudget.units.format import format_bytes, format_share
 
 
@@ -155,24 +156,26 @@ class Builder:
         if not chain or self._find(chain[-1]):
             return
         try:
-            name = f"preflight {chain[-1].key}"
-            await self._scheduler.once(name, lambda: self._check(chain))
+            ending = step.job if isinstance(step.job.stage, ServedStage) else None
+            name = f"preflight {chain[-1].key} {ending and step.key}"
+            await self._scheduler.once(name, lambda: self._check(chain, ending))
         except PreflightError as error:
             raise StepError(str(error), chain[error.stage]) from error
 
-    async def _check(self, chain: tuple[Step, ...]) -> None:
-        key = digest(["preflight", chain[-1].key])
+    async def _check(self, chain: tuple[Step, ...], ending: BuildJob | None) -> None:
+        stage = ending and ending.stage.model_dump(mode="json")
+        key = digest(["preflight", chain[-1].key, stage])
         if self._scheduler.find(key, chain[-1].job.project, Preflight):
             return
-        job = PreflightJob(steps=tuple(step.job for step in chain))
+        job = PreflightJob(steps=tuple(step.job for step in chain), ending=ending)
         status = TaskStatus(f"{chain[-1].title} preflight")
         async with self._slots:
             try:
                 timeout_s = chain[-1].timeout_s
                 await self._scheduler.stored("tensorflow", key, job, Preflight, timeout_s, status)
             except (ModelBudgetError, OSError) as error:
-                stage = status.failure.stage if status.failure else 0
-                raise PreflightError(str(error), stage) from error
+                failed = status.failure.stage if status.failure else 0
+                raise PreflightError(str(error), failed) from error
 
 
 def _largest(artifact: Artifact) -> str:

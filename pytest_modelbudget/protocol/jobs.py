@@ -76,9 +76,13 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A preflight check of the steps that a chain trains, in order, without their ``parent``."""
+    """A preflight check of the steps that a chain trains, in order, without their ``parent``.
+
+    ``ending`` is the step that makes what TensorFlow serves; None if the result is converted.
+    """
 
     steps: Sequence[BuildJob]
+    ending: BuildJob | None = None
 
     @property
     def project(self) -> Project:
