@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from itertools import pairwise
 
+from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
@@ -16,7 +17,7 @@ from pytest_modelbudget.engine.training_steps import (
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.jobs import BuildJob, Built, Preflight, PreflightJob
 from pytest_modelbudget.units.format import format_bytes, format_share
 
 
@@ -178,29 +179,32 @@ class Builder:
         if not self.trains(step):
             return
         chain, calibrated = training_steps(step), calibrated_step(step)
+        ending = step if isinstance(step.job.stage, ServedStage) else None
+        key = digest(
+            ["preflight", *(each and each.key for each in (chain[-1], calibrated, ending))]
+        )
+        job = PreflightJob(
+            steps=tuple(each.job for each in chain),
+            calibration=calibrated.job.data.calibration if calibrated else None,
+            ending=ending.job if ending else None,
+        )
         try:
-            name = f"preflight {chain[-1].key} {calibrated and calibrated.key}"
-            await self._scheduler.once(name, lambda: self._check(chain, calibrated))
+            await self._scheduler.once(key, lambda: self._check(key, job, chain[-1]))
         except PreflightError as error:
             steps = (*chain, calibrated or step)
             raise StepError(str(error), steps[error.stage], before_training=True) from error
 
-    async def _check(self, chain: tuple[Step, ...], calibrated: Step | None) -> None:
-        key = digest(["preflight", chain[-1].key, calibrated and calibrated.key])
-        if self._scheduler.find(key, chain[-1].job.project, Preflight):
+    async def _check(self, key: str, job: PreflightJob, last: Step) -> None:
+        if self._scheduler.find(key, job.project, Preflight):
             return
-        job = PreflightJob(
-            steps=tuple(step.job for step in chain),
-            calibration=calibrated.job.data.calibration if calibrated else None,
-        )
-        status = TaskStatus(f"{chain[-1].title} preflight")
+        status = TaskStatus(f"{last.title} preflight")
         async with self._slots:
             try:
-                timeout_s = chain[-1].timeout_s
+                timeout_s = last.timeout_s
                 await self._scheduler.stored("tensorflow", key, job, Preflight, timeout_s, status)
             except (ModelBudgetError, OSError) as error:
-                stage = status.failure.stage if status.failure else 0
-                raise PreflightError(str(error), stage) from error
+                failed = status.failure.stage if status.failure else 0
+                raise PreflightError(str(error), failed) from error
 
 
 def _largest(artifact: Artifact) -> str:

@@ -80,12 +80,16 @@ class BuildJob(Frozen):
 class PreflightJob(Frozen):
     """A preflight check of the steps that a chain trains, in order, without their ``parent``.
 
-    ``calibration`` are the samples that a later step quantizes with, None if they are those of
-    the training.
+    Attributes:
+        steps: What is checked.
+        calibration: The samples that a later step quantizes with, None if they are those of the
+            training.
+        ending: The step that makes what TensorFlow serves; None if the result is converted.
     """
 
     steps: Sequence[BuildJob]
     calibration: Source | None = None
+    ending: BuildJob | None = None
 
     @property
     def project(self) -> Project:

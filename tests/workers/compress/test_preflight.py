@@ -9,10 +9,12 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import (
     Cluster,
     Distill,
+    KerasFile,
     LayerSelection,
     Prune,
     PruneChannels,
     QuantizeAware,
+    SavedModel,
     Stage,
     UserStage,
 )
@@ -178,6 +180,17 @@ def test_a_model_that_cannot_be_converted(stages: tuple[Stage, ...]) -> None:
 
     assert raised.value.stage == len(stages) - 1
     assert raised.value.cause == "LiteRT has no operator for TensorFlow's Svd"
+
+
+@pytest.mark.parametrize("ending", [SavedModel(), KerasFile()])
+def test_a_model_that_tensorflow_serves_need_not_be_converted(
+    ending: SavedModel | KerasFile,
+) -> None:
+    steps = (job(Prune(), own("unconvertible"), train=call("images")),)
+    last = job(ending, own("unconvertible"), before=(Prune(),))
+    seen = preflight.preflight(PreflightJob(steps=steps, ending=last), no_progress)
+    assert seen.layer_choices[0] is not None
+    assert seen.layer_choices[0].chosen == ("class",)
 
 
 @pytest.mark.parametrize(

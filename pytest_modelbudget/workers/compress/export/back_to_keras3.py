@@ -24,7 +24,7 @@ def in_original_keras(model: Model, job: BuildJob) -> Model:
     Raises:
         JobError: If the user's model is of Keras 3, and the result does not fit it.
     """
-    if job.parent is None or is_keras_3(model):
+    if not job.before or is_keras_3(model):
         return model
     original = load_model(_source(job), job.seed, trust_code=job.trust_code)
     if not is_keras_3(original):
