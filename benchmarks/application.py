@@ -37,7 +37,7 @@ recipe: {preset}
 budget: {{max_bytes: 9 GB}}
 """
 RIGHT = 0.9  # the lowest correlation of outputs that differ by rounding only
-AS_BY_HAND = 0.05  # how much lower it may be than by hand where that is lower, too
+AS_BY_HAND = 0.1  # how much less than by hand is still chance: other weights change it as much
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,9 @@ images, one step for each epoch: this is about what can be built, not about accu
 - correlation: between the outputs of the `.tflite` and those of the Keras model that it was
   converted from (after `quantize_aware`: with emulated quantization), over 4 images and 10 logits
 - by hand: the same of what TensorFlow's converter makes of that Keras model with the same data,
-  where the correlation is under 0.9: deep networks with random weights amplify rounding. Outputs
-  are wrong if the correlation is under 0.9 and over 0.05 less than by hand; `int4` is not judged
+  where the correlation is under 0.9: deep networks with random weights amplify rounding, and the
+  weights of another seed change it by up to 0.1. Outputs are wrong if the correlation is under 0.9
+  and over 0.1 less than by hand; `int4` is not judged
 - refused in advance: an error before any training
 
 | architecture | preset | result | bytes | seconds | correlation | by hand |
