@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,9 @@ def main() -> None:
         for preset in presets:
             budget = Path(folder, "a.budget.yaml")
             budget.write_text(BUDGET.format(preset=preset, size_px=model.input_shape[1]))
-            print(json.dumps(asdict(_outcome(name, preset, budget, model))), flush=True)
+            with redirect_stdout(sys.stderr):  # Keras prints what it exports
+                outcome = _outcome(name, preset, budget, model)
+            print(json.dumps(asdict(outcome)), flush=True)
 
 
 def _model(name: str) -> Any:

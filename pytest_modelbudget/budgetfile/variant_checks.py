@@ -1,6 +1,6 @@
 """Checks of a complete variant: whether limits, stages, model and data go together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +10,17 @@ from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize, stage_type
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize, SavedModel, stage_type
+from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.targets import HOST, target_kind
-from pytest_modelbudget.budgetfile.types import Metric
+from pytest_modelbudget.budgetfile.types import FileSource, Metric
 from pytest_modelbudget.errors import Problem
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.units.invalid import shown
 from pytest_modelbudget.units.table import Quantity
 
+_FILES = (".keras", ".h5", ".hdf5", ".tflite")  # another model is a SavedModel folder
 _FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
 
 
@@ -78,6 +80,7 @@ def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     made = stage_type(recipe[-1].kind).makes if recipe else None
     if made is None or made == "the .tflite":
         return
+    yield from _signature_problems(document, variant, recipe)
     ends = f"the recipe ends in {recipe[-1].kind}"
     for name, limit in variant.limits().items():
         if LIMITS[name].needs & {"structure", "arena"}:
@@ -87,6 +90,21 @@ def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     if target and target.value and target_kind(target.value) is not HOST:
         what = f"{target.value} runs a .tflite, and {ends}"
         yield document.problem_of_key(target.location, what, "leave it out, or write host")
+
+
+def _signature_problems(
+    document: Document, variant: Variant, recipe: Sequence[WrittenStage]
+) -> Iterator[Problem]:
+    """Yield the signatures of a SavedModel that a Keras model cannot have."""
+    stage, model = recipe[-1].stage, variant.value("model")
+    if not isinstance(stage, SavedModel) or model is None:
+        return
+    is_folder = isinstance(model, FileSource) and model.path.suffix.lower() not in _FILES
+    absent = [name for name in stage.signatures if name != SERVING_DEFAULT]
+    if absent and (len(recipe) > 1 or not is_folder):
+        what = f"a Keras model has no signature {absent[0]}, only {SERVING_DEFAULT}"
+        location = (*recipe[-1].location, "signatures")
+        yield document.problem_of_key(location, what, "leave it out")
 
 
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:

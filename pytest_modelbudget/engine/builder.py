@@ -55,7 +55,8 @@ class Builder:
             StepError: if a step could not be built; raised when the future is awaited.
         """
         name = f"build {step.key}"
-        return self._scheduler.once(name, lambda: self._make(step, checked))
+        make = self._choose if step.either else self._make
+        return self._scheduler.once(name, lambda: make(step, checked))
 
     async def explain_size(self, plan: Plan) -> FileSize | None:
         """Build the other forms that the recipe could end in, to explain the size of the file.
@@ -75,9 +76,45 @@ class Builder:
                     continue  # there was nothing to strip
                 others.append(OtherSize(form.name, size_bytes, form.written))
             except StepError as error:
-                cause = str(error).partition("\n")[0]
-                others.append(OtherSize(form.name, None, cause))
+                others.append(OtherSize(form.name, None, _cause(error)))
         return FileSize(why, tuple(others))
+
+    async def _choose(self, step: Step, checked: bool) -> Artifact:
+        """Build the first step of ``step.either``, and the second where that may be better."""
+        assert step.either, "another step is built itself"
+        first, second = step.either
+        try:
+            made = await self.artifact(first, checked=checked)
+        except StepError as error:
+            if error.step.key != first.key:
+                raise
+            return await self._instead(second, error)
+        assert made.quantization, "both steps quantize"
+        if not made.quantization.float_bytes or made.quantization.rejected:
+            return made
+        try:
+            other = await self.artifact(second, checked=True)
+        except StepError as error:
+            return made.rejecting(f"TensorFlow's converter cannot quantize it: {_cause(error)}")
+        assert other.quantization, "both steps quantize"
+        if other.quantization.float_bytes < made.quantization.float_bytes:
+            return other.rejecting(f"with the LiteRT quantizer, {made.quantization.shown_floats()}")
+        return made.rejecting(f"with TensorFlow's converter, {other.quantization.shown_floats()}")
+
+    async def _instead(self, second: Step, error: StepError) -> Artifact:
+        """Build the second step, because the first failed with ``error``.
+
+        Raises:
+            StepError: if it fails, too: ``error``, and its own cause where that is another.
+        """
+        try:
+            made = await self.artifact(second, checked=True)
+        except StepError as other:
+            if _cause(other) == _cause(error):
+                raise error from other
+            text = f"{error}\nwith backend: converter: {other}"
+            raise StepError(text, error.step) from other
+        return made.rejecting(f"the LiteRT quantizer failed: {_cause(error)}")
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
         if found := self._find(step):
@@ -147,6 +184,10 @@ def _largest(artifact: Artifact) -> str:
     return f"the largest part is {largest.name}: {format_bytes(largest.size_bytes)} ({share})"
 
 
+def _cause(error: StepError) -> str:
+    return str(error).partition("\n")[0]
+
+
 def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
     entry, built = found.entry, found.result
     return Artifact(
@@ -161,6 +202,7 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
             for stage, choice in built.layer_choices
             if (why := choice.why_skipped())
         ),
+        quantization=built.quantization,
         unrecorded=entry.dependencies.undeclared,
         parts=tuple(sorted(built.parts, key=lambda part: part.size_bytes, reverse=True)),
     )

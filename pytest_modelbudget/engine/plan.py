@@ -45,6 +45,8 @@ class Step:
         span: Its line and column.
         tensorflow: Whether it must run where TensorFlow is loaded.
         timeout_s: How long it may take.
+        either: Two steps of which the builder takes one: the second only if its file has fewer
+            float weights. This step is then not built itself.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Step:
     span: Span
     tensorflow: bool
     timeout_s: float
+    either: "tuple[Step, Step] | None" = None
 
     @property
     def served(self) -> Served | None:
@@ -147,4 +150,5 @@ class Plan:
             step = last if isinstance(last, Step) else None
             while step:
                 yield step
+                yield from step.either or ()
                 step = step.parent

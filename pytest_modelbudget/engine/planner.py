@@ -5,6 +5,8 @@ parameters, the seed; and the versions of the tools. What the user's code reads 
 each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
+from dataclasses import replace
+
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
@@ -111,10 +113,29 @@ class _Steps:
         step = None
         before: tuple[Stage, ...] = ()
         for located in _with_conversion(recipe, self._budget.model_span):
-            step = self._step(located, model, step, before)
+            step = self._quantized(located, model, step, before) or self._step(
+                located, model, step, before
+            )
             before = (*before, located.stage)
         assert step is not None, "there is always a stage that makes the artifact"
         return step
+
+    def _quantized(
+        self, located: LocatedStage, model: Source, parent: Step | None, before: tuple[Stage, ...]
+    ) -> Step | None:
+        """Return the step of a ``quantize`` whose backend is not chosen yet, or None."""
+        if not isinstance(located.stage, Quantize) or located.stage.backend != "auto":
+            return None
+        assert parent is not None, "a conversion comes before it"
+        stages = [
+            LocatedStage(each, located.where, located.span)
+            for each in located.stage.backends(model)
+        ]
+        step = self._step(stages[0], model, parent, before)
+        if len(stages) == 1:
+            return step
+        other = self._step(stages[1], model, parent.parent, before[:-1])
+        return replace(step, key=digest([step.key, other.key]), either=(step, other))
 
     def _evaluation(self) -> Evaluation | None:
         budget = self._budget

@@ -14,6 +14,7 @@ from pytest_modelbudget.judge.results import (
     LatencySample,
     ModelScore,
     Part,
+    Quantization,
     Structure,
 )
 
@@ -37,6 +38,7 @@ class Artifact:
         seconds: What its whole chain took when it was built.
         cached: Whether that was in an earlier session.
         layers_skipped: A line for each stage that skipped layers.
+        quantization: Who quantized it, and what is still float; None if nobody did.
         unrecorded: What it depends on that could not be recorded, if nothing stands for it.
         parts: Where the bytes of what TensorFlow serves are, the largest first.
     """
@@ -48,6 +50,7 @@ class Artifact:
     seconds: float
     cached: bool
     layers_skipped: str = ""
+    quantization: Quantization | None = None
     unrecorded: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
 
@@ -55,6 +58,12 @@ class Artifact:
     def form(self) -> Form:
         """What it is, such as ``the .tflite``."""
         return next(form for form, suffix in SUFFIXES.items() if suffix == self.path.suffix)
+
+    def rejecting(self, why: str) -> Self:
+        """Return it with the reason why another quantizer's file was not taken."""
+        assert self.quantization, "a quantizer made it"
+        quantization = self.quantization.model_copy(update={"rejected": why})
+        return replace(self, quantization=quantization)
 
 
 @dataclass(frozen=True)

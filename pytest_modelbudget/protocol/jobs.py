@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.types import (
     Training,
 )
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import LatencyStatistic, Part
+from pytest_modelbudget.judge.results import LatencyStatistic, Part, Quantization
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
@@ -271,6 +271,7 @@ class Built(Frozen):
         gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
         layer_choices: The layers that its stages chose, each with the stage's ``kind``.
         parts: Where the bytes of what TensorFlow serves are; none for a ``.tflite``.
+        quantization: What ``quantize`` left in float; None if no stage was one.
     """
 
     file: str
@@ -279,6 +280,7 @@ class Built(Frozen):
     seconds: float
     layer_choices: Sequence[tuple[str, LayerChoice]] = ()
     parts: Sequence[Part] = ()
+    quantization: Quantization | None = None
 
 
 class Failure(Frozen):

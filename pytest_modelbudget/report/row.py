@@ -47,6 +47,7 @@ class Row:
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
         parts: Where the bytes of what TensorFlow serves are, the largest part first.
+        quantized: Who quantized it, and which weights are still float; empty if nobody did.
         unrecorded: What it depends on that could not be recorded, if anything.
     """
 
@@ -73,6 +74,7 @@ class Row:
     seconds: float | None = None
     layers_skipped: str = ""
     parts: str = ""
+    quantized: str = ""
     unrecorded: str = ""
 
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
@@ -87,6 +89,7 @@ class Row:
             parts=", ".join(
                 f"{part.name} {format_bytes(part.size_bytes)}" for part in artifact.parts
             ),
+            quantized=artifact.quantization.summary() if artifact.quantization else "",
             unrecorded=", ".join(unrecorded),
         )
 

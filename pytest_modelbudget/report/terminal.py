@@ -27,6 +27,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield Line(" ".join(filter(None, [*subject, _history(variant)])))
         yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
         yield from (Line(f"  {line}") for line in _parts(variant))
+        yield from (Line(f"  {line}") for line in _quantized(variant))
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
@@ -66,6 +67,11 @@ def _parts(rows: list[Row]) -> Iterator[str]:
     """Yield where the bytes of what TensorFlow serves are."""
     known = dict.fromkeys(row.parts for row in rows if row.parts)
     yield from (f"bytes: {parts}" for parts in known)
+
+
+def _quantized(rows: list[Row]) -> list[str]:
+    """Return who quantized a variant, in a list that is empty if nobody did."""
+    return [row.quantized for row in rows if row.quantized][:1]
 
 
 def _unrecorded(rows: list[Row]) -> Iterator[str]:

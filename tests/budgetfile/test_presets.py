@@ -23,7 +23,7 @@ def test_presets_are_those_of_the_contract() -> None:
 
 
 def test_an_expansion_is_yaml() -> None:
-    assert render("int8") == ("recipe:\n- quantize: {scheme: int8, io: float32, backend: litert}\n")
+    assert render("int8") == ("recipe:\n- quantize: {scheme: int8, io: float32, backend: auto}\n")
     assert render("float32") == "recipe: []\n"
 
 

@@ -7,7 +7,7 @@ from tests.budgetfile.conftest import Load, Problems
 
 HEAD = """\
 version: 1
-model: m:f
+model: folder
 data: {train: m:a, test: m:b}
 """
 SIZE = "budget: {max_bytes: 5}\n"
@@ -81,6 +81,28 @@ def test_a_wrong_recipe_is_a_problem_with_its_place(
     recipe: str, expected: str, problems: Problems
 ) -> None:
     assert problems(f"{HEAD}{SIZE}recipe: {recipe}") == [expected]
+
+
+@pytest.mark.parametrize(
+    ("model", "before"), [("m:f", ""), ("m.keras", ""), ("m.h5", ""), ("folder", "prune, ")]
+)
+def test_a_signature_that_a_keras_model_cannot_have_is_a_problem(
+    model: str, before: str, problems: Problems
+) -> None:
+    text = HEAD.replace("model: folder", f"model: {model}")
+    recipe = f"[{before}saved_model: {{signatures: [serving_default, rank]}}]"
+    [problem] = problems(f"{text}{SIZE}recipe: {recipe}")
+    assert problem == (
+        f"5:{24 + len(before)}: recipe[{1 if before else 0}] > signatures: a Keras model has no "
+        "signature rank, only serving_default; leave it out"
+    )
+
+
+@pytest.mark.parametrize("model", ["folder", "models/folder.v2/"])
+def test_a_saved_model_may_have_other_signatures(model: str, load_text: Load) -> None:
+    text = HEAD.replace("model: folder", f"model: {model}")
+    (budget,) = load_text(f"{text}{SIZE}recipe: [saved_model: {{signatures: [rank]}}]")
+    assert [located.stage for located in budget.recipe] == [SavedModel(signatures=("rank",))]
 
 
 @pytest.mark.parametrize("recipe", ["saved_model", "keras_file"])

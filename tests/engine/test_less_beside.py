@@ -22,16 +22,13 @@ recipe: [prune, {stage}]
         ("saved_model", ["saved_model: {weights: float16}", "saved_model: {assets: used}"]),
         ("saved_model: {weights: float16, assets: used}", []),
         (
-            "saved_model: {strip: [debug_info, default_attributes], signatures: [embed]}",
+            "saved_model: {strip: [debug_info, default_attributes], assets: used}",
             [
-                "saved_model: {strip: [optimizer, debug_info, default_attributes], "
-                "signatures: [embed]}",
+                "saved_model: {strip: [optimizer, debug_info, default_attributes], assets: used}",
                 "saved_model: {strip: [training_functions, debug_info, default_attributes], "
-                "signatures: [embed]}",
-                "saved_model: {signatures: [embed]}",
-                "saved_model: {signatures: [embed], weights: float16}",
-                "saved_model: {strip: [debug_info, default_attributes], signatures: [embed], "
                 "assets: used}",
+                "saved_model: {assets: used}",
+                "saved_model: {weights: float16, assets: used}",
             ],
         ),
         ("keras_file", []),

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.stages import Convert
+from pytest_modelbudget.budgetfile.stages import Convert, Quantize
 from pytest_modelbudget.budgetfile.types import CallSource, Data, Metric
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.plan import Evaluation, Invocation, Plan, Step
@@ -301,6 +301,38 @@ def test_all_quantized_variants_share_one_conversion_with_the_baseline(root: Pat
     assert quantized[0].step.key == quantized[-1].step.key
     for plan in (float32, *quantized, converter):
         assert baseline(plan).key == float32.step.key
+
+
+BACKENDS = """
+version: 1
+model: net:build
+data: {train: data:train}
+budget: {max_bytes: 1 MB}
+variants:
+  auto: {recipe: [prune: {sparsity: 0.5}, quantize: {}]}
+  litert: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: litert}]}
+  converter: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: converter}]}
+  sparse: {recipe: [prune: {sparsity: 0.5}, convert: {sparse: true}, quantize: {}]}
+  io: {recipe: [quantize: {scheme: int16x8, io: int8}]}
+  layers: {recipe: [quantize: {layers: {skip: [out]}}]}
+  int4: {recipe: int4}
+  tflite: {model: net.tflite, recipe: int8}
+"""
+
+
+def test_two_steps_are_planned_where_the_finished_files_choose(root: Path) -> None:
+    auto, litert, converter, sparse, *others = planned(root, BACKENDS)
+    assert auto.step.either
+    both = [each.key for each in auto.step.either]
+    assert both == [litert.step.key, converter.step.key]
+    assert auto.step.key not in both
+    assert {*both, auto.step.key} <= {step.key for step in auto.steps()}
+    assert sparse.step.parent
+    assert sparse.step.parent.key == auto.step.key
+    for plan in others:
+        assert plan.step.either is None
+        assert isinstance(plan.step.job.stage, Quantize)
+        assert plan.step.job.stage.backend == "litert"
 
 
 def test_a_baseline_may_be_a_file_or_a_score(root: Path) -> None:

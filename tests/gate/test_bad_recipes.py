@@ -107,6 +107,10 @@ REFUSED = {
         "recipe[0] > prune: parts:subclassed is a SavedModel or a subclassed model: its layers "
         "cannot be changed\nname a functional or Sequential Keras model"
     ),
+    "{model: parts:singular, recipe: [prune, cluster]}": (
+        "recipe[1] > cluster: LiteRT has no operator for TensorFlow's Svd\nreplace the layer by "
+        "built-in operators: LiteRT does not include TensorFlow's (Flex)"
+    ),
 }
 
 FAILING = {

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 from tf_keras import layers
@@ -48,6 +49,15 @@ class Subclassed(tf_keras.Model):  # type: ignore[misc]
 def subclassed() -> Any:
     model = Subclassed()
     model(np.zeros((1, 6, 8), np.float32))
+    return model
+
+
+def singular() -> Any:
+    """Return a model that LiteRT has no operator for."""
+    x = layers.Input((6, 8), name="x")
+    values = tf.linalg.svd(x, compute_uv=False)
+    model = tf_keras.Model(x, layers.Dense(4, activation="softmax", name="class")(values))
+    model.compile("adam", "sparse_categorical_crossentropy")
     return model
 
 

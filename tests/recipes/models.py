@@ -67,6 +67,16 @@ def lstm(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
+def embedded(keras: Any) -> Any:
+    """Return a model that looks each pixel up in a table, and reads the rows both ways."""
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    pixels = layers.Reshape((64,), name="pixels")(layers.Rescaling(16.0, name="rescale")(image))
+    x = layers.Embedding(17, 8, name="table")(pixels)
+    x = layers.Bidirectional(layers.GRU(24), name="both")(layers.Reshape((8, 64), name="rows")(x))
+    return keras.Model(image, _digits(layers, x))
+
+
 def residual(keras: Any) -> Any:
     """Return two blocks around a sum, with normalized and with 1x1 convolutions."""
     layers = keras.layers

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 
 def late(*, steps: Any, sparsity: float, **_: Any) -> Any:
     """Return a schedule that prunes everything halfway."""
@@ -39,3 +41,15 @@ def student() -> Any:
             layers.Dense(10, activation="softmax", name="digit"),
         ]
     )
+
+
+def total() -> Any:
+    import keras
+
+    left, right = (keras.layers.Input((4,), name=name) for name in ("left", "right"))
+    return keras.Model([left, right], keras.layers.Add(name="total")([left, right]))
+
+
+def halves() -> Any:
+    """Return inputs of another size than those of ``total``."""
+    return {"left": np.zeros((8, 2)), "right": np.zeros((8, 2))}, np.zeros(8)

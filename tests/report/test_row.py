@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
-from pytest_modelbudget.judge.results import Part
+from pytest_modelbudget.judge.results import Part, Quantization
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.report.row import Row, Status
 from pytest_modelbudget.units.table import BaseUnit
@@ -79,6 +79,13 @@ def test_a_row_says_where_the_bytes_of_what_tensorflow_serves_are() -> None:
     parts = (Part(name="kernel variables", size_bytes=3000), Part(name="assets", size_bytes=776))
     row = PLANNED.of_artifact(replace(ARTIFACT, parts=parts))
     assert row.parts == "kernel variables 3,000 B, assets 776 B"
+
+
+def test_a_row_says_who_quantized_its_artifact() -> None:
+    quantization = Quantization(backend="litert", left_float=())
+    row = PLANNED.of_artifact(replace(ARTIFACT, quantization=quantization))
+    assert row.quantized == "quantized by the LiteRT quantizer"
+    assert PLANNED.of_artifact(ARTIFACT).quantized == ""
 
 
 def test_a_row_says_what_was_judged() -> None:

@@ -90,6 +90,16 @@ def test_where_the_bytes_are_is_reported_once_for_a_variant() -> None:
     ]
 
 
+def test_who_quantized_is_told_once_for_a_variant_behind_skipped_layers() -> None:
+    skipped, quantized = "skipped by prune: too small (a)", "quantized by the LiteRT quantizer"
+    row = replace(INT8, layers_skipped=skipped, quantized=quantized)
+    assert [line.text for line in table([row, replace(DROP, quantized=quantized)])][1:4] == [
+        "digits.budget.yaml int8 (built, 0.01 s)",
+        f"  {skipped}",
+        f"  {quantized}",
+    ]
+
+
 def test_what_could_not_be_recorded_is_told_once_for_a_variant() -> None:
     git = replace(INT8, unrecorded="the program git")
     rows = [git, replace(DROP, unrecorded="the program git"), replace(FLOAT32, variant="qat")]

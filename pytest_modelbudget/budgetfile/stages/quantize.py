@@ -11,6 +11,7 @@ from pytest_modelbudget.budgetfile.stages.stage import (
     LayerSelection,
     ParameterProblem,
     StageBase,
+    is_tflite,
 )
 from pytest_modelbudget.budgetfile.types import Data, Source
 
@@ -35,6 +36,9 @@ QuantizedLayers = Annotated[
 class Quantize(StageBase):
     """Post-training quantization of the float ``.tflite``.
 
+    With the backend ``auto`` the LiteRT quantizer makes the file, and where that has float weights,
+    TensorFlow's converter makes another: the one with fewer float weights is taken.
+
     ``layers`` either selects (``only``, ``skip``: the rest stays float), or gives
     single layers a scheme of their own: ``{"dense*": int4, "softmax": float32}``.
     """
@@ -45,7 +49,7 @@ class Quantize(StageBase):
     kind: Literal["quantize"] = "quantize"
     scheme: Scheme = "int8"
     io: Literal["float32", "int8", "uint8"] = "float32"
-    backend: Literal["litert", "converter"] = "litert"
+    backend: Literal["auto", "litert", "converter"] = "auto"
     layers: QuantizedLayers = LayerSelection()
 
     @property
@@ -53,6 +57,19 @@ class Quantize(StageBase):
         """Whether activations become integers, so that their ranges must be measured."""
         overrides = self.layers.values() if isinstance(self.layers, dict) else ()
         return bool({self.scheme, *overrides} & {"int8", "int16x8"})
+
+    def backends(self, model: Source) -> "tuple[Quantize, ...]":
+        """Return the stages with a backend that is not ``auto``, the one to try first before.
+
+        Args:
+            model: What the recipe starts from: the converter needs a Keras model or SavedModel.
+        """
+        if self.backend != "auto":
+            return (self,)
+        litert, converter = (
+            self.model_copy(update={"backend": backend}) for backend in ("litert", "converter")
+        )
+        return (litert,) if is_tflite(model) or any(converter.problems()) else (litert, converter)
 
     @property
     def is_encodable(self) -> bool:

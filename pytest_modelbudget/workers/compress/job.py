@@ -3,12 +3,13 @@
 import time
 from pathlib import Path
 
-from pytest_modelbudget.budgetfile.stages import ServedStage
-from pytest_modelbudget.judge.results import Part
+from pytest_modelbudget.budgetfile.stages import Quantize, ServedStage
+from pytest_modelbudget.judge.results import Part, Quantization
 from pytest_modelbudget.protocol.digests import files_below
 from pytest_modelbudget.protocol.jobs import RESULT, BuildJob, Built, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.archive import gzip_bytes
+from pytest_modelbudget.workers.compress.convert.loops import why_not_converter
 from pytest_modelbudget.workers.compress.models.formats import (
     KERAS_MODEL,
     QUANTIZED_MODEL,
@@ -18,6 +19,8 @@ from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.artifact import verify_artifact
 from pytest_modelbudget.workers.tflite import tflite_file
+from pytest_modelbudget.workers.tflite.float_weights import find_float_weights
+from pytest_modelbudget.workers.tflite.layers import KerasLayers
 
 _MODELS = (tflite_file.MODEL, SAVED_MODEL, KERAS_MODEL, QUANTIZED_MODEL)
 
@@ -47,6 +50,7 @@ def build_artifact(job: BuildJob, output: Path, progress: Progress) -> Built:
         seconds=seconds + (parent.seconds if parent else 0.0),
         layer_choices=_layer_choices(job, parent, output),
         parts=_parts(job, made),
+        quantization=_quantization(job, parent, output),
     )
 
 
@@ -63,6 +67,18 @@ def build(job: BuildJob, output: Path, progress: Progress) -> None:
     if (output / tflite_file.MODEL).exists():
         progress("verifying the .tflite")
         verify_artifact(job, output)
+
+
+def _quantization(job: BuildJob, parent: Built | None, output: Path) -> Quantization | None:
+    """Describe what this stage quantized; else return what one before it did."""
+    if not isinstance(job.stage, Quantize):
+        return parent.quantization if parent else None
+    model = (output / tflite_file.MODEL).read_bytes()
+    left = tuple(find_float_weights(model, KerasLayers.read(output), job.stage.scheme))
+    if job.stage.backend == "converter":
+        return Quantization(backend="converter", left_float=left)
+    why = why_not_converter(tflite_file.parse(model), job.stage.scheme) if left else ""
+    return Quantization(backend="litert", left_float=left, rejected=why)
 
 
 def _layer_choices(

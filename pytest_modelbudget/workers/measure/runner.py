@@ -23,6 +23,10 @@ class Runner(Protocol):
     has_own_threads: bool
 
     @property
+    def keeps_state(self) -> bool:
+        """Whether each invocation continues from the state of the one before."""
+
+    @property
     def delegate(self) -> str:
         """What computes, such as ``XNNPACK``."""
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import Served
 from pytest_modelbudget.workers.compress.models.keras_files import load_stage
-from pytest_modelbudget.workers.compress.models.serving import serving_function
+from pytest_modelbudget.workers.compress.models.serving import serving_function, state_variables
 from pytest_modelbudget.workers.compress.models.sources import load_saved_model
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.batches import TEXT
@@ -51,6 +51,11 @@ class TensorFlowRunner:
             hint = "make the sample the first axis of every input"
             raise JobError("the signature has no input that takes samples", hint)
         self.inputs = {name: _details(name, spec) for name, spec in specs.items()}
+
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each invocation continues from the state of the one before."""
+        return bool(state_variables(self._function))
 
     @property
     def delegate(self) -> str:
@@ -111,11 +116,15 @@ class TensorFlowRunner:
         started = time.perf_counter()
         try:
             outputs = self._function(**self._filled)
-            arrays = {name: output.numpy() for name, output in outputs.items()}
+            # Text, such as the names of classes beside their probabilities, has no score.
+            numbers = {name: each for name, each in outputs.items() if each.dtype != tf.string}
+            arrays = {name: output.numpy() for name, output in numbers.items()}
         except (tf.errors.OpError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise JobError(f"TensorFlow cannot run the model: {reason}", "see the log") from error
         self.invoke_s += time.perf_counter() - started
+        if not arrays:
+            raise JobError("the signature returns text only", "name one that returns numbers")
         for name, array in arrays.items():
             if array.shape[:1] != (batch,):
                 cause = f"output {name} has shape {array.shape} for {batch} samples"

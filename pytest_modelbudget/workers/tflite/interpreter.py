@@ -67,6 +67,14 @@ class Interpreter:
         names = {operator["op_name"] for operator in self.litert._get_ops_details()}
         return "XNNPACK" if "DELEGATE" in names else "built-in kernels"
 
+    @property
+    def keeps_state(self) -> bool:
+        """Whether each invocation continues from the state of the one before.
+
+        A stateful layer of Keras does so. ``reset_all_variables`` does not change its state.
+        """
+        return any(each["op_name"] == "VAR_HANDLE" for each in self.litert._get_ops_details())
+
     def allocate(self, batch: int, samples: Mapping[str, tuple[int, ...]] | None = None) -> None:
         """Prepare invocations of ``batch`` samples.
 

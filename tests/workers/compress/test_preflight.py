@@ -159,6 +159,14 @@ def unsaved() -> Any:
     return model
 
 
+def doubled() -> Any:
+    image = tf_keras.Input((8, 8, 4), name="image")
+    x = tf_keras.layers.Lambda(lambda x: 2 * x, name="twice")(image)
+    model = tf_keras.Model(image, tf_keras.layers.Dense(CLASSES)(tf_keras.layers.Flatten()(x)))
+    model.compile("adam", "mse")
+    return model
+
+
 def own(name: str) -> Source:
     return call(name).model_copy(update={"call": f"tests.workers.compress.test_preflight:{name}"})
 
@@ -182,3 +190,11 @@ def test_a_layer_that_cannot_be_saved(stage: Stage, doing: str) -> None:
 
     message = f"{doing} unsaved raised NotImplementedError: it has no config (test_preflight.py:0)"
     assert re.sub(r":\d+\)", ":0)", raised.value.cause) == message
+
+
+def test_a_lambda_that_a_stage_saves_needs_trust() -> None:
+    with pytest.raises(JobError) as raised:
+        check(own("doubled"), Prune(), train=call("images"))
+
+    assert "Requested the deserialization of a Lambda layer" in raised.value.cause
+    assert raised.value.hint == "write trust_code: true if you trust whoever made the file"

@@ -13,11 +13,13 @@ dense layers and embeddings; operators without such a kernel in LiteRT stay floa
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import compress
 from typing import Any, Literal
 
 import numpy as np
+from ai_edge_litert.tools.flatbuffer_utils import ModelT
 from ai_edge_quantizer import algorithm_manager, qtyping
-from ai_edge_quantizer.calibrator import Calibrator
+from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
 from ai_edge_quantizer.quantizer import AlgorithmName, Quantizer
 from ai_edge_quantizer.recipe_manager import RecipeManager
 from ai_edge_quantizer.utils.qsv_utils import min_max_update
@@ -29,6 +31,7 @@ from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
 from pytest_modelbudget.workers.compress.convert.int16_scales import with_general_scales
+from pytest_modelbudget.workers.compress.convert.loops import left_float, set_apart
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import (
@@ -39,7 +42,11 @@ from pytest_modelbudget.workers.tflite.layers import (
 )
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.tflite.signature import Signature, add_signature, name_tensors
+from pytest_modelbudget.workers.tflite.tflite_file import tensor_name
 
+# Of loops, only the profiler sees the activations; elsewhere it sees the same ones.
+_ALL_TENSORS = CalibrationMode.CALIBRATION_PRESERVE_ALL_TENSORS
+_INPUT, _OUTPUT = qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT
 _Choice = Scheme | Literal["float32"]
 _Rule = tuple[str, qtyping.OpQuantizationConfig]
 _KINDS = {
@@ -73,19 +80,24 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
         hint = "start from a dense model, and write convert: {sparse: true} before quantize"
         raise JobError("the LiteRT quantizer cannot read sparse encoding", hint)
     name_tensors(parsed)  # the quantizer tells tensors apart by their names
+    set_apart(parsed)
     add_signature(parsed)  # it needs one to calibrate
     fold_reshapes(parsed)
     model = tflite_file.pack(parsed)
-    recipe = _recipe(stage, find_operators(parsed, layers))
-    ranges = _ranges(model, recipe, data) if recipe.need_calibration() else None
+    operators = find_operators(parsed, layers)
+    recipe = _recipe(stage, parsed, operators)
+    ranges = None
+    if recipe.need_calibration():
+        has_loops = len(parsed.subgraphs) > 1
+        mode = CalibrationMode.CALIBRATION_PROFILER_BASED if has_loops else _ALL_TENSORS
+        ranges = _ranges(model, recipe, data, mode)
     if ranges == {}:
         return model  # nothing is to be quantized, at which the quantizer raises
     try:
         quantizer = Quantizer(model, recipe.get_quantization_recipe())
         result = quantizer.quantize(ranges, enable_progress_report=False)
     except (ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise JobError(f"the LiteRT quantizer cannot quantize the model: {reason}") from error
+        raise _refusal("cannot quantize", error) from error
     return with_general_scales(bytes(result.quantized_model))
 
 
@@ -100,13 +112,18 @@ def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[La
     }
 
 
-def _ranges(model: bytes, recipe: RecipeManager, data: Data) -> dict[str, Any]:
+def _ranges(
+    model: bytes, recipe: RecipeManager, data: Data, mode: CalibrationMode
+) -> dict[str, Any]:
     """Return the smallest and largest value of every activation, by tensor name."""
     signature = Signature.of(open_model(model))
     # The default, a moving average of the samples' ranges, depends on the order of the samples.
-    calibrator = Calibrator(model, num_threads=1, qsv_update_func=min_max_update)
+    calibrator = Calibrator(model, 1, mode, min_max_update)
     for sample in samples(data, signature.inputs):
-        calibrator.calibrate({signature.key: [sample]}, recipe)
+        try:
+            calibrator.calibrate({signature.key: [sample]}, recipe)
+        except (ValueError, RuntimeError) as error:
+            raise _refusal("cannot calibrate", error) from error
     ranges: dict[str, Any] = calibrator.get_model_qsvs()
     for name, bounds in ranges.items():
         if not all(np.isfinite(bound).all() for bound in bounds.values()):
@@ -117,23 +134,38 @@ def _ranges(model: bytes, recipe: RecipeManager, data: Data) -> dict[str, Any]:
     return ranges
 
 
-def _recipe(stage: Quantize, operators: list[LayerOperator]) -> RecipeManager:
+def _refusal(what: str, error: Exception) -> JobError:
+    reason = str(error).partition("\n")[0]
+    return JobError(f"the LiteRT quantizer {what} the model: {reason}")
+
+
+def _recipe(stage: Quantize, model: ModelT, operators: list[LayerOperator]) -> RecipeManager:
     """Return the recipe of the quantizer. Of two entries that match, it applies the later."""
     recipe = RecipeManager()
     algorithm, config = _RULES[stage.scheme]
     recipe.add_quantization_config(".*", qtyping.TFLOperationName.ALL_SUPPORTED, config, algorithm)
-    algorithm, config = _RULES_OF_IO[stage.io]
-    for end in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        recipe.add_quantization_config(".*", end, config, algorithm)
+    graph = model.subgraphs[0]
+    for end, indices in ((_INPUT, graph.inputs), (_OUTPUT, graph.outputs)):
+        algorithm, config = _FLOAT32
+        recipe.add_quantization_config(".*", end, config, algorithm)  # the ends of loops
+        algorithm, config = _RULES_OF_IO[stage.io]
+        scope = _scope(tensor_name(graph.tensors[index]) for index in indices)
+        recipe.add_quantization_config(f"^{scope}$", end, config, algorithm)
     scopes: dict[tuple[str, _Choice], list[str]] = {}
-    for operator, choice in _choices(stage, operators).items():
+    floats = compress(operators, left_float(model))
+    choices = _choices(stage, operators) | dict.fromkeys(floats, "float32")
+    for operator, choice in choices.items():
         if operator.name in _KINDS:
-            scope = re.escape("".join(f"{output};" for output in operator.outputs))
-            scopes.setdefault((operator.name, choice), []).append(scope)
+            scopes.setdefault((operator.name, choice), []).append(_scope(operator.outputs))
     for (name, choice), alike in scopes.items():
         algorithm, config = _RULES[choice if _supports(name, choice) else "float32"]
         recipe.add_quantization_config(f"^({'|'.join(alike)})$", _KINDS[name], config, algorithm)
     return recipe
+
+
+def _scope(tensors: Iterable[str]) -> str:
+    """Return an expression for the operator that has these outputs, or inputs if it has none."""
+    return re.escape("".join(f"{name};" for name in tensors))
 
 
 def _choices(stage: Quantize, operators: list[LayerOperator]) -> dict[LayerOperator, _Choice]:

@@ -1,7 +1,10 @@
 """Converts and quantizes with TensorFlow's TFLiteConverter."""
 
 import re
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any
 
 import tensorflow as tf
@@ -10,11 +13,14 @@ from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
+from pytest_modelbudget.workers.compress.convert.lstm_scales import repair_lstm_scales
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
+from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
 from pytest_modelbudget.workers.compress.models.keras_types import Model
-from pytest_modelbudget.workers.compress.models.serving import serving_function
-from pytest_modelbudget.workers.compress.models.sources import is_keras
+from pytest_modelbudget.workers.compress.models.serving import serving_function, state_variables
+from pytest_modelbudget.workers.compress.models.sources import is_keras, keras_layers
 from pytest_modelbudget.workers.compress.verify.conversion import verify_conversion
+from pytest_modelbudget.workers.tflite.layers import find_operators
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.tflite.tflite_file import pack, parse
 
@@ -46,8 +52,11 @@ def quantize(model: Model, stage: Quantize, data: Data) -> bytes:
         data: The data sets of the budget, for calibration where activations become integers.
 
     Raises:
-        JobError: as ``convert`` does, or if the data do not fit the model.
+        JobError: as ``convert`` does, if the data do not fit the model, or if it has a loop and
+            the converter would have to calibrate it.
     """
+    if stage.needs_calibration:
+        model = _without_loops(model)
 
     def configure(converter: Any, inputs: Mapping[str, TensorDetails]) -> None:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -80,22 +89,65 @@ def convert_with(model: Model, configure: Configure) -> bytes:
     return _convert_function(*serving_function(model, batch_size=1), configure)
 
 
+def _without_loops(model: Model) -> Model:
+    """Return a model that the converter can calibrate: it ends the process in loops.
+
+    An LSTM of tf_keras converts to one operator, one of Keras 3 to a loop.
+    """
+    if not _has_loop(model):
+        return model
+    with suppress(JobError):
+        model = to_tf_keras(model) if is_keras(model) else model
+    layers = keras_layers(model) if is_keras(model) else None
+    operators = find_operators(parse(convert(model)), layers)
+    loops = [operator for operator in operators if operator.name == "WHILE"]
+    if loops:
+        names = ", ".join(dict.fromkeys(name for loop in loops for name in loop.layers))
+        cause = f"the TFLiteConverter cannot calibrate the loop of {names or 'the model'}"
+        raise JobError(cause, "write backend: litert")
+    return model
+
+
+def _has_loop(model: Model) -> bool:
+    function, _ = serving_function(model)
+    graph = function.graph.as_graph_def()
+    nodes = chain(graph.node, *(each.node_def for each in graph.library.function))
+    return any(node.op.endswith("While") for node in nodes)
+
+
 def _convert_function(function: Any, owner: Any, configure: Configure) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
-    converter.exclude_conversion_metadata = True
     specs = function.structured_input_signature[1]
-    configure(converter, {name: _details(name, spec) for name, spec in specs.items()})
     try:
-        converted = converter.convert()
+        with _converter(function, owner) as converter:
+            converter.exclude_conversion_metadata = True
+            configure(converter, {name: _details(name, spec) for name, spec in specs.items()})
+            converted = converter.convert()
     except JobError:
         raise
     except Exception as error:  # ConverterError is not public, and the calibrator has its own
         raise _explained(error) from error
     parsed = parse(converted)
-    folded = pack(parsed) if fold_reshapes(parsed) else converted
+    is_folded, is_repaired = fold_reshapes(parsed), repair_lstm_scales(parsed)
+    folded = pack(parsed) if is_folded or is_repaired else converted
     if not converter.optimizations:  # a quantized model differs, and its accuracy is measured
         verify_conversion(function, folded)
     return folded
+
+
+@contextmanager
+def _converter(function: Any, owner: Any) -> Iterator[Any]:
+    """Return a ``TFLiteConverter``, which keeps the variables of a function that writes some.
+
+    Only from a SavedModel does it keep them, as resources that a first call initializes.
+    """
+    if not state_variables(function):
+        yield tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(owner, folder, signatures=function)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.experimental_enable_resource_variables = True
+        yield converter
 
 
 def _details(name: str, spec: Any) -> TensorDetails:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob
@@ -39,9 +40,8 @@ def in_original_keras(model: Model, job: BuildJob) -> Model:
 
 def _source(job: BuildJob) -> Source:
     """Return the model whose layers the result has: that of the last student, or the user's."""
-    students = [source for stage in job.before for source in stage.own_sources()[:1]]
-    is_student = [stage for stage in job.before if stage.kind == "distill"]
-    return students[-1] if is_student else job.model
+    students = [stage.own_sources()[0] for stage in job.before if isinstance(stage, Distill)]
+    return students[-1] if students else job.model
 
 
 def _shapes(model: Model) -> list[tuple[int, ...]]:

@@ -26,7 +26,7 @@ def keras_file_parts(path: Path) -> tuple[Part, ...]:
                 sizes["configuration"] += len(archive.read(name))
             elif name.startswith("assets/"):
                 sizes["assets"] += len(archive.read(name))
-    sizes["metadata"] = path.stat().st_size - sizes.total()
+    sizes["file structure and metadata"] = path.stat().st_size - sizes.total()
     return tuple(Part(name=name, size_bytes=size) for name, size in sizes.items())
 
 

@@ -13,7 +13,8 @@ from pytest_modelbudget.protocol.digests import files_below
 from pytest_modelbudget.workers.compress.export.saved_model_writer import GRAPH
 
 OPTIMIZER, UNREAD = "optimizer variables", "variables that no signature reads"
-FUNCTIONS, ASSETS, METADATA = "graph functions", "assets", "fingerprint and metadata"
+FUNCTIONS, ASSETS, DEBUG = "graph functions", "assets", "debug information"
+METADATA = "fingerprint and metadata"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
@@ -27,8 +28,10 @@ def saved_model_parts(folder: Path) -> tuple[Part, ...]:
     saved = saved_model_pb2.SavedModel.FromString((folder / GRAPH).read_bytes())
     sizes[FUNCTIONS] = sum(graph.graph_def.ByteSize() for graph in saved.meta_graphs)
     files = [(file.relative_to(folder).parts[0], file) for file in files_below(folder)]
-    assets = [file for first, file in files if first.startswith("assets")]
-    sizes[ASSETS] = sum(file.stat().st_size for file in assets)
+    folders = {"assets": ASSETS, "assets.extra": ASSETS, "debug": DEBUG}
+    for first, file in files:
+        if first in folders:
+            sizes[folders[first]] += file.stat().st_size
     whole = sum(file.stat().st_size for _, file in files)
     sizes[METADATA] = whole - sizes.total()
     return tuple(Part(name=name, size_bytes=size) for name, size in sizes.items() if size)

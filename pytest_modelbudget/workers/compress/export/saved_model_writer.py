@@ -14,7 +14,7 @@ from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 from pytest_modelbudget.budgetfile.stages import SavedModel
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.digests import digest, file_digest, files_below
-from pytest_modelbudget.workers.compress.models.keras_types import Model
+from pytest_modelbudget.workers.compress.models.keras_types import Model, Variable
 from pytest_modelbudget.workers.compress.models.sources import is_keras
 
 GRAPH, FINGERPRINT = "saved_model.pb", "fingerprint.pb"
@@ -68,18 +68,19 @@ def _what_is_read(model: Model, functions: Mapping[str, Any], stage: SavedModel)
     if files and stage.assets == "keep":
         root.files = files
     if "optimizer" not in stage.strip:
-        root.optimizer = [
-            each
-            for each in _below_optimizer(model)
-            if isinstance(each, tf.Variable) and id(each) not in read
-        ]
+        root.optimizer = [each for each in _optimizer_variables(model) if id(each) not in read]
     return root
 
 
-def _below_optimizer(model: Model) -> Iterator[Any]:
+def _optimizer_variables(model: Model) -> Iterator[Variable]:
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None:
-        yield from tf.train.TrackableView(optimizer).descendants()
+    if optimizer is None:
+        return
+    if is_keras(model):  # Keras 3 has a type of its own around each variable.
+        yield from (v if isinstance(v, tf.Variable) else v.value for v in optimizer.variables)
+    else:
+        below = tf.train.TrackableView(optimizer).descendants()
+        yield from (each for each in below if isinstance(each, tf.Variable))
 
 
 def _whole_model(model: Model, stage: SavedModel) -> Any:
@@ -105,10 +106,10 @@ def _make_reproducible(stage: SavedModel, folder: Path) -> None:
     (folder / FINGERPRINT).unlink(missing_ok=True)
     contents = [file_digest(file) for file in files_below(folder)]
     write_fingerprint(str(folder))
-    if (folder / FINGERPRINT).exists():  # TensorFlow draws a random UUID.
-        mark = fingerprint_pb2.FingerprintDef.FromString((folder / FINGERPRINT).read_bytes())
-        mark.uuid = str(uuid.UUID(digest(contents)[:32]))
-        (folder / FINGERPRINT).write_bytes(mark.SerializeToString(deterministic=True))
+    mark = fingerprint_pb2.FingerprintDef.FromString((folder / FINGERPRINT).read_bytes())
+    if "uuid" in mark.DESCRIPTOR.fields_by_name:  # not in early releases (2.16 is one)
+        mark.uuid = str(uuid.UUID(digest(contents)[:32]))  # TensorFlow's own is random
+    (folder / FINGERPRINT).write_bytes(mark.SerializeToString(deterministic=True))
 
 
 def _strip_debug_info(graph: Any) -> None:

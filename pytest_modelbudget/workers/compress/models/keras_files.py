@@ -21,6 +21,9 @@ from pytest_modelbudget.workers.compress.models.keras_types import Model
 _CODE = ("__lambda__", "pytest_modelbudget>Hosted")
 """Classes with code: a lambda of Keras 3, and our own layer that makes any layer from a text."""
 
+_TRUST = "write trust_code: true if you trust whoever made the file"
+_IMPORTS = "if it has custom layers, name the module that registers them under imports"
+
 
 def load_keras(path: Path, *, trust_code: bool) -> Model:
     """Load a ``.keras`` archive of the user's, without compiling the model.
@@ -125,7 +128,8 @@ def _load(path: Path, version: str, config: object, trust_code: bool) -> Model:
         raise JobError(
             f"{path} (Keras {version}) cannot be loaded by {generation} "
             f"{keras.__version__}: {reason}",
-            "if it has custom layers, name the module that registers them under imports",
+            # A stage saved a Lambda layer of the user's code: see ``load_stage``.
+            _TRUST if "safe_mode" in reason else _IMPORTS,
         ) from error
 
 

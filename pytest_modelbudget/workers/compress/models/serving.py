@@ -38,7 +38,20 @@ def serving_function(model: Model, batch_size: int | None = None) -> tuple[Any, 
         for name, tensor in zip(names, model.inputs, strict=True)
     }
     with user_code(f"calling the model {model.name}"):
-        return tf.function(serve, autograph=False).get_concrete_function(**specs), owner
+        function = tf.function(serve, autograph=False).get_concrete_function(**specs)
+    owner.state = state_variables(function)
+    for variable in owner.state:
+        variable.assign(tf.zeros_like(variable))  # whatever the model was called on before
+    return function, owner
+
+
+def state_variables(function: Any) -> list[Any]:
+    """Return the variables that a concrete function writes, such as the state of a stream."""
+    graph = function.graph
+    writes = [each for each in graph.get_operations() if each.type == "AssignVariableOp"]
+    written = {id(operation.inputs[0]) for operation in writes}
+    handles = {id(outer) for outer, inner in graph.captures if id(inner) in written}
+    return [variable for variable in graph.variables if id(variable.handle) in handles]
 
 
 def _layer_names(tensors: list[Any], known: list[str] | None) -> list[str]:

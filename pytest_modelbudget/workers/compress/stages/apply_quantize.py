@@ -21,10 +21,9 @@ def run(stage: Quantize, job: BuildJob, output: Path, progress: Progress) -> Non
     Raises:
         JobError: If the model cannot be loaded or quantized, or the data does not fit it.
     """
-    if stage.backend == "litert":
-        quantized, layers = _with_litert(stage, job, progress)
-    else:
-        quantized, layers = _with_converter(stage, job, progress)
+    with_converter = stage.backend == "converter"  # the plan replaces auto by one of the others
+    quantize = _with_converter if with_converter else _with_litert
+    quantized, layers = quantize(stage, job, progress)
     if layers is not None:
         layers.write(output)
     (output / tflite_file.MODEL).write_bytes(quantized)

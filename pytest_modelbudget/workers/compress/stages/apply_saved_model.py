@@ -8,10 +8,14 @@ from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
-from pytest_modelbudget.workers.compress.export.float16_weights import with_float16_weights
 from pytest_modelbudget.workers.compress.export.saved_model_writer import (
     copy_extra_assets,
     write_saved_model,
+)
+from pytest_modelbudget.workers.compress.export.stored_weights import (
+    Copies,
+    has_unread_variables,
+    with_own_weights,
 )
 from pytest_modelbudget.workers.compress.models import sources
 from pytest_modelbudget.workers.compress.models.formats import SAVED_MODEL
@@ -34,17 +38,17 @@ def run(stage: SavedModel, job: BuildJob, output: Path, progress: Progress) -> N
     model, functions, _owner = _signatures(stage, job)
     verify_keras_promises(model, job, "in the SavedModel", _REPORT)
     progress("writing the SavedModel")
-    written, _halves = functions, []
-    if stage.weights == "float16":
-        rounded = {key: with_float16_weights(each) for key, each in functions.items()}
-        written = {key: function for key, (function, _) in rounded.items()}
-        _halves = [variables for _, variables in rounded.values()]
+    is_rounded = stage.weights == "float16"
+    written, copies = dict(functions), Copies()
+    for key, function in functions.items():
+        if is_rounded or ("optimizer" in stage.strip and has_unread_variables(function)):
+            written[key] = with_own_weights(function, copies, float16=is_rounded)
     folder = output / SAVED_MODEL
     write_saved_model(stage, model, written, folder)
     if stage.assets == "keep" and job.parent is None and isinstance(job.model, FileSource):
         copy_extra_assets(job.model.path, folder)
     progress("comparing with the model")
-    verify_served(functions, folder, is_rounded=stage.weights == "float16")
+    verify_served(functions, folder, is_rounded=is_rounded)
 
 
 def _signatures(stage: SavedModel, job: BuildJob) -> tuple[Model, dict[str, Any], Any]:

@@ -15,6 +15,10 @@ from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
 from pytest_modelbudget.workers.compress.training.batch_norm import update_batch_norm
 from pytest_modelbudget.workers.compress.training.feeding import check_inputs, feed
+from pytest_modelbudget.workers.compress.training.streams import (
+    check_batch_size,
+    from_initial_state,
+)
 from pytest_modelbudget.workers.compress.training.trainable import Trainable
 from pytest_modelbudget.workers.compress.training.training_set import (
     TrainingSteps,
@@ -53,19 +57,21 @@ def fit(
     tf_keras.utils.set_random_seed(job.seed)
     failures: list[JobError] = []
     try:
-        start.model.fit(
-            feed(start.model, job, steps, failures),
-            epochs=epochs,
-            steps_per_epoch=steps.steps_per_epoch,
-            callbacks=[_Watch(steps, progress), *callbacks],
-            verbose=0,
-        )
+        with from_initial_state(start.model):
+            start.model.fit(
+                feed(start.model, job, steps, failures),
+                epochs=epochs,
+                steps_per_epoch=steps.steps_per_epoch,
+                callbacks=[_Watch(steps, progress), *callbacks],
+                verbose=0,
+            )
     except (ValueError, TypeError, tf.errors.OpError) as error:  # Keras refuses y and loss so.
         traceback.print_exc()
         hint = "check that the loss fits the labels and the model's outputs; see the log"
         raise JobError(f"training failed: {_reason(error)}", hint) from error
     one_pass = (x for x, _ in feed(start.model, job, plan_steps(job, epochs=1), failures))
-    update_batch_norm(start.model, one_pass)
+    with from_initial_state(start.model):
+        update_batch_norm(start.model, one_pass)
     if failures:
         raise failures[0]
 
@@ -82,6 +88,7 @@ def check(start: Trainable, job: BuildJob) -> None:
             not fit the model.
     """
     _compile(start, job, None)
+    check_batch_size(start.model, job)
     check_inputs(start.model, job, first_batch(job))
 
 

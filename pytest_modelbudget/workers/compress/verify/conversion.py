@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.models.keras_inputs import random_arrays
+from pytest_modelbudget.workers.compress.models.serving import state_variables
 from pytest_modelbudget.workers.tflite.compare import first_difference, relative_difference
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.userdata.datasets import Array
@@ -50,5 +51,9 @@ def verify_conversion(function: Any, converted: bytes) -> None:
 
 
 def _run(function: Any, sample: dict[str, Array]) -> dict[str, Array]:
+    """Run a function from its present state, which it has again afterwards."""
+    state = [(variable, variable.numpy()) for variable in state_variables(function)]
     outputs = function(**{name: tf.constant(value) for name, value in sample.items()})
+    for variable, value in state:
+        variable.assign(value)
     return {name: output.numpy() for name, output in outputs.items()}

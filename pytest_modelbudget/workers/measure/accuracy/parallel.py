@@ -25,15 +25,17 @@ class Parallel(Generic[T, R]):
     Args:
         first: Runs the model; its twins run in the other threads.
         work: Processes one item; called in several threads at once, each with its own runner.
-        threads: Maximum number of threads; by default, the number of cores.
+        threads: Maximum number of threads; by default, the number of cores. A model that keeps its
+            state runs in one, because each item continues from the one before.
     """
 
     def __init__(
         self, first: Runner, work: Callable[[Runner, T], R], threads: int | None = None
     ) -> None:
-        self._threads = threads or len(os.sched_getaffinity(0))
         self._work = work
         self._first = first
+        cores = len(os.sched_getaffinity(0))
+        self._threads = 1 if first.keeps_state else threads or cores
         self._all: list[Runner] = [first]
         self._idle: SimpleQueue[Runner] = SimpleQueue()
         self._idle.put(self._first)

@@ -11,6 +11,7 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import KerasFile, SavedModel
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.export import saved_model_parts
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training import sparsity_target
 from pytest_modelbudget.workers.compress.verify import promises, served
@@ -48,6 +49,22 @@ def large() -> Any:
     x = keras.Input((3,), name="x")
     model = keras.Model(x, keras.layers.Dense(2)(keras.layers.Dense(4)(x)))
     model.layers[1].kernel.assign(1e6 * np.ones((3, 4)))
+    return model
+
+
+def adam_of_keras() -> Any:
+    return fitted(keras)
+
+
+def adam_of_tf_keras() -> Any:
+    return fitted(tf_keras)
+
+
+def fitted(generation: Any) -> Any:
+    x = generation.Input((3,), name="x")
+    model = generation.Model(x, generation.layers.Dense(4)(x))
+    model.compile(generation.optimizers.Adam(), "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 4)), verbose=0)
     return model
 
 
@@ -92,7 +109,7 @@ def test_a_signature_that_changes_its_variables_is_not_rounded(tmp_path: Path) -
     tf.saved_model.save(module, str(tmp_path / "counts"), signatures=function)
     with pytest.raises(JobError) as error:
         build(HALF, file(tmp_path / "counts"), tmp_path / "half")
-    assert error.value.hint == "write weights: float32"
+    assert error.value.hint == "write weights: float32 and strip: []"
     build(SavedModel(), file(tmp_path / "counts"), tmp_path / "plain")
 
 
@@ -147,3 +164,75 @@ def test_other_outputs_than_those_of_the_model_are_refused() -> None:
         "the SavedModel computes something else than the model: its output y differs by 0.5 of "
         "the largest value; report it with the model"
     )
+
+
+@pytest.mark.parametrize("generation", ["keras", "tf_keras"])
+def test_the_optimizer_is_kept_only_where_it_is_not_stripped(
+    generation: str, tmp_path: Path
+) -> None:
+    sizes = {}
+    for strip in (("training_functions",), ("optimizer", "training_functions")):
+        folder = tmp_path / str(len(strip))
+        build(SavedModel(strip=strip), own(f"adam_of_{generation}"), folder)
+        parts = saved_model_parts.saved_model_parts(folder / "model.saved_model")
+        sizes[strip] = {part.name: part.size_bytes for part in parts}
+    kept, stripped = sizes.values()
+    weights = stripped["kernel variables"] + stripped["bias variables"]
+    assert weights == 4 * (3 * 4 + 4)
+    assert 2 * weights <= kept["optimizer variables"] <= 2 * weights + 20
+    assert kept["debug information"] > 0
+    assert "optimizer variables" not in stripped
+
+
+def test_variables_that_tensorflow_1_saved_beside_the_model_go(tmp_path: Path) -> None:
+    v1 = tf.compat.v1
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], name="x")
+        kernel = v1.get_variable("kernel", [3, 4], use_resource=True)
+        v1.get_variable("kernel/Adam", [3, 4], use_resource=True)
+        y = tf.matmul(x, kernel)
+        session.run(v1.global_variables_initializer())
+        v1.saved_model.simple_save(session, str(tmp_path / "v1"), {"x": x}, {"y": y})
+    function, _model = build(SavedModel(), file(tmp_path / "v1"), tmp_path / "v2")
+    assert [variable.shape.as_list() for variable in function.variables] == [[3, 4]]
+    parts = saved_model_parts.saved_model_parts(tmp_path / "v2" / "model.saved_model")
+    assert {part.name: part.size_bytes for part in parts}["kernel variables"] == 4 * 3 * 4
+
+
+def two_signatures(folder: Path) -> Path:
+    """Write a SavedModel of which both signatures read the kernel, with a request for warm-up."""
+    module = tf.Module()
+    module.kernel = tf.Variable(np.ones((3, 4), np.float32), name="kernel")
+    module.scale = tf.Variable(np.ones(4, np.float32), name="scale")
+    spec = tf.TensorSpec([None, 3], tf.float32, name="x")
+    embed = tf.function(lambda x: {"y": x @ module.kernel})
+    rank = tf.function(lambda x: {"z": (x @ module.kernel) * module.scale})
+    signatures = {"serving_default": embed, "rank": rank}
+    made = {key: each.get_concrete_function(spec) for key, each in signatures.items()}
+    tf.saved_model.save(module, str(folder), signatures=made)
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"request")
+    return folder
+
+
+@pytest.mark.parametrize(("weights", "size_bytes"), [("float32", 4), ("float16", 2)])
+def test_signatures_share_their_variables(weights: Any, size_bytes: int, tmp_path: Path) -> None:
+    source = file(two_signatures(tmp_path / "source"))
+    stage = SavedModel(weights=weights, signatures=("serving_default", "rank"))
+    _function, model = build(stage, source, tmp_path / "made")
+    assert sorted(model.signatures) == ["rank", "serving_default"]
+    parts = saved_model_parts.saved_model_parts(tmp_path / "made" / "model.saved_model")
+    sizes = {part.name: part.size_bytes for part in parts}
+    assert sizes["kernel variables"] == 12 * size_bytes
+    assert sizes["scale variables"] == 4 * size_bytes
+    assert sizes["assets"] == len(b"request")
+
+
+def test_what_only_another_signature_reads_goes(tmp_path: Path) -> None:
+    source = file(two_signatures(tmp_path / "source"))
+    _function, model = build(SavedModel(assets="used"), source, tmp_path / "made")
+    assert list(model.signatures) == ["serving_default"]
+    folder = tmp_path / "made" / "model.saved_model"
+    sizes = {part.name for part in saved_model_parts.saved_model_parts(folder)}
+    assert sizes == {"kernel variables", "graph functions", "fingerprint and metadata"}
+    assert not (folder / "assets.extra").exists()
