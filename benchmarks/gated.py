@@ -27,11 +27,15 @@ class Variant:
         name: As in the budget file.
         chain_s: What all stages of its recipe took when they were built, in seconds.
         measured: By the name of the limit, in the limit's unit; without what was not measured.
+        low: The lower end of the interval of ``measured``, where there is one.
+        problems: Why limits were not measured.
     """
 
     name: str
     chain_s: float
     measured: dict[str, float] = field(default_factory=dict)
+    low: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,13 @@ def run_gate(budget_file: Path, options: Sequence[str] = ()) -> Gated:
         cases = [_properties(case) for case in ElementTree.parse(junit).iter("testcase")]
     variants = {budget.variant: _variant(budget) for budget in load(budget_file)}
     for case in cases:
+        variant = variants[case["variant"]]
         if "measured" in case:
-            variants[case["variant"]].measured[case["name"]] = float(case["measured"])
+            variant.measured[case["name"]] = float(case["measured"])
+        else:
+            variant.problems.append(case["how"])
+        if "low" in case:
+            variant.low[case["name"]] = float(case["low"])
     return Gated(tuple(variants.values()), done.returncode)
 
 

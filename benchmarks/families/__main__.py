@@ -1,0 +1,162 @@
+"""Takes each family through twelve recipes, with pytest and by hand; prints the table.
+
+``python -m benchmarks.families LOG [FAMILY...]`` goes on where ``LOG`` ends. It takes an hour.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.families.by_hand import SCHEMES, TRAINED
+from benchmarks.families.models import FAMILIES
+from benchmarks.gated import CACHE, ROOT, Gated, Variant, print_table, run_gate
+
+PRESETS = (*SCHEMES, "int4", *TRAINED, "prune_int8", "prune_cluster_qat")
+RECIPES = {name: name for name in PRESETS} | {"sparse": "[prune, convert: {sparse: true}]"}
+BUDGET = """
+version: 1
+model: {family}.keras
+data:
+  train: {{call: "benchmarks.families.models:train", args: {{family: {family}}}}}
+  test: {{call: "benchmarks.families.models:test", args: {{family: {family}}}}}
+metric: {metric}
+budget: {{max_bytes: 9 GB, max_accuracy_drop: {drop}, max_latency: 10 s}}
+variants:
+"""
+FOLDER = CACHE / "families"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one recipe.
+
+    Attributes:
+        drop: Of the metric against the float32 file, in its own unit.
+        drop_low: The lower end of the interval of ``drop``.
+        latency_s: The median.
+        reason: Why there is no file; empty if there is one.
+        hand_bytes: Of the file by hand; None if that failed or is not tried.
+        hand_score: Its metric.
+    """
+
+    family: str
+    recipe: str
+    size_bytes: float | None
+    drop: float | None
+    drop_low: float | None
+    latency_s: float | None
+    reason: str
+    hand_bytes: int | None
+    hand_score: float | None
+
+
+def main() -> None:
+    """Measure what the log lacks, and print the table."""
+    log, *names = Path(sys.argv[1]), *sys.argv[2:]
+    outcomes = read(log) if log.exists() else []
+    for family in names or FAMILIES:
+        if family not in {each.family for each in outcomes}:
+            found = _measured(family)
+            with log.open("a") as file:
+                file.writelines(f"{json.dumps(asdict(each))}\n" for each in found)
+            outcomes += found
+    _print(outcomes)
+
+
+def read(log: Path) -> list[Outcome]:
+    """Return the outcomes of a log."""
+    with log.open() as file:
+        return [Outcome(**json.loads(line)) for line in file]
+
+
+def _measured(family: str) -> list[Outcome]:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    model = FOLDER / f"{family}.keras"
+    if not model.exists():
+        command = [sys.executable, "-m", "benchmarks.families.training", family, str(model)]
+        subprocess.run(command, cwd=ROOT, check=True)
+    metric = FAMILIES[family].metric
+    drop = "49 pp" if metric in ("accuracy", "auc") else "1000"
+    lines = [f"  {name}: {{recipe: {recipe}}}\n" for name, recipe in RECIPES.items()]
+    budget = FOLDER / f"{family}.budget.yaml"
+    budget.write_text(BUDGET.format(family=family, metric=metric, drop=drop) + "".join(lines))
+    gated: Gated = run_gate(budget)
+    return [_outcome(family, variant, model) for variant in gated.variants]
+
+
+def _outcome(family: str, variant: Variant, model: Path) -> Outcome:
+    hand = _by_hand(family, variant.name, model)
+    measured = variant.measured
+    return Outcome(
+        family=family,
+        recipe=variant.name,
+        size_bytes=measured.get("max_bytes"),
+        drop=measured.get("max_accuracy_drop"),
+        drop_low=variant.low.get("max_accuracy_drop"),
+        latency_s=measured.get("max_latency"),
+        reason="" if "max_bytes" in measured else variant.problems[0],
+        hand_bytes=hand.get("size_bytes"),
+        hand_score=hand.get("score"),
+    )
+
+
+def _by_hand(family: str, recipe: str, model: Path) -> dict[str, Any]:
+    if recipe not in (*SCHEMES, *TRAINED):
+        return {}
+    command = [sys.executable, "-m", "benchmarks.families.by_hand", family, recipe, str(model)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.stderr.write(f"{family} {recipe} by hand: {done.stderr[-300:]}\n")
+        return {}
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _print(outcomes: list[Outcome]) -> None:
+    print_table(*support(outcomes))
+    print()
+    head = ["family", "recipe", "bytes", "drop", "latency", "bytes by hand", "drop by hand", ""]
+    print_table(head, [[each.family, each.recipe, *_cells(each, outcomes)] for each in outcomes])
+
+
+def support(outcomes: list[Outcome]) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of the table of docs/models.md: bytes, or "no"."""
+    rows = []
+    for family in dict.fromkeys(each.family for each in outcomes):
+        found = {each.recipe: each for each in outcomes if each.family == family}
+        sizes = [_shown(found[recipe].size_bytes, ",.0f") or "no" for recipe in RECIPES]
+        rows.append([family.replace("_", " "), *sizes])
+    return ["family", *(f"`{recipe}`" for recipe in RECIPES)], rows
+
+
+def _cells(each: Outcome, outcomes: list[Outcome]) -> list[str]:
+    if each.size_bytes is None:
+        return ["", each.reason, "", _shown(each.hand_bytes, ",.0f"), "", ""]
+    [base] = [one for one in outcomes if one.family == each.family and one.recipe == "float32"]
+    hand_drop = None
+    if each.hand_score is not None and base.hand_score is not None:
+        is_error = "mse" in FAMILIES[each.family].metric
+        hand_drop = (each.hand_score - base.hand_score) * (1 if is_error else -1)
+    is_larger = each.hand_bytes is not None and each.size_bytes > each.hand_bytes
+    is_less = hand_drop is not None and each.drop_low is not None and each.drop_low > hand_drop
+    worse = ", ".join(["larger"] * is_larger + ["less accurate"] * is_less)
+    return [
+        _shown(each.size_bytes, ",.0f"),
+        _shown(each.drop, ".4f"),
+        _shown(each.latency_s and each.latency_s * 1e6, ",.1f us"),
+        _shown(each.hand_bytes, ",.0f"),
+        _shown(hand_drop, ".4f"),
+        worse,
+    ]
+
+
+def _shown(value: float | None, form: str) -> str:
+    number, _, unit = form.partition(" ")
+    return "" if value is None else f"{value:{number}} {unit}".rstrip()
+
+
+if __name__ == "__main__":
+    main()
