@@ -17,7 +17,7 @@ from pytest_modelbudget.engine.training_steps import (
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import BuildJob, Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
 from pytest_modelbudget.units.format import format_bytes, format_share
 
 
@@ -180,9 +180,8 @@ class Builder:
             return
         chain, calibrated = training_steps(step), calibrated_step(step)
         ending = step if isinstance(step.job.stage, ServedStage) else None
-        key = digest(
-            ["preflight", *(each and each.key for each in (chain[-1], calibrated, ending))]
-        )
+        keys = [each and each.key for each in (chain[-1], calibrated, ending)]
+        key = digest(["preflight", *keys])
         job = PreflightJob(
             steps=tuple(each.job for each in chain),
             calibration=calibrated.job.data.calibration if calibrated else None,
