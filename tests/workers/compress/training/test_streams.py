@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Prune
@@ -19,6 +20,11 @@ def stream(batch_size: int) -> tf_keras.Model:
     return tf_keras.Model(x, inner(x))
 
 
+def reshaped(batch_size: int) -> tf_keras.Model:
+    x = tf_keras.layers.Input((3, 2), batch_size=batch_size)
+    return tf_keras.Model(x, tf.reshape(x, (batch_size, 6)))
+
+
 def test_a_stateful_layer_starts_anew_only_while_it_is_trained() -> None:
     model, x = stream(1), np.ones((1, 3, 2), np.float32)
     with streams.from_initial_state(model):
@@ -32,7 +38,7 @@ def test_a_stateful_layer_starts_anew_only_while_it_is_trained() -> None:
 @pytest.mark.parametrize(("given", "shown"), [({}, "32, the default"), ({"batch_size": 16}, "16")])
 def test_batches_of_another_size_are_refused(given: dict[str, Any], shown: str) -> None:
     with pytest.raises(JobError) as raised:
-        streams.check_batch_size(stream(8), job(Prune(), call("cnn"), **given))
+        streams.check_batch_size(reshaped(8), job(Prune(), call("cnn"), **given))
     assert str(raised.value) == (
         f"the model takes batches of 8, and training.batch_size is {shown}; "
         "write training: {batch_size: 8}"
@@ -40,4 +46,7 @@ def test_batches_of_another_size_are_refused(given: dict[str, Any], shown: str) 
 
 
 def test_batches_that_fit_are_not_refused() -> None:
-    streams.check_batch_size(stream(8), job(Prune(), call("cnn"), batch_size=8))
+    streams.check_batch_size(reshaped(8), job(Prune(), call("cnn"), batch_size=8))
+    x = tf_keras.layers.Input((3, 2), batch_size=8)
+    model = tf_keras.Model(x, tf_keras.layers.LSTM(4, stateful=True)(x))
+    streams.check_batch_size(model, job(Prune(), call("cnn"), batch_size=32))
