@@ -83,7 +83,7 @@ def test_loops_are_calibrated_and_quantized(kind: str, io: Any, tmp_path: Path) 
     made, error = built(tmp_path, Quantize(backend="litert", io=io), kind=kind)
 
     assert stored(made) == {"int8"}
-    assert {end.dtype for end in signature(made).inputs.values()} == {io}
+    assert {end.dtype.name for end in signature(made).inputs.values()} == {io}
     assert 0 < error < 0.05
 
 
