@@ -48,9 +48,15 @@ def check_batch_size(model: Model, job: BuildJob) -> None:
     def zeros(tensor: Any) -> Any:
         return tf.zeros([size, *(each or OPEN_SIZE for each in tensor.shape[1:])], tensor.dtype)
 
+    def spec(tensor: Any) -> Any:
+        return tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype)  # as ``fit`` traces it
+
     try:
         with from_initial_state(model):
-            model(tf.nest.map_structure(zeros, model.input))
+            call = tf.function(model).get_concrete_function(
+                tf.nest.map_structure(spec, model.input)
+            )
+            call(tf.nest.map_structure(zeros, model.input))
     except (ValueError, tf.errors.OpError) as error:
         default = "" if job.training.batch_size else ", the default"
         cause = f"the model takes batches of {fixed}, and training.batch_size is {size}{default}"

@@ -10,6 +10,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.convert import litert_quantizer
 from tests.workers.compress.building import call, make, make_quantized
 
 pytestmark = [
@@ -159,7 +160,11 @@ def scaled_by_powers_of_two() -> Any:
     return {"left": left, "right": -left / 2}, np.zeros(8)
 
 
-def test_a_file_that_litert_cannot_prepare_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_litert_cannot_prepare_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is what the quantizer writes; without ``with_general_scales`` it does not run."""
+    monkeypatch.setattr(litert_quantizer, "with_general_scales", lambda model: model)
     here = "tests.workers.compress.stages.test_apply_quantize_errors"
     model = CallSource(call=f"{here}:sum_of_two")
     calibration = CallSource(call=f"{here}:scaled_by_powers_of_two")
