@@ -27,12 +27,16 @@ class StepError(ModelBudgetError):
     Attributes:
         step: The step of the variant that needed it first.
         before_training: Whether the preflight check found it, so that nothing was trained.
+        reported: Whether the job itself failed; else its process ended, or its sources changed.
     """
 
-    def __init__(self, text: str, step: Step, *, before_training: bool = False) -> None:
+    def __init__(
+        self, text: str, step: Step, *, before_training: bool = False, reported: bool = False
+    ) -> None:
         super().__init__(text)
         self.step = step
         self.before_training = before_training
+        self.reported = reported
 
 
 class Builder:
@@ -111,8 +115,8 @@ class Builder:
         try:
             made = await self.artifact(first, checked=checked)
         except StepError as error:
-            if error.step.key != first.key or error.before_training:
-                raise
+            if error.step.key != first.key or not error.reported:
+                raise  # the quantizer did not refuse it: the next session may build it
             return await self._instead(second, error)
         assert made.quantization, "both steps quantize"
         if not made.quantization.float_bytes or made.quantization.rejected:
@@ -158,7 +162,7 @@ class Builder:
                     kind, step.key, job, Built, step.timeout_s, status
                 )
             except (ModelBudgetError, OSError) as error:
-                raise StepError(str(error), step) from error
+                raise StepError(str(error), step, reported=status.failure is not None) from error
         return _artifact(built, cached=False)
 
     def _find(self, step: Step) -> Found[Built] | None:

@@ -34,7 +34,9 @@ def repair_lstm_scales(model: ModelT) -> bool:
 
 def _is_integer_lstm(operator: OperatorT, graph: SubGraphT, model: ModelT) -> bool:
     is_lstm = operator_name(model, operator) == "UNIDIRECTIONAL_SEQUENCE_LSTM"
-    return is_lstm and tensor_type(graph.tensors[operator.outputs[0]]) == "int8"
+    cell = graph.tensors[operator.inputs[_CELL_STATE]].quantization if is_lstm else None
+    is_integer = cell is not None and cell.scale is not None
+    return is_integer and tensor_type(graph.tensors[operator.outputs[0]]) == "int8"
 
 
 def _rescale_output(operator: OperatorT, graph: SubGraphT, model: ModelT) -> None:

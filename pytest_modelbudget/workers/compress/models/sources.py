@@ -170,7 +170,10 @@ def _gated(model: Model, path: Path, signature: str) -> Model:
     if not model.signatures:
         hint = "save it with tf.saved_model.save(model, path, signatures=function)"
         raise JobError(f"{path} has no signatures", hint)
-    setattr(model, GATED, choose(signature, sorted(model.signatures), str(path)))
+    keys = set(model.signatures)
+    if keys == {"serve", "serving_default"} and not signature:
+        keys = {"serving_default"}  # ``model.export`` of Keras 3 gives one function both keys
+    setattr(model, GATED, choose(signature, sorted(keys), str(path)))
     return model
 
 

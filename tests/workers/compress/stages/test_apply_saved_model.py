@@ -188,8 +188,9 @@ def test_variables_that_tensorflow_1_saved_beside_the_model_go(tmp_path: Path) -
     v1 = tf.compat.v1
     with v1.Graph().as_default(), v1.Session() as session:
         x = v1.placeholder(tf.float32, [None, 3], name="x")
-        kernel = v1.get_variable("kernel", [3, 4], use_resource=True)
-        v1.get_variable("kernel/Adam", [3, 4], use_resource=True)
+        ones = v1.ones_initializer()
+        kernel = v1.get_variable("kernel", [3, 4], use_resource=True, initializer=ones)
+        v1.get_variable("kernel/Adam", [3, 4], use_resource=True, initializer=ones)
         y = tf.matmul(x, kernel)
         session.run(v1.global_variables_initializer())
         v1.saved_model.simple_save(session, str(tmp_path / "v1"), {"x": x}, {"y": y})

@@ -13,14 +13,14 @@ from tests.workers.compress.trainees import call, job
 pytestmark = pytest.mark.tensorflow
 
 
-def stream(batch_size: int) -> tf_keras.Model:
+def stream(batch_size: int) -> Any:
     layers = tf_keras.layers
     x = layers.Input((3, 2), batch_size=batch_size)
     inner = layers.Bidirectional(layers.GRU(4, stateful=True))
     return tf_keras.Model(x, inner(x))
 
 
-def reshaped(batch_size: int) -> tf_keras.Model:
+def reshaped(batch_size: int) -> Any:
     x = tf_keras.layers.Input((3, 2), batch_size=batch_size)
     return tf_keras.Model(x, tf.reshape(x, (batch_size, 6)))
 
