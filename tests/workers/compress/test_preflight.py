@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 import pytest
-import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import (
     Cluster,
@@ -126,51 +125,8 @@ def test_a_layer_that_only_keras_3_has_goes_by_its_own_class(tmp_path: Path) -> 
     assert skipped["rms"] == "in layers: skip"
 
 
-@keras.saving.register_keras_serializable("test_preflight")
-class Unconvertible(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that LiteRT has no operator for."""
-
-    def call(self, x: Any) -> Any:
-        return keras.ops.svd(x, compute_uv=False)
-
-
-@tf_keras.saving.register_keras_serializable("test_preflight")
-class Unsaved(tf_keras.layers.Layer):  # type: ignore[misc]
-    """A layer that does not tell how it is made."""
-
-    def call(self, x: Any) -> Any:
-        return x * 2
-
-    def get_config(self) -> dict[str, Any]:
-        raise NotImplementedError("it has no config")
-
-
-def unconvertible() -> Any:
-    image = keras.Input((8, 8, 4), name="image")
-    x = keras.layers.Flatten()(Unconvertible(name="svd")(image))
-    model = keras.Model(image, keras.layers.Dense(CLASSES, name="class")(x))
-    model.compile("adam", "mse")
-    return model
-
-
-def unsaved() -> Any:
-    image = tf_keras.Input((8, 8, 4), name="image")
-    x = tf_keras.layers.Flatten()(Unsaved(name="twice")(image))
-    model = tf_keras.Model(image, tf_keras.layers.Dense(CLASSES)(x), name="unsaved")
-    model.compile("adam", "mse")
-    return model
-
-
-def doubled() -> Any:
-    image = tf_keras.Input((8, 8, 4), name="image")
-    x = tf_keras.layers.Lambda(lambda x: 2 * x, name="twice")(image)
-    model = tf_keras.Model(image, tf_keras.layers.Dense(CLASSES)(tf_keras.layers.Flatten()(x)))
-    model.compile("adam", "mse")
-    return model
-
-
 def own(name: str) -> Source:
-    return call(name).model_copy(update={"call": f"tests.workers.compress.test_preflight:{name}"})
+    return call(name).model_copy(update={"call": f"tests.workers.compress.own_layers:{name}"})
 
 
 @pytest.mark.parametrize("stages", [(Prune(),), (Prune(), Cluster()), (QuantizeAware(),)])
@@ -201,7 +157,7 @@ def test_a_layer_that_cannot_be_saved(stage: Stage, doing: str) -> None:
     with pytest.raises(JobError) as raised:
         check(own("unsaved"), stage, train=call("images"))
 
-    message = f"{doing} unsaved raised NotImplementedError: it has no config (test_preflight.py:0)"
+    message = f"{doing} unsaved raised NotImplementedError: it has no config (own_layers.py:0)"
     assert re.sub(r":\d+\)", ":0)", raised.value.cause) == message
 
 

@@ -77,32 +77,6 @@ def transferred() -> Any:
     return model
 
 
-@tf_keras.saving.register_keras_serializable("test_apply_quantize_aware")
-class Block(tf_keras.layers.Layer):  # type: ignore[misc]
-    """A layer whose convolution stays float and has the name of another one."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._conv = tf_keras.layers.Conv2D(8, 1, activation="elu", name="conv2d")
-
-    def call(self, inputs: Any) -> Any:
-        return self._conv(inputs)
-
-    def get_config(self) -> dict[str, Any]:
-        return dict(super().get_config())
-
-
-def of_one_name() -> Any:
-    """Return a model with a convolution, and one of the same name in a custom layer."""
-    layers = tf_keras.layers
-    image = layers.Input((8, 8, 4), name="image")
-    x = Block(name="block")(layers.Conv2D(8, 1, name="conv2d")(image))
-    x = layers.Dense(CLASSES, activation="softmax", name="class")(layers.Flatten()(x))
-    model = tf_keras.Model(image, x)
-    model.compile("adam", "sparse_categorical_crossentropy")
-    return model
-
-
 def far() -> Any:
     """Return a model whose outputs go far beyond the range that tfmot starts with."""
     layers = tf_keras.layers
@@ -282,7 +256,9 @@ def test_batch_normalization_is_skipped_with_the_convolution_before_it(tmp_path:
 
 
 def test_a_float_layer_may_have_the_name_of_an_integer_layer(tmp_path: Path) -> None:
-    folder = run(tmp_path, own("of_one_name"), QuantizeAware())
+    folder = run(
+        tmp_path, CallSource(call="tests.workers.compress.own_layers:of_one_name"), QuantizeAware()
+    )
 
     assert skipped(folder) == {"block": "quantization-aware training does not support Block"}
     assert dtypes(convert(folder)) == {
