@@ -1,5 +1,6 @@
 """Runs the gate of one budget file, and reads what it measured and what its builds took."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -57,16 +58,17 @@ def run_gate(budget_file: Path, options: Sequence[str] = ()) -> Gated:
         junit = Path(folder, "junit.xml")
         command = [sys.executable, "-m", "pytest", str(budget_file), f"--junitxml={junit}"]
         done = subprocess.run([*command, *options], cwd=ROOT, stdout=sys.stderr, check=False)
-        cases = [_properties(case) for case in ElementTree.parse(junit).iter("testcase")]
+        cases = list(ElementTree.parse(junit).iter("testcase"))
     variants = {budget.variant: _variant(budget) for budget in load(budget_file)}
     for case in cases:
-        variant = variants[case["variant"]]
-        if "measured" in case:
-            variant.measured[case["name"]] = float(case["measured"])
+        found = _properties(case)
+        variant = variants[found["variant"]]
+        if "measured" in found:
+            variant.measured[found["name"]] = float(found["measured"])
         else:
-            variant.problems.append(case["how"])
-        if "low" in case:
-            variant.low[case["name"]] = float(case["low"])
+            variant.problems.append(_problem(case))
+        if "low" in found:
+            variant.low[found["name"]] = float(found["low"])
     return Gated(tuple(variants.values()), done.returncode)
 
 
@@ -87,6 +89,12 @@ def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def _properties(case: ElementTree.Element) -> dict[str, str]:
     return {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}
+
+
+def _problem(case: ElementTree.Element) -> str:
+    """Return the first line of an error or failure, without its place in the file."""
+    [found] = [each for kind in ("error", "failure") for each in case.iter(kind)]
+    return re.sub(r"^\S+:\d+:\d+: ", "", (found.text or "").strip().splitlines()[0])
 
 
 def _variant(budget: Budget) -> Variant:

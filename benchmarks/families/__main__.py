@@ -23,6 +23,7 @@ data:
   train: {{call: "benchmarks.families.models:train", args: {{family: {family}}}}}
   test: {{call: "benchmarks.families.models:test", args: {{family: {family}}}}}
 metric: {metric}
+confidence: 0.95
 budget: {{max_bytes: 9 GB, max_accuracy_drop: {drop}, max_latency: 10 s}}
 variants:
 """
