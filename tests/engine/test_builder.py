@@ -59,7 +59,7 @@ def choose(step: Step, litert: Artifact | str, converter: Artifact | str) -> tup
     """Return what is reported of the chosen artifact, and how many steps were built."""
     assert step.either
     found = {
-        each.key: StepError(result, each) if isinstance(result, str) else result
+        each.key: StepError(result, each, reported=True) if isinstance(result, str) else result
         for each, result in zip(step.either, (litert, converter), strict=True)
     }
     builder = Built(found)
@@ -119,10 +119,18 @@ def test_the_causes_of_both_are_told_once(other: str, text: str, step: Step) -> 
     assert raised.value.step == step.either[0]
 
 
+def test_a_process_that_ended_is_not_a_refusal(step: Step) -> None:
+    assert step.either
+    builder = Built({step.either[0].key: StepError("out of memory", step.either[0])})
+    with pytest.raises(StepError, match="out of memory"):
+        asyncio.run(builder.artifact(step))
+    assert builder.asked == [step.either[0].key]
+
+
 def test_a_conversion_that_fails_is_not_tried_twice(step: Step) -> None:
     assert step.either
     assert step.parent
-    builder = Built({step.either[0].key: StepError("no operator", step.parent)})
+    builder = Built({step.either[0].key: StepError("no operator", step.parent, reported=True)})
     with pytest.raises(StepError, match="no operator"):
         asyncio.run(builder.artifact(step))
     assert builder.asked == [step.either[0].key]
