@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.protocol.digests import content_digest
-from pytest_modelbudget.report.exchange import exchange
+from pytest_modelbudget.protocol.replacing import delete, replace_text, replacing
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row
 
@@ -55,7 +55,7 @@ class ShippedFiles:
         artifact = rows[0].artifact
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with _replacing(target) as staged:
+            with replacing(target) as staged:
                 _copy(Path(artifact), staged)
                 if {row.sha256 for row in rows} != {content_digest(staged)}:
                     what = "is not the file that all its limits were judged on; run pytest again"
@@ -68,7 +68,7 @@ class ShippedFiles:
         """Remove those of the files that are listed."""
         for name in names:
             if name in self._files:
-                _delete(self._directory / name)
+                delete(self._directory / name)
                 del self._files[name]
         self._write()
 
@@ -90,8 +90,7 @@ class ShippedFiles:
         if not self._files:
             path.unlink(missing_ok=True)
             return
-        with _replacing(path) as staged:
-            staged.write_text(FileList(files=self._files).model_dump_json(indent=2))
+        replace_text(path, FileList(files=self._files).model_dump_json(indent=2))
 
 
 def read_list(directory: Path) -> FileList:
@@ -127,30 +126,8 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Yield the path of a temporary file or folder that then takes the place of ``target``."""
-    staged = target.with_name(f".{target.name}.{os.getpid()}.part")
-    _delete(staged)
-    try:
-        yield staged
-        if os.path.lexists(target) and (staged.is_dir() or target.is_dir()):
-            exchange(staged, target)  # no rename replaces a folder that is not empty
-        else:
-            staged.replace(target)
-    finally:
-        _delete(staged)
-
-
 def _copy(artifact: Path, target: Path) -> None:
     if artifact.is_dir():
         shutil.copytree(artifact, target)
     else:
         shutil.copyfile(artifact, target)
-
-
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

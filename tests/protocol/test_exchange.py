@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_modelbudget.report.exchange import exchange
+from pytest_modelbudget.protocol.exchange import exchange
 
 
 @pytest.fixture(params=["at once", "by three renames"], autouse=True)
