@@ -31,7 +31,8 @@ def bytes_by_hand(family: str, recipe: str, path: Path) -> bytes:
     model = keras.saving.load_model(path)
     if recipe in SCHEMES:
         return _convert(model, recipe, FAMILIES[family].samples(TRAIN)[0])
-    return _convert(_fine_tuned(FAMILIES[family], recipe, model), "float32", None)
+    scheme = "dynamic" if recipe == "qat" else "float32"  # the tutorial of QAT optimizes, too
+    return _convert(_fine_tuned(FAMILIES[family], recipe, model), scheme, None)
 
 
 def score_by_hand(family: str, tflite: bytes) -> float:
