@@ -9,7 +9,7 @@ from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.named import Code, named_problems
 from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
-from pytest_modelbudget.budgetfile.stages import Distill, Stage
+from pytest_modelbudget.budgetfile.stages import Distill, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Data, Latency, Metric, Training
 from pytest_modelbudget.budgetfile.variant_checks import Variant, variant_problems
 from pytest_modelbudget.budgetfile.yaml_file import read_document
@@ -123,7 +123,7 @@ def _section(variant: Variant, section: str) -> dict[str, Any]:
 def _recipe(document: Document, variant: Variant) -> tuple[LocatedStage, ...]:
     return tuple(
         LocatedStage(
-            _with_absolute_student(written.stage, document.path.parent),
+            _completed(written.stage, variant, document.path.parent),
             written.where,
             document.key_span(written.location),
         )
@@ -132,7 +132,10 @@ def _recipe(document: Document, variant: Variant) -> tuple[LocatedStage, ...]:
     )
 
 
-def _with_absolute_student(stage: Stage, directory: Path) -> Stage:
+def _completed(stage: Stage, variant: Variant, directory: Path) -> Stage:
+    """Return a stage with what the rest of the file says about it."""
+    if isinstance(stage, ServedStage):
+        return stage.with_signature(variant.value("signature") or "")
     if not isinstance(stage, Distill):
         return stage
     student = absolute(parse_model(stage.student), directory)

@@ -97,16 +97,31 @@ def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 def _signature_problems(
     document: Document, variant: Variant, recipe: Sequence[WrittenStage]
 ) -> Iterator[Problem]:
-    """Yield the signatures of a SavedModel that a Keras model cannot have."""
+    """Yield what is wrong with the signatures that a SavedModel keeps."""
     stage, model = recipe[-1].stage, variant.value("model")
     if not isinstance(stage, SavedModel) or model is None:
         return
+    if problem := _unmeasured_signature(stage, variant):
+        location = (*recipe[-1].location, "signatures")
+        yield document.problem_of_key(location, *problem)
     is_folder = isinstance(model, FileSource) and model.path.suffix.lower() not in _FILES
     absent = [name for name in stage.signatures if name != SERVING_DEFAULT]
     if absent and (len(recipe) > 1 or not is_folder):
         what = f"a Keras model has no signature {absent[0]}, only {SERVING_DEFAULT}"
         location = (*recipe[-1].location, "signatures")
         yield document.problem_of_key(location, what, "leave it out")
+
+
+def _unmeasured_signature(stage: SavedModel, variant: Variant) -> tuple[str, str] | None:
+    """Return what is wrong if the signature to measure is not known, or not kept."""
+    kept, named = stage.signatures, variant.value("signature")
+    if named:
+        is_kept = named in kept or "signatures" not in stage.model_fields_set
+        return None if is_kept else (f"signature: names {named}, which is left out", f"add {named}")
+    if SERVING_DEFAULT in kept or len(kept) == 1:
+        return None
+    what = f"accuracy and latency are measured on {SERVING_DEFAULT}, which is left out"
+    return what, f"write signature: with one of {', '.join(kept)}, or keep only one"
 
 
 def _missing(document: Document, variant: Variant) -> Iterator[Problem]:

@@ -66,7 +66,7 @@ class Step:
         if not isinstance(stage, ServedStage):
             return None
         return Served(
-            signature=stage.gated_signature,
+            signature=self.job.signature or stage.gated_signature,
             trust_code=self.job.trust_code,
             project=self.job.project,
         )

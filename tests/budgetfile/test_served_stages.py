@@ -67,7 +67,8 @@ def test_the_defaults_are_what_a_server_needs(load_text: Load) -> None:
         (
             "[saved_model: {signatures: [embed, rank]}]",
             "5:24: recipe[0] > signatures: accuracy and latency are measured on "
-            "serving_default, which is left out; add serving_default, or keep only one",
+            "serving_default, which is left out; write signature: with one of embed, rank, or "
+            "keep only one",
         ),
         (
             "[saved_model: {weights: float16, strip: [debug_info]}]",
@@ -96,6 +97,28 @@ def test_a_signature_that_a_keras_model_cannot_have_is_a_problem(
         f"5:{24 + len(before)}: recipe[{1 if before else 0}] > signatures: a Keras model has no "
         "signature rank, only serving_default; leave it out"
     )
+
+
+@pytest.mark.parametrize(
+    ("stage", "kept"),
+    [
+        ("saved_model", ("rank",)),
+        ("saved_model: {signatures: [embed, rank]}", ("embed", "rank")),
+        ("saved_model: {signatures: [serving_default, rank]}", ("serving_default", "rank")),
+    ],
+)
+def test_the_signature_of_the_budget_is_kept(
+    stage: str, kept: tuple[str, ...], load_text: Load
+) -> None:
+    (budget,) = load_text(f"{HEAD}{SIZE}signature: rank\nrecipe: [{stage}]")
+    assert [located.stage for located in budget.recipe] == [SavedModel(signatures=kept)]
+
+
+def test_a_signature_that_is_left_out_cannot_be_measured(problems: Problems) -> None:
+    recipe = "[saved_model: {signatures: [serving_default]}]"
+    assert problems(f"{HEAD}{SIZE}signature: rank\nrecipe: {recipe}") == [
+        "6:24: recipe[0] > signatures: signature: names rank, which is left out; add rank"
+    ]
 
 
 @pytest.mark.parametrize("model", ["folder", "models/folder.v2/"])

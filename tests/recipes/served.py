@@ -70,6 +70,11 @@ def words() -> tuple[Any, Any]:
     return np.array(rows), (goods > 2).astype(np.int64)
 
 
+def width(_y_true: Any, y_pred: Any) -> float:
+    """Return the size of the last axis of the outputs."""
+    return float(y_pred.shape[-1])
+
+
 def export_with_adam(keras_file: Path, folder: Path) -> None:
     """Write a trained model as TensorFlow does, with the slots of its Adam optimizer."""
     _run(_EXPORT, keras_file, folder)

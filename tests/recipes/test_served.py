@@ -53,7 +53,11 @@ variants:
     budget: {{min_accuracy: 0.95}}
   vectors:
     model: {words}
-    recipe: [saved_model: {{signatures: [embed]}}]
+    signature: embed
+    data: {{test: tests.recipes.served:words}}
+    metric: tests.recipes.served:width
+    recipe: [saved_model]
+    budget: {{min_accuracy: 4}}
   absent:
     model: {words}
     recipe: [saved_model: {{signatures: [serving_default, rank]}}]
@@ -160,6 +164,7 @@ def test_a_vocabulary_is_counted_and_kept_working(gated: Gated) -> None:
 
 
 def test_only_the_signatures_that_are_named_are_kept(gated: Gated) -> None:
+    assert measured(gated, "vectors", "min_accuracy") == 4
     assert measured(gated, "vectors") < measured(gated, "words")
     gated.result.has(
         "recipe[0] > saved_model:",
