@@ -70,3 +70,7 @@ class JobError(ModelBudgetError):
         self.hint = hint
         self.stage = stage
         super().__init__(f"{cause}; {hint}" if hint else cause)
+
+
+class SourceChangedError(JobError):
+    """A file that was changed while a job read it: the same job may succeed later."""

@@ -11,7 +11,13 @@ from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.references import KERAS_SUFFIXES
 from pytest_modelbudget.budgetfile.sections import Setting, Settings
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize, SavedModel, stage_type
+from pytest_modelbudget.budgetfile.stages import (
+    Convert,
+    Quantize,
+    SavedModel,
+    ServedStage,
+    stage_type,
+)
 from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.targets import HOST, target_kind
@@ -188,16 +194,19 @@ def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 
 
 def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    """Yield the drops of a ``.tflite`` that is its own baseline."""
-    model, baseline = variant.value("model"), variant.value("baseline")
-    is_other = baseline != model if baseline else not variant.lacks("baseline")
-    if not model or not is_tflite(model) or is_other or not _is_unchanged(document, variant):
+    """Yield the limits against a baseline that is the variant itself."""
+    model = variant.value("model")
+    if not model or not _is_own_baseline(document, variant):
         return
     name = f"variant {variant.name}: " if variant.name else ""
-    what = f"{name}{model.path.name} would be compared with itself, because its recipe is empty"
-    hint = "write baseline: with the path of another .tflite or {accuracy: 0.98}, or a recipe"
+    subject = model.path.name if isinstance(model, FileSource) else model
+    what = f"{name}{subject} would be compared with itself, because its recipe changes nothing"
+    hint = (
+        "leave the limit out, or write a recipe, or baseline: with the path of another .tflite "
+        "or {accuracy: 0.98}"
+    )
     for limit, setting in variant.limits().items():
-        if "baseline" in LIMITS[limit].needs:
+        if LIMITS[limit].needs & {"baseline", "ratio"}:
             yield document.problem_of_key(setting.location, what, hint)
 
 
@@ -209,13 +218,17 @@ def _gated_signature_problems(document: Document, variant: Variant) -> Iterator[
         yield document.problem_of_key(signature.location, what, "leave signature out")
 
 
-def _is_unchanged(document: Document, variant: Variant) -> bool:
-    """Return whether the recipe leaves a ``.tflite`` as it is; a wrong recipe does not."""
-    recipe = variant.settings.get(("recipe",))
-    if recipe is None:
-        return True
-    if stages := variant.recipe():
-        return all(each.stage == Convert() for each in stages)
+def _is_own_baseline(document: Document, variant: Variant) -> bool:
+    """Return whether the recipe makes what the baseline is; a wrong recipe or baseline does not."""
+    baseline, recipe = variant.value("baseline"), variant.settings.get(("recipe",))
+    stages = [each.stage for each in variant.recipe()]
+    if len(stages) == 1 and isinstance(stages[0], ServedStage):
+        # Only without a baseline of its own is it compared with what TensorFlow serves.
+        return variant.lacks("baseline") and stages[0] == stages[0].of_baseline()
+    if baseline != variant.value("model") if baseline else not variant.lacks("baseline"):
+        return False
+    if recipe is None or stages:
+        return all(stage == Convert() for stage in stages)
     return document.at(recipe.location) in ([], "float32")
 
 

@@ -27,16 +27,16 @@ class StepError(ModelBudgetError):
     Attributes:
         step: The step of the variant that needed it first.
         before_training: Whether the preflight check found it, so that nothing was trained.
-        reported: Whether the job itself failed; else its process ended, or its sources changed.
+        refused: Whether the same job would fail again; else its process ended, for example.
     """
 
     def __init__(
-        self, text: str, step: Step, *, before_training: bool = False, reported: bool = False
+        self, text: str, step: Step, *, before_training: bool = False, refused: bool = False
     ) -> None:
         super().__init__(text)
         self.step = step
         self.before_training = before_training
-        self.reported = reported
+        self.refused = refused
 
 
 class Builder:
@@ -115,8 +115,8 @@ class Builder:
         try:
             made = await self.artifact(first, checked=checked)
         except StepError as error:
-            if error.step.key != first.key or not error.reported:
-                raise  # the quantizer did not refuse it: the next session may build it
+            if error.step.key != first.key or not error.refused:
+                raise  # the next session may build it
             return await self._instead(second, error)
         assert made.quantization, "both steps quantize"
         if not made.quantization.float_bytes or made.quantization.rejected:
@@ -124,7 +124,7 @@ class Builder:
         try:
             other = await self.artifact(second, checked=True)
         except StepError as error:
-            return made.rejecting(f"TensorFlow's converter cannot quantize it: {_cause(error)}")
+            return made.rejecting(f"TensorFlow's converter failed: {_cause(error)}")
         assert other.quantization, "both steps quantize"
         if other.quantization.float_bytes < made.quantization.float_bytes:
             return other.rejecting(f"with the LiteRT quantizer, {made.quantization.shown_floats()}")
@@ -162,7 +162,8 @@ class Builder:
                     kind, step.key, job, Built, step.timeout_s, status
                 )
             except (ModelBudgetError, OSError) as error:
-                raise StepError(str(error), step, reported=status.failure is not None) from error
+                refused = status.failure is not None and status.failure.refused
+                raise StepError(str(error), step, refused=refused) from error
         return _artifact(built, cached=False)
 
     def _find(self, step: Step) -> Found[Built] | None:

@@ -57,8 +57,7 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         _require_conclusive(measurement, measurement.interval, limit, bound)
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
-    # Twelve digits: 0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp.
-    room = round(bound - measurement.value, 12)
+    room = _difference(bound, measurement.value)
     margin = room if kind.lower_is_better else -room
     return Verdict(
         limit=limit.name,
@@ -74,6 +73,17 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         interval=measurement.interval,
         remark=measurement.remark,
     )
+
+
+def _difference(bound: float, value: float) -> float:
+    """Return ``bound - value`` to twelve decimals, or as it is where these would hide it.
+
+    0.98 - 0.975 is 0.0050000000000000044, and not over a limit of 0.5 pp. But an error in square
+    metres may be limited to 1e-13.
+    """
+    difference = bound - value
+    is_rounding = abs(difference) <= 1e-9 * max(abs(bound), abs(value))
+    return round(difference, 12) or (0.0 if is_rounding else difference)
 
 
 def _require_conclusive(

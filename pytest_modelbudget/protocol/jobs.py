@@ -303,12 +303,22 @@ class Built(Frozen):
 
 
 class Failure(Frozen):
-    """Why a task failed: a ``JobError``, or with ``expected`` false any other exception."""
+    """Why a task failed.
+
+    Attributes:
+        cause: What is wrong.
+        hint: What to do instead; may be empty.
+        expected: Whether the cause says everything, so that the log is not shown.
+        stage: The index of the stage that it is about, where a job has several.
+        refused: Whether the same job would fail again. It may succeed where a file changed
+            meanwhile, or where memory or the disk were full.
+    """
 
     cause: str
     hint: str
     expected: bool
     stage: int = 0
+    refused: bool = False
 
 
 class Event(Frozen):

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_modelbudget.errors import JobError, ModelBudgetError
+from pytest_modelbudget.errors import JobError, ModelBudgetError, SourceChangedError
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.jobs import (
     RESULT,
@@ -48,14 +48,24 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
         _run(task, folder, notify, environ)
     except JobError as error:
         hint = "\n".join(filter(None, [_about_rootdir(error, task.job), error.hint]))
-        return Failure(cause=error.cause, hint=hint, expected=True, stage=error.stage)
+        refused = not _is_accident(error)
+        return Failure(
+            cause=error.cause, hint=hint, expected=True, stage=error.stage, refused=refused
+        )
     except ModelBudgetError as error:  # The cache cannot be written.
         return Failure(cause=str(error), hint="", expected=True)
     except BaseException as error:  # No other code in this process could report it.
         traceback.print_exc()
         cause = traceback.format_exception_only(error)[-1].strip()
-        return Failure(cause=cause, hint="", expected=False)
+        return Failure(cause=cause, hint="", expected=False, refused=not _is_accident(error))
     return None
+
+
+def _is_accident(error: BaseException | None) -> bool:
+    """Tell whether the same job may succeed later: a file changed, or memory or a disk was full."""
+    while error and not isinstance(error, SourceChangedError | OSError | MemoryError):
+        error = error.__cause__
+    return error is not None
 
 
 def _about_rootdir(error: BaseException | None, job: Job) -> str:

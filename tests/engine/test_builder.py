@@ -59,7 +59,7 @@ def choose(step: Step, litert: Artifact | str, converter: Artifact | str) -> tup
     """Return what is reported of the chosen artifact, and how many steps were built."""
     assert step.either
     found = {
-        each.key: StepError(result, each, reported=True) if isinstance(result, str) else result
+        each.key: StepError(result, each, refused=True) if isinstance(result, str) else result
         for each, result in zip(step.either, (litert, converter), strict=True)
     }
     builder = Built(found)
@@ -89,7 +89,7 @@ def test_the_file_with_fewer_float_weights_is_taken(step: Step) -> None:
 def test_a_converter_that_fails_is_told_and_stops_nothing(step: Step) -> None:
     assert choose(step, made("litert", 20), "it crashed\nsee the log") == (
         "quantized by the LiteRT quantizer; 20 B of weights stay float32: a 20 B; TensorFlow's "
-        "converter cannot quantize it: it crashed",
+        "converter failed: it crashed",
         2,
     )
 
@@ -130,7 +130,7 @@ def test_a_process_that_ended_is_not_a_refusal(step: Step) -> None:
 def test_a_conversion_that_fails_is_not_tried_twice(step: Step) -> None:
     assert step.either
     assert step.parent
-    builder = Built({step.either[0].key: StepError("no operator", step.parent, reported=True)})
+    builder = Built({step.either[0].key: StepError("no operator", step.parent, refused=True)})
     with pytest.raises(StepError, match="no operator"):
         asyncio.run(builder.artifact(step))
     assert builder.asked == [step.either[0].key]

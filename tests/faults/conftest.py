@@ -34,8 +34,8 @@ class Workers:
         self._thread.start()
         self._servers = ForkServers()
 
-    def run(self, kind: WorkerKind, store: Store, task: Task) -> None:
-        work = self._servers.run(kind, store, task, TaskStatus("data evaluate"))
+    def run(self, kind: WorkerKind, store: Store, task: Task, status: TaskStatus) -> None:
+        work = self._servers.run(kind, store, task, status)
         done: Future[Path] = asyncio.run_coroutine_threadsafe(work, self._loop)
         done.result(timeout=60)
 
@@ -90,7 +90,8 @@ class Lab:
             memory=MemoryLimit(limit_bytes=10**10, shown="10 GB"),
             job=job,
         )
-        self._workers.run(self.kind, Store(self.store, "first"), task)
+        self.status = TaskStatus("data evaluate")
+        self._workers.run(self.kind, Store(self.store, "first"), task, self.status)
 
     def find(self, environ: Mapping[str, str] | None = None) -> Entry | None:
         """Look for the result as another session does."""

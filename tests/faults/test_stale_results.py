@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_modelbudget.engine.processes import WorkerError
 from pytest_modelbudget.protocol.surroundings import Surroundings
 from tests.faults.conftest import Lab
 
@@ -365,6 +366,23 @@ def test_a_change_is_noticed(lab: Lab, kind: str) -> None:
     case.change(lab)
 
     assert lab.find() is None
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"),
+    [
+        ("open('in.txt').read(); open('in.txt', 'a').write('2')", False),
+        ("raise MemoryError", False),
+        ("open('missing')", False),
+        ("raise ValueError", True),
+        ("return None", True),
+    ],
+)
+def test_an_accident_is_not_a_refusal(lab: Lab, code: str, refused: bool) -> None:
+    with pytest.raises(WorkerError):
+        prepare(lab, code, write("in.txt", "1"))
+    assert lab.status.failure
+    assert lab.status.failure.refused == refused
 
 
 VARIABLES = {

@@ -279,7 +279,7 @@ def test_a_latency_ratio_is_taken_against_the_float_model(blobs: Project) -> Non
         budget: {max_latency_ratio: 50}
         variants:
           int8: {recipe: int8}
-          crowded: {latency: {threads: 1000}}
+          crowded: {recipe: int8, latency: {threads: 1000}}
         """,
     )
     result = blobs.pytest("-v")

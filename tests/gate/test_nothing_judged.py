@@ -110,7 +110,7 @@ def test_a_file_is_not_read_twice(blobs: Project) -> None:
     assert len(list(entries)) == 3, "artifact, score and its interval"
 
 
-def test_a_tflite_cannot_be_its_own_baseline(blobs: Project) -> None:
+def test_no_model_can_be_its_own_baseline(blobs: Project) -> None:
     blobs.write(
         "blobs.budget.yaml",
         """
@@ -122,24 +122,38 @@ def test_a_tflite_cannot_be_its_own_baseline(blobs: Project) -> None:
           empty: {recipe: [], budget: {max_relative_accuracy_drop: 1%}}
           converted: {recipe: [convert: {}], budget: {max_accuracy_drop: 1 pp}}
           named: {baseline: blobs.tflite, budget: {max_accuracy_drop: 1 pp}}
+          ratio: {budget: {max_latency_ratio: 1.05}}
+          keras: {model: net.keras, recipe: float32, budget: {max_accuracy_drop: 1 pp}}
+          served: {model: net.keras, recipe: [saved_model], budget: {max_accuracy_drop: 1 pp}}
+          called: {model: "blobs:test", recipe: [], budget: {max_accuracy_drop: 1 pp}}
           int8: {recipe: dynamic, budget: {max_accuracy_drop: 1 pp}}
           fixed: {baseline: {accuracy: 0.97}, budget: {max_accuracy_drop: 1 pp}}
+          other: {model: net.keras, baseline: blobs.tflite, budget: {max_accuracy_drop: 1 pp}}
+          half:
+            model: net.keras
+            recipe: [saved_model: {weights: float16}]
+            budget: {max_accuracy_drop: 1 pp}
         """,
     )
+    blobs.write("net.keras", "")
     result = blobs.pytest()
     assert result.exitcode == 2
     text = (
-        "blobs.tflite would be compared with itself, because its recipe is empty; write "
-        "baseline: with the path of another .tflite or {accuracy: 0.98}, or a recipe"
+        "would be compared with itself, because its recipe changes nothing; leave the limit out, "
+        "or write a recipe, or baseline: with the path of another .tflite or {accuracy: 0.98}"
     )
     places = [
-        "5:22: variants > float32 > budget > max_accuracy_drop: variant float32",
-        "6:32: variants > empty > budget > max_relative_accuracy_drop: variant empty",
-        "7:47: variants > converted > budget > max_accuracy_drop: variant converted",
-        "8:44: variants > named > budget > max_accuracy_drop: variant named",
+        "5:22: variants > float32 > budget > max_accuracy_drop: variant float32: blobs.tflite",
+        "6:32: variants > empty > budget > max_relative_accuracy_drop: variant empty: blobs.tflite",
+        "7:47: variants > converted > budget > max_accuracy_drop: variant converted: blobs.tflite",
+        "8:44: variants > named > budget > max_accuracy_drop: variant named: blobs.tflite",
+        "9:20: variants > ratio > budget > max_latency_ratio: variant ratio: blobs.tflite",
+        "10:55: variants > keras > budget > max_accuracy_drop: variant keras: net.keras",
+        "11:62: variants > served > budget > max_accuracy_drop: variant served: net.keras",
+        "12:54: variants > called > budget > max_accuracy_drop: variant called: blobs:test",
     ]
     found = [line for line in result.output.splitlines() if "with itself" in line]
-    assert found == [f"blobs.budget.yaml:{place}: {text}" for place in places]
+    assert found == [f"blobs.budget.yaml:{place} {text}" for place in places]
 
 
 def test_top_k_of_all_classes_is_unmeasured(blobs: Project) -> None:

@@ -39,6 +39,8 @@ def test_a_verdict_tells_all_that_a_report_shows() -> None:
         ("max_accuracy_drop", 0.005, 1e-6),
         ("max_latency", 2e-3, 1e-9),
         ("max_accuracy_drop", 0.0, 1e-6),
+        ("max_accuracy_drop", 1e-13, 1e-14),
+        ("max_accuracy_drop", 0.0, 1e-15),
     ],
 )
 def test_a_maximum_holds_up_to_the_bound_and_not_one_unit_further(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
-from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.errors import SourceChangedError
 from pytest_modelbudget.protocol.dependencies import (
     PROJECT_PATH,
     Dependencies,
@@ -55,7 +55,7 @@ class Recording:
         """Return all that was read.
 
         Raises:
-            JobError: if a file was changed since it was read.
+            SourceChangedError: if a file was changed since it was read.
         """
         files = [self._file_read(path, *seen) for path, seen in self._read.items()]
         folders = [
@@ -170,8 +170,8 @@ class Recording:
                     self.note_read(f"/{path}")
 
 
-def _changed(path: str) -> JobError:
-    return JobError(
+def _changed(path: str) -> SourceChangedError:
+    return SourceChangedError(
         f"{path} changed while this was made from it", "run pytest again when nothing changes it"
     )
 
