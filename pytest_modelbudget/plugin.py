@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modelbudget.budgetfile.lookalikes import GLOBS
-from pytest_modelbudget.report import REPORTS
+from pytest_modelbudget.report import REPORTS, WrittenReport
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,7 +28,8 @@ class Recorder:
 
     Attributes:
         collected: The variants of all budget files, as keys; ``BudgetFile`` adds them.
-        notes: What the written reports say at the end of the terminal's output.
+        notes: What the written reports say at the end of the terminal's output, also if they were
+            not written.
         errors: Why a report could not be written.
     """
 
@@ -102,7 +103,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and the recorder in the process that reports.
 
     Raises:
-        pytest.UsageError: If an option of this plugin has moved rootdir.
+        pytest.UsageError: If an option of this plugin has moved rootdir, or if a report could not
+            be written to its path.
     """
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
     recorder = config.stash[RECORDER] = Recorder()
@@ -112,6 +114,10 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_modelbudget.gate.rootdir import refuse_moved_rootdir
 
             refuse_moved_rootdir(config)
+        if wanted := _wanted_reports(config):
+            from pytest_modelbudget.gate.written_reports import check_reports
+
+            check_reports(wanted)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile | None:
@@ -188,14 +194,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(config, "workeroutput"):
         found = [astuple(variant) for variant in recorder.collected]
         config.workeroutput[COLLECTED] = found
-    elif record := recorder.record():
-        from pytest_modelbudget.gate.written_reports import write_reports
+    elif not config.option.collectonly and (wanted := _wanted_reports(config)):
+        from pytest_modelbudget.gate.written_reports import not_written, write_reports
 
-        paths = [(report, _written_path(config, report.name)) for report in REPORTS]
-        wanted = [(report, path) for report, path in paths if path]
-        recorder.notes, recorder.errors = write_reports(record, wanted)
+        if record := recorder.record():
+            recorder.notes, recorder.errors = write_reports(record, wanted)
+        else:
+            recorder.notes = not_written(
+                (report, path)
+                for report, path in wanted
+                if recorder.collected or config.getoption(f"budget_{report.name}")
+            )
         if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _wanted_reports(config: pytest.Config) -> list[tuple[WrittenReport, Path]]:
+    """Return the reports that the user has given a path for, each with the absolute path."""
+    paths = [(report, _written_path(config, report.name)) for report in REPORTS]
+    return [(report, path) for report, path in paths if path]
 
 
 def _written_path(config: pytest.Config, name: str) -> Path | None:
@@ -207,15 +224,17 @@ def _written_path(config: pytest.Config, name: str) -> Path | None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Show one table of all limits."""
+    """Show one table of all limits, and what the written reports say."""
     recorder = config.stash[RECORDER]
-    if record := recorder.record():
+    record = recorder.record()
+    if record or recorder.notes:
+        terminalreporter.section("model budgets")
+    if record:
         from pytest_modelbudget.report.terminal import table
 
-        terminalreporter.section("model budgets")
         for line in table(record.rows):
             terminalreporter.write_line(line.text, red=line.alarm)
-        for note in recorder.notes:
-            terminalreporter.write_line(note)
-        for error in recorder.errors:
-            terminalreporter.write_line(error, red=True)
+    for note in recorder.notes:
+        terminalreporter.write_line(note)
+    for error in recorder.errors:
+        terminalreporter.write_line(error, red=True)

@@ -25,7 +25,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "protocol": {"errors", "frozen", "units", "judge", "budgetfile"},
     "engine": CORE,
     "report": {"errors", "frozen", "units", "judge", "protocol"},
-    "cli": CORE,
+    "cli": CORE | {"report"},
     "gate": CORE | {"engine", "report"},
     "plugin": {"budgetfile", "gate", "report"},
     "workers": CORE,

@@ -109,6 +109,7 @@ class LimitItem(pytest.Item):
         session = session_of(self.config)
         error = session.build(self.budget, self.limit)
         if error is not None:
+            self._row = self._row.not_built(str(error).partition("\n")[0])
             # Not within `except`, because pytest would print the chain of causes.
             pytest.fail(session.explain(error, self.nodeid), pytrace=False)
 

@@ -1,11 +1,40 @@
 """Writes the reports that were given a path, at the end of the session."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pytest_modelbudget.errors import ModelBudgetError
+import pytest
+
+from pytest_modelbudget.errors import ModelBudgetError, as_seen
 from pytest_modelbudget.report import WrittenReport
-from pytest_modelbudget.report.record import Record
+
+if TYPE_CHECKING:
+    from pytest_modelbudget.report.record import Record  # it would import pydantic
+
+
+def check_reports(reports: Iterable[tuple[WrittenReport, Path]]) -> None:
+    """Check that each of ``reports`` can be written to its path, before anything is built.
+
+    Raises:
+        pytest.UsageError: If one cannot.
+    """
+    for report, path in reports:
+        try:
+            report.check(path)
+        except ModelBudgetError as error:
+            raise pytest.UsageError(f"--budget-{report.name}: {error}") from error
+
+
+def not_written(reports: Iterable[tuple[WrittenReport, Path]]) -> list[str]:
+    """Return a line for each of ``reports``: no limit ran, so there is nothing to report."""
+    return [
+        f"--budget-{report.name}: no limit ran, so {as_seen(path)} "
+        + ("is left as it was" if path.exists() else "was not written")
+        for report, path in reports
+    ]
 
 
 def write_reports(

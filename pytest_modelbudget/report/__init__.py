@@ -41,7 +41,7 @@ class WrittenReport:
 
     Attributes:
         name: The name in ``--budget-<name>`` and ``modelbudget_<name>``.
-        metavar: The kind of path, as the help shows it.
+        metavar: The kind of path, as the help shows it: ``PATH`` is one file.
         help: One line for the help.
         module: The module of this package with ``write``; see ``ReportModule``.
     """
@@ -50,6 +50,15 @@ class WrittenReport:
     metavar: str
     help: str
     module: str
+
+    def check(self, path: Path) -> None:
+        """Check that a report that is one file can be written to ``path``.
+
+        Raises:
+            ModelBudgetError: If it cannot.
+        """
+        if self.metavar == "PATH":
+            import_module(f"{__name__}.text_file").check_file(path)
 
     def write(self, path: Path, record: Record) -> Sequence[str]:
         """Import the module of the report, and write the report; see ``ReportModule.write``."""
@@ -64,5 +73,6 @@ REPORTS = (
         "copy each artifact of which every limit ran and passed to this directory",
         "artifacts",
     ),
+    WrittenReport("json", "PATH", "write all results to this file, as JSON", "json_document"),
 )
 """The reports that are written to a path."""

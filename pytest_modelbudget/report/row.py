@@ -23,6 +23,7 @@ from pytest_modelbudget.units.table import BaseUnit
 
 Status = Literal["within", "exceeded", "unmeasured", "error"]
 WIDTH = 10
+BY_SEVERITY: tuple[Status, ...] = ("within", "unmeasured", "exceeded", "error")
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
@@ -152,6 +153,10 @@ class Row:
         """Return the row of a limit that could not be measured."""
         return dataclasses.replace(self, outcome="unmeasured", how=why)
 
+    def not_built(self, why: str) -> Self:
+        """Return the row of a limit whose artifact could not be built."""
+        return dataclasses.replace(self, outcome="error", how=why)
+
     def properties(self) -> list[tuple[str, str | float]]:
         """Return the fields that have a value as pairs, for ``user_properties``."""
         return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
@@ -172,6 +177,8 @@ class Row:
 
     def explain(self) -> str:
         """Return the text of a failure; its first line alone says what is wrong."""
+        if self.outcome == "error":
+            return f"{self.name}: not built: {self.how}\n{self.place}"
         if self.outcome == "unmeasured":
             return f"{self.name} could not be measured: {self.how}\n{self.place}"
         if self.unit == "operators":
@@ -208,6 +215,11 @@ class Row:
             _line("artifact", f"{self.artifact} ({self.built})"),
             _line("what helps", self.helps or LIMITS[self.name].advice),
         ]
+
+
+def worst(rows: Iterable[Row]) -> Status:
+    """Return the worst outcome of ``rows``, which are not empty."""
+    return max((row.outcome for row in rows), key=BY_SEVERITY.index)
 
 
 def _line(name: str, text: str) -> str:

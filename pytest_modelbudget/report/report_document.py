@@ -1,0 +1,171 @@
+"""The document of ``--budget-json``, and its JSON Schema."""
+
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.report.record import CollectedVariant, Record
+from pytest_modelbudget.report.row import Row, Status, worst
+from pytest_modelbudget.units.table import BaseUnit
+
+Number = int | float
+"""Whole bytes stay whole."""
+
+
+class _Document(Frozen):
+    """JSON has no NaN and no infinity, so no number here is one."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class ReportedLimit(_Document):
+    """The result of one limit; every number is in ``unit``.
+
+    Attributes:
+        name: As in the budget file, such as ``max_bytes``.
+        outcome: ``error`` means that the artifact could not be built.
+        place: Where the limit is written: ``path:line:column``.
+        unit: Bytes, seconds, or what else; null if it was not measured. A score is in the metric's
+            own units, a share is a part of 1.
+        written_unit: The unit that the limit was written in, such as ``kB``.
+        measured: Null if it was not measured.
+        measured_low: The lower end of the confidence interval; null if there is no interval.
+        measured_high: The upper end; null if there is no interval, or if it has no upper end.
+        limit: The highest value that is allowed, or the lowest.
+        margin: The room that is left; negative if the limit is exceeded.
+        baseline: What it was compared with, if anything.
+        how: How it was measured, or why it was not.
+        message: The whole explanation of a limit that failed; else empty.
+        notes: What a reader must know although the limit may hold.
+    """
+
+    name: str
+    outcome: Status
+    place: str
+    unit: BaseUnit | None
+    written_unit: str
+    measured: Number | None
+    measured_low: Number | None
+    measured_high: Number | None
+    limit: Number | None
+    margin: Number | None
+    baseline: str
+    how: str
+    message: str
+    notes: Sequence[str]
+
+
+class ReportedVariant(_Document):
+    """One variant of a budget file, and its limits.
+
+    Attributes:
+        budget: The path of the budget file as pytest shows it.
+        variant: Its name; empty where the file has no ``variants``.
+        outcome: That of the limit that is worst: an error, then exceeded, then unmeasured.
+        artifact: The path of the artifact in the cache; empty if it was not built.
+        artifact_sha256: The digest of its content; empty if it was not built.
+        is_cached: Whether an earlier session built it; null if it was not built.
+        build_s: The seconds that the whole recipe took when it was built.
+        layers_skipped: A line for each stage that skipped layers: which, and why.
+        quantized: Who quantized it, and which weights are still float; empty if nobody did.
+        unrecorded: What it depends on that could not be recorded, if anything.
+        limits: Those that ran.
+        limits_not_run: The names of the others.
+    """
+
+    budget: str
+    variant: str
+    outcome: Status
+    artifact: str
+    artifact_sha256: str
+    is_cached: bool | None
+    build_s: float | None
+    layers_skipped: str
+    quantized: str
+    unrecorded: str
+    limits: Sequence[ReportedLimit]
+    limits_not_run: Sequence[str]
+
+
+class ReportDocument(_Document):
+    """The results of one session of pytest.
+
+    Attributes:
+        version: Of this format. It changes if a field changes its meaning or goes; programs must
+            accept fields that they do not know.
+        pytest_modelbudget: The version of the plugin.
+        created: When it was written, in UTC: ``2026-01-31T12:00:00Z``.
+        is_complete: Whether every limit of every collected budget file ran.
+        variants: Those of which at least one limit ran, in that order.
+    """
+
+    version: Literal[1] = 1
+    pytest_modelbudget: str
+    created: str
+    is_complete: bool
+    variants: Sequence[ReportedVariant]
+
+
+def report_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the document."""
+    schema = ReportDocument.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_open(schema)}
+
+
+def document(record: Record) -> ReportDocument:
+    """Return the results of a session as one document."""
+    return ReportDocument(
+        pytest_modelbudget=metadata.version("pytest-modelbudget"),
+        created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        is_complete=record.is_whole(),
+        variants=tuple(_variant(variant, rows) for variant, rows in record.judged().items()),
+    )
+
+
+def _variant(variant: CollectedVariant, rows: list[Row]) -> ReportedVariant:
+    built = next((row for row in rows if row.artifact), rows[0])
+    return ReportedVariant(
+        budget=variant.budget,
+        variant=variant.variant,
+        outcome=worst(rows),
+        artifact=built.artifact,
+        artifact_sha256=built.sha256,
+        is_cached=built.built == "cached" if built.built else None,
+        build_s=built.seconds,
+        layers_skipped=built.layers_skipped,
+        quantized=built.quantized,
+        unrecorded=built.unrecorded,
+        limits=tuple(_limit(row) for row in rows),
+        limits_not_run=tuple(variant.left_out(rows)),
+    )
+
+
+def _limit(row: Row) -> ReportedLimit:
+    return ReportedLimit(
+        name=row.name,
+        outcome=row.outcome,
+        place=row.place,
+        unit=row.unit or None,
+        written_unit=row.written_unit,
+        measured=row.measured,
+        measured_low=row.low,
+        measured_high=row.high,
+        limit=row.limit,
+        margin=row.margin,
+        baseline=row.baseline,
+        how=row.how,
+        message="" if row.outcome == "within" else row.explain(),
+        notes=tuple(note for note in (row.note, row.remark) if note),
+    )
+
+
+def _open(schema: Any) -> Any:
+    """Return the schema without ``additionalProperties``: a later version may add fields."""
+    if isinstance(schema, list):
+        return [_open(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: _open(each) for key, each in schema.items() if key != "additionalProperties"}

@@ -1,0 +1,51 @@
+"""The reports that are written to a path: when, where, and what is said of them."""
+
+import json
+
+from jsonschema import Draft202012Validator
+
+from pytest_modelbudget.report.report_document import report_schema
+from tests.conftest import Project
+
+
+def test_the_json_report_has_all_variants_and_limits(blobs: Project) -> None:
+    blobs.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+    result = blobs.pytest("--budget-json=out/report.json")
+    assert result.exitcode == 1
+    result.has("JSON report written to out/report.json")
+    found = json.loads((blobs.root / "out" / "report.json").read_text())
+    Draft202012Validator(report_schema()).validate(found)
+    assert found["is_complete"]
+    assert [(each["variant"], each["outcome"]) for each in found["variants"]] == [
+        ("float32", "exceeded"),
+        ("int8", "within"),
+    ]
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_collected(
+    blobs: Project,
+) -> None:
+    (blobs.root / "out").mkdir()
+    result = blobs.pytest("--budget-json=out")
+    assert result.exitcode == 4
+    result.has("ERROR: --budget-json: out is a directory; name a file")
+    assert "collected" not in result.output
+    assert not (blobs.root / ".modelbudget").exists()
+
+
+def test_a_session_without_limits_writes_no_report_and_says_so(blobs: Project) -> None:
+    result = blobs.pytest("--budget-json=report.json", "-k", "nothing")
+    assert result.exitcode == 5
+    result.has("--budget-json: no limit ran, so report.json was not written")
+    assert not (blobs.root / "report.json").exists()
+    blobs.write("report.json", "old")
+    result = blobs.pytest("--budget-json=report.json", "-k", "nothing")
+    result.has("--budget-json: no limit ran, so report.json is left as it was")
+
+
+def test_other_tests_are_not_disturbed_by_the_ini_option(project: Project) -> None:
+    project.write("pytest.ini", "[pytest]\nmodelbudget_json = report.json\n")
+    project.write("test_nothing.py", "def test_nothing(): pass")
+    result = project.pytest()
+    assert result.exitcode == 0
+    assert "report.json" not in result.output

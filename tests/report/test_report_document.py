@@ -1,0 +1,66 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from pytest_modelbudget.report.record import CollectedVariant, Record
+from pytest_modelbudget.report.report_document import document, report_schema
+from pytest_modelbudget.report.row import Row
+from tests.report.test_row import ARTIFACT, EXCEEDED, PLANNED, sized
+
+INT8 = CollectedVariant(
+    "budgets/digits.budget.yaml",
+    "int8",
+    "/budgets/digits.budget.yaml",
+    ("max_bytes", "max_accuracy_drop", "max_latency"),
+)
+FLOAT = CollectedVariant("budgets/digits.budget.yaml", "float", limits=("max_bytes",))
+
+
+def written(*rows: Row, collected: tuple[CollectedVariant, ...] = (INT8, FLOAT)) -> str:
+    return document(Record(rows, collected)).model_dump_json()
+
+
+def test_the_document_has_all_results_and_fits_its_schema() -> None:
+    text = written(sized(43704, 43000), EXCEEDED, replace(PLANNED, variant="float").not_built("x"))
+    found = json.loads(text)
+    Draft202012Validator(report_schema()).validate(found)
+    int8, floats = found["variants"]
+    assert found["version"] == 1
+    assert not found["is_complete"]
+    assert int8["outcome"] == "exceeded"
+    assert int8["artifact_sha256"] == ARTIFACT.sha256
+    assert int8["is_cached"] is False
+    assert int8["limits_not_run"] == ["max_latency"]
+    size, drop = int8["limits"]
+    assert (size["measured"], size["limit"], size["margin"], size["unit"]) == (
+        43704,
+        43000,
+        -704,
+        "bytes",
+    )
+    assert size["message"].startswith("max_bytes: 43.7 kB is 0.704 kB (1.6 %) over the limit")
+    assert '"measured":43704,' in text  # whole bytes, not 43704.0
+    assert drop["baseline"] == "accuracy 0.9800"
+    assert (drop["measured_low"], drop["measured_high"]) == (None, None)
+    assert floats["outcome"] == "error"
+    assert floats["is_cached"] is None
+    assert floats["limits"][0]["message"].startswith("max_accuracy_drop: not built: x\n")
+
+
+def test_a_session_is_complete_if_every_collected_limit_ran() -> None:
+    one = replace(INT8, limits=("max_bytes",))
+    assert json.loads(written(sized(1, 2), collected=(one,)))["is_complete"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_not_finite_is_never_written(value: float) -> None:
+    with pytest.raises(ValidationError, match="finite"):
+        written(replace(sized(1, 2), measured=value))
+
+
+def test_the_schema_lets_a_later_version_add_fields() -> None:
+    assert "additionalProperties" not in json.dumps(report_schema())
