@@ -34,8 +34,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
 MAY_IMPORT_IN_WORKERS: Mapping[str, set[str]] = {
     "userdata": set(),
     "tflite": {"userdata"},
+    "contents": {"userdata", "tflite"},
     "measure": {"userdata", "tflite", "served"},
-    "compress": {"userdata", "tflite"},
+    "compress": {"userdata", "tflite", "contents"},
     "served": {"userdata", "tflite", "compress"},
 }
 """The same for the rooms of the workers; the modules beside them start any of them.

@@ -1,17 +1,21 @@
 """Measures an artifact: structure, memory, latency, and the figures of its target."""
 
 from collections.abc import Awaitable
+from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Cluster
 from pytest_modelbudget.engine.plan import Plan, tool_versions
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import Arena, Figures, LatencySample, Structure
-from pytest_modelbudget.protocol.digests import digest
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.jobs import (
+    KERAS_LAYERS,
     Adb,
+    ContentsJob,
     InspectJob,
     LatencyJob,
     MemoryJob,
@@ -20,6 +24,7 @@ from pytest_modelbudget.protocol.jobs import (
 
 LATENCY_TIMEOUT_S = 120.0
 LATE_S = 30.0
+CONTENTS_TIMEOUT_S = 600.0
 
 
 class Measurements:
@@ -52,6 +57,27 @@ class Measurements:
             return found.result
 
         return self._scheduler.once(f"inspect {key}", read)
+
+    def contents(self, path: Path, sha256: str, title: str) -> Awaitable[Contents]:
+        """Return where the bytes of an artifact are.
+
+        Args:
+            path: A ``.tflite``.
+            sha256: Of its content.
+            title: What the terminal shows meanwhile.
+        """
+        layers = path.with_name(KERAS_LAYERS)
+        named_by = file_digest(layers) if layers.exists() else ""
+        key = digest(["contents", sha256, named_by, tool_versions()])
+
+        async def read() -> Contents:
+            job, status = ContentsJob(divided=path), TaskStatus(f"{title} contents")
+            found = await self._scheduler.measured(
+                "litert", key, job, Contents, CONTENTS_TIMEOUT_S, status
+            )
+            return found.result
+
+        return self._scheduler.once(f"contents {key}", read)
 
     def arena(self, artifact: Artifact, plan: Plan) -> Awaitable[Arena]:
         """Return the tensor arena that LiteRT plans."""

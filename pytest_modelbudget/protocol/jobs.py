@@ -26,6 +26,9 @@ from pytest_modelbudget.protocol.layer_choice import LayerChoice
 TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
 """The files that a worker process reads and writes: its task, its result, its output."""
 
+KERAS_LAYERS = "keras_layers.json"
+"""The file beside a ``.tflite`` with the layers of the Keras model it was converted from."""
+
 
 class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else.
@@ -167,6 +170,19 @@ class InspectJob(Frozen):
     per_channel: bool = False
 
 
+class ContentsJob(Frozen):
+    """Where the bytes of one artifact are: answered by ``Contents``.
+
+    It is not part of ``InspectJob``: it deflates the file, and what a stage has clustered does not
+    change it.
+
+    Attributes:
+        divided: The file.
+    """
+
+    divided: Path
+
+
 class LatencyBound(Frozen):
     """The highest value that a limit allows for a statistic, in seconds or as a ratio."""
 
@@ -232,7 +248,9 @@ class Progress(Protocol):
         """Report ``activity`` to the parent process."""
 
 
-StoredJob = BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | MemoryJob
+StoredJob = (
+    BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | ContentsJob | MemoryJob
+)
 """The jobs whose result goes into the store."""
 
 Job = StoredJob | ReadJob | LatencyJob | TargetJob

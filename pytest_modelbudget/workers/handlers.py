@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.results import (
     Arena,
     Comparison,
@@ -25,6 +26,7 @@ from pytest_modelbudget.protocol.jobs import (
     BuildJob,
     Built,
     CompareJob,
+    ContentsJob,
     EvaluateJob,
     InspectJob,
     Job,
@@ -83,6 +85,12 @@ def _inspect(job: InspectJob, _output: Path, _progress: Progress) -> Structure:
     return read_structure(job)
 
 
+def _divide(job: ContentsJob, _output: Path, _progress: Progress) -> Contents:
+    from pytest_modelbudget.workers.contents.tflite_contents import tflite_contents
+
+    return tflite_contents(job.divided)
+
+
 def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:
     from pytest_modelbudget.workers.measure.memory import plan_arena
 
@@ -130,6 +138,7 @@ HANDLERS: Mapping[type[Job], Handler] = MappingProxyType(
         EvaluateJob: Handler(_evaluate),
         CompareJob: Handler(_compare),
         InspectJob: Handler(_inspect),
+        ContentsJob: Handler(_divide),
         MemoryJob: Handler(_plan_arena),
         LatencyJob: Handler(_measure_latency, is_stored=False, needs_machine=lambda _job: True),
         TargetJob: Handler(

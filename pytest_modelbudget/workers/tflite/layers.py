@@ -15,14 +15,13 @@ from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
+from pytest_modelbudget.protocol.jobs import KERAS_LAYERS
 from pytest_modelbudget.workers.tflite.tflite_file import (
     is_constant,
     operator_name,
     operators,
     tensor_name,
 )
-
-_FILE = "keras_layers.json"
 
 
 class KerasLayers(Frozen):
@@ -38,12 +37,12 @@ class KerasLayers(Frozen):
 
     def write(self, folder: Path) -> None:
         """Write the layers to a file in ``folder``, beside the ``.tflite``."""
-        (folder / _FILE).write_text(self.model_dump_json())
+        (folder / KERAS_LAYERS).write_text(self.model_dump_json())
 
     @classmethod
     def read(cls, folder: Path) -> "KerasLayers | None":
         """Return the layers that ``write`` wrote to ``folder``; None if there is no such file."""
-        path = folder / _FILE
+        path = folder / KERAS_LAYERS
         return cls.model_validate_json(path.read_bytes()) if path.exists() else None
 
     def find(self, scope: str) -> str | None:

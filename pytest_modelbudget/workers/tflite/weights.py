@@ -1,5 +1,6 @@
 """The weight tensors of a ``.tflite`` as dense numpy arrays."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -48,30 +49,41 @@ KERNEL_AXES: Mapping[str, tuple[tuple[int, ...], int]] = {
 """The axes of LiteRT's kernel in the order of Keras, and the axis with its output channels."""
 
 _NOT_WEIGHTS = {"int32", "int64", "uint32", "uint64", "bool", "string"}
-READABLE = {"float64", "float32", "float16", "int16", "int8", "uint8"}
+READABLE = {"float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8"}
 _BITS = {"int4": 4, "int2": 2}
+UNPACKING = {"DENSIFY", "DEQUANTIZE"}
+"""The operators that unpack a constant: one in sparse encoding, one of float16."""
 
 
 @dataclass(frozen=True, eq=False)
-class Weight:
+class DenseValues:
+    """The values of a tensor.
+
+    Attributes:
+        values: As stored, but dense; quantized values are not scaled.
+        is_zero: Where the real value is 0; of the shape of ``values``.
+        channel_axis: The axis along which each channel has its own scale; None if there is at
+            most one scale.
+    """
+
+    values: Array
+    is_zero: Array
+    channel_axis: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Weight(DenseValues):
     """One weight tensor.
 
     Attributes:
         name: Of the tensor.
         dtype: In the file, such as ``int4``.
-        values: As stored, but dense; quantized values are not scaled.
-        is_zero: Where the real value is 0; of the shape of ``values``.
-        channel_axis: The axis along which each channel has its own scale; None if there is at
-            most one scale.
         reader: The position, among all operators of the file, of the first operator that reads it.
         slot: Its position among the inputs of that operator.
     """
 
     name: str
     dtype: str
-    values: Array
-    is_zero: Array
-    channel_axis: int | None
     reader: int
     slot: int
 
@@ -93,41 +105,54 @@ def read_weights(model: ModelT) -> Iterator[Weight]:
     seen: set[int] = set()
     places = count()
     for graph in model.subgraphs:
-        stored_as = _stored_as(model, graph)
+        origin = stored_as(model, graph)
         for operator, place in zip(graph.operators, places, strict=False):
             for slot in WEIGHT_INPUTS.get(operator_name(model, operator), ()):
                 index = operator.inputs[slot] if slot < len(operator.inputs) else -1
-                tensor = graph.tensors[stored_as.get(index, index)]
+                tensor = graph.tensors[origin.get(index, index)]
                 if index < 0 or not is_constant(model, tensor) or len(tensor.shape or ()) < 2:
                     continue
                 if tensor.buffer not in seen and tensor_type(tensor) not in _NOT_WEIGHTS:
                     seen.add(tensor.buffer)
-                    yield _read(tensor, model.buffers[tensor.buffer].data, place, slot)
+                    dense = read_values(tensor, model.buffers[tensor.buffer].data)
+                    name = tensor_name(tensor) or "unnamed"
+                    yield Weight(
+                        **vars(dense), name=name, dtype=tensor_type(tensor), reader=place, slot=slot
+                    )
 
 
-def _stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
-    """Map the tensors that operators read to the constants that they are unpacked from.
-
-    A sparse weight is unpacked by DENSIFY, a float16 weight by DEQUANTIZE.
-    """
+def stored_as(model: ModelT, graph: SubGraphT) -> dict[int, int]:
+    """Map the tensors that operators read to the constants that they are unpacked from."""
     origin: dict[int, int] = {}
-    for operator in graph.operators:
-        if operator_name(model, operator) in ("DENSIFY", "DEQUANTIZE"):
+    for operator in graph.operators or ():
+        if operator_name(model, operator) in UNPACKING:
             source = operator.inputs[0]
             origin[operator.outputs[0]] = origin.get(source, source)
     return origin
 
 
-def _read(tensor: TensorT, data: Array, reader: int, slot: int) -> Weight:
-    name = tensor_name(tensor) or "unnamed"
-    dtype = tensor_type(tensor)
-    values = _unpack(data, name, dtype)
+def is_readable(tensor: TensorT) -> bool:
+    """Tell whether the values of a tensor are numbers that ``read_values`` can read."""
+    return tensor_type(tensor) in READABLE | _BITS.keys()
+
+
+def read_values(tensor: TensorT, data: Array) -> DenseValues:
+    """Return the values of a constant.
+
+    Args:
+        tensor: The tensor.
+        data: Of its buffer.
+
+    Raises:
+        JobError: if it has a type that cannot be read.
+    """
+    values = _unpack(data, tensor_name(tensor) or "unnamed", tensor_type(tensor))
     if tensor.sparsity is None:
-        dense = values[: np.prod(tensor.shape)].reshape(tensor.shape)
+        dense = values[: math.prod(tensor.shape)].reshape(tensor.shape)
     else:
         dense = _densify(values, tensor.sparsity, tensor.shape)
     zero, channel_axis = _quantization(tensor)
-    return Weight(name, dtype, dense, dense == zero, channel_axis, reader, slot)
+    return DenseValues(dense, dense == zero, channel_axis)
 
 
 def _unpack(data: Array, name: str, dtype: str) -> Array:
