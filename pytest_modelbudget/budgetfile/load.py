@@ -11,7 +11,8 @@ from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
 from pytest_modelbudget.budgetfile.stages import Distill, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Data, Latency, Metric, Training
-from pytest_modelbudget.budgetfile.variant_checks import Variant, variant_problems
+from pytest_modelbudget.budgetfile.variant import Variant
+from pytest_modelbudget.budgetfile.variant_checks import variant_problems
 from pytest_modelbudget.budgetfile.yaml_file import read_document
 from pytest_modelbudget.errors import BudgetFileError, Span
 from pytest_modelbudget.judge.limits.limit_kind import Limit

@@ -9,7 +9,7 @@ from pytest_modelbudget.budgetfile.document import Document, Location
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.references import MODEL_SUFFIXES, absolute
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric
-from pytest_modelbudget.budgetfile.variant_checks import Variant
+from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.errors import Problem
 from pytest_modelbudget.units.invalid import closest
 

@@ -1,60 +1,31 @@
 """Checks of a complete variant: whether limits, stages, model and data go together."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.certain_passes import certain_passes
 from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.document import Document, Location
+from pytest_modelbudget.budgetfile.limit_checks import why_not_judged
 from pytest_modelbudget.budgetfile.recipe import WrittenStage
 from pytest_modelbudget.budgetfile.references import KERAS_SUFFIXES
-from pytest_modelbudget.budgetfile.sections import Setting, Settings
 from pytest_modelbudget.budgetfile.stages import (
     Convert,
     Quantize,
     SavedModel,
-    ServedStage,
     stage_type,
 )
 from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.targets import HOST, target_kind
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
+from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.errors import Problem
-from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.units.invalid import shown
 from pytest_modelbudget.units.table import Quantity
 
 _FILES = (".keras", ".h5", ".hdf5", ".tflite")  # another model is a SavedModel folder
 _FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """The settings of one variant, with what it inherits; ``name`` is None for the only one."""
-
-    name: str | None
-    location: Location
-    settings: Settings
-
-    def value(self, *key: str) -> Any:
-        """Return the value of ``key``; None if it is missing or has a problem."""
-        setting = self.settings.get(key)
-        return setting.value if setting else None
-
-    def lacks(self, *key: str) -> bool:
-        """Tell whether ``key`` is missing: written with a mistake, it is not."""
-        return key not in self.settings and key[:1] not in self.settings
-
-    def limits(self) -> dict[str, Setting]:
-        """Return the limits by name, unusable ones included."""
-        return {key[1]: s for key, s in self.settings.items() if key[0] == "budget" and key[1:]}
-
-    def recipe(self) -> tuple[WrittenStage, ...]:
-        """Return the stages; an empty recipe is the float model as it is."""
-        return self.value("recipe") or ()
 
 
 def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
@@ -63,10 +34,8 @@ def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     yield from _limit_problems(document, variant)
     yield from _score_problems(document, variant)
     yield from _thread_problems(document, variant)
-    yield from _ratio_problems(document, variant)
     yield from _file_problems(document, variant)
     yield from _served_problems(document, variant)
-    yield from _self_comparison_problems(document, variant)
     yield from _gated_signature_problems(document, variant)
     for stage in variant.recipe():
         for what, hint in _stage_problems(stage, variant):
@@ -83,20 +52,15 @@ def _file_problems(document: Document, variant: Variant) -> Iterator[Problem]:
 
 
 def _served_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    """Yield limits and a target that need a ``.tflite``, where the recipe makes none."""
+    """Yield signatures and a target that do not fit, where the recipe makes no ``.tflite``."""
     recipe = variant.recipe()
     made = stage_type(recipe[-1].kind).makes if recipe else None
     if made is None or made == "the .tflite":
         return
     yield from _signature_problems(document, variant, recipe)
-    ends = f"the recipe ends in {recipe[-1].kind}"
-    for name, limit in variant.limits().items():
-        if LIMITS[name].needs & {"structure", "arena"}:
-            what = f"it is read from a .tflite, and {ends}"
-            yield document.problem_of_key(limit.location, what, "leave it out")
     target = variant.settings.get(("latency", "target"))
     if target and target.value and target_kind(target.value) is not HOST:
-        what = f"{target.value} runs a .tflite, and {ends}"
+        what = f"{target.value} runs a .tflite, and the recipe ends in {recipe[-1].kind}"
         yield document.problem_of_key(target.location, what, "leave it out, or write host")
 
 
@@ -147,9 +111,8 @@ def _budget_key(document: Document, variant: Variant) -> Location:
 
 def _limit_problems(document: Document, variant: Variant) -> Iterator[Problem]:
     for name, limit in variant.limits().items():
-        if "score" in LIMITS[name].needs and variant.lacks("data", "test"):
-            what = "it is judged on data.test, which is missing"
-            yield document.problem_of_key(limit.location, what, "write data: {test: ...}")
+        for what, hint in why_not_judged(name, variant, document):
+            yield document.problem_of_key(limit.location, what, hint)
 
 
 def _thread_problems(document: Document, variant: Variant) -> Iterator[Problem]:
@@ -172,42 +135,9 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         what = f"points only make sense for a metric between 0 and 1, not for {metric}"
         hint = "write the drop in the metric's own units, such as 0.005"
         yield document.problem(drop.location, what, hint)
-    floor = limits.get("min_accuracy")
-    if floor and not metric.higher_is_better:
-        what = f"lower is better for {metric}: a minimum does not limit it"
-        yield document.problem_of_key(floor.location, what, "write max_accuracy_drop")
     if metric.name in _FROM_0_TO_1:
         yield from _above_one(document, variant, metric)
         yield from certain_passes(document, metric, limits, variant.value("baseline"))
-
-
-def _ratio_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    limit = variant.limits().get("max_latency_ratio")
-    target = variant.value("latency", "target") or "host"
-    if limit and target_kind(target) is not HOST:
-        what = f"a ratio is only measured on the host, not on {target}"
-        yield document.problem_of_key(limit.location, what, "write latency: {target: host}")
-    if limit and isinstance(variant.value("baseline"), FixedBaseline):
-        what = "the baseline is an accuracy, which has no latency to compare with"
-        hint = "leave baseline out, or write the path of a .tflite"
-        yield document.problem_of_key(limit.location, what, hint)
-
-
-def _self_comparison_problems(document: Document, variant: Variant) -> Iterator[Problem]:
-    """Yield the limits against a baseline that is the variant itself."""
-    model = variant.value("model")
-    if not model or not _is_own_baseline(document, variant):
-        return
-    name = f"variant {variant.name}: " if variant.name else ""
-    subject = model.path.name if isinstance(model, FileSource) else model
-    what = f"{name}{subject} would be compared with itself, because its recipe changes nothing"
-    hint = (
-        "leave the limit out, or write a recipe, or baseline: with the path of another .tflite "
-        "or {accuracy: 0.98}"
-    )
-    for limit, setting in variant.limits().items():
-        if LIMITS[limit].needs & {"baseline", "ratio"}:
-            yield document.problem_of_key(setting.location, what, hint)
 
 
 def _gated_signature_problems(document: Document, variant: Variant) -> Iterator[Problem]:
@@ -216,20 +146,6 @@ def _gated_signature_problems(document: Document, variant: Variant) -> Iterator[
     if signature and is_keras:
         what = f"{model.path.name} is a Keras model, which has no signatures"
         yield document.problem_of_key(signature.location, what, "leave signature out")
-
-
-def _is_own_baseline(document: Document, variant: Variant) -> bool:
-    """Return whether the recipe makes what the baseline is; a wrong recipe or baseline does not."""
-    baseline, recipe = variant.value("baseline"), variant.settings.get(("recipe",))
-    stages = [each.stage for each in variant.recipe()]
-    if len(stages) == 1 and isinstance(stages[0], ServedStage):
-        # Only without a baseline of its own is it compared with what TensorFlow serves.
-        return variant.lacks("baseline") and stages[0] == stages[0].of_baseline()
-    if baseline != variant.value("model") if baseline else not variant.lacks("baseline"):
-        return False
-    if recipe is None or stages:
-        return all(stage == Convert() for stage in stages)
-    return document.at(recipe.location) in ([], "float32")
 
 
 def _above_one(document: Document, variant: Variant, metric: Metric) -> Iterator[Problem]:

@@ -258,7 +258,8 @@ TABLE = [
 
 @pytest.mark.parametrize(("text", "expected"), TABLE)
 def test_what_a_variant_lacks(problems: Problems, text: str, expected: list[str]) -> None:
-    assert problems("version: 1\n" + text) == expected
+    changed = "" if "recipe" in text or "variants" in text else "recipe: dynamic\n"
+    assert problems(f"version: 1\n{text}{changed}") == expected
 
 
 @pytest.mark.parametrize(
@@ -271,13 +272,13 @@ def test_what_a_variant_lacks(problems: Problems, text: str, expected: list[str]
     ],
 )
 def test_what_goes_together(load_text: Load, text: str) -> None:
-    [budget] = load_text(f"version: 1\nmodel: m:f\n{text}")
+    [budget] = load_text(f"version: 1\nmodel: m:f\nrecipe: dynamic\n{text}")
     assert len(budget.limits) == 1
 
 
 def test_a_metric_without_bounds_has_no_largest_drop(tmp_path: Path) -> None:
     file = tmp_path / "m.budget.yaml"
     limits = "{max_accuracy_drop: 1, max_relative_accuracy_drop: 100%}"
-    text = f"version: 1\nmodel: m:f\ndata: {{test: m:t}}\nmetric: mae\nbudget: {limits}\n"
-    file.write_text(text)
+    text = "version: 1\nmodel: m:f\ndata: {test: m:t}\nmetric: mae\nrecipe: dynamic\n"
+    file.write_text(f"{text}budget: {limits}\n")
     assert len(load(file)[0].limits) == 2
