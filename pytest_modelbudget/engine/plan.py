@@ -1,15 +1,16 @@
 """What to build and to measure for one variant; ``planner.py`` makes it from a budget."""
 
 import platform
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.budgetfile.types import CommandTarget, Metric, Source
 from pytest_modelbudget.errors import Span
+from pytest_modelbudget.protocol.installed import version_in
 from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project, Served
 
 TOOLS = (
@@ -29,7 +30,7 @@ TOOLS = (
 def tool_versions() -> dict[str, str]:
     """Return the versions of Python and of all tools that a result depends on."""
     python = {"python": ".".join(platform.python_version_tuple()[:2])}
-    return python | {tool: metadata.version(tool) for tool in TOOLS}
+    return python | {tool: version_in(tool, sys.path) for tool in TOOLS}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from pytest_modelbudget.protocol.installed import version_in
+
 OURS = "pytest-modelbudget"
 
 
@@ -49,7 +51,7 @@ def _package_problems() -> dict[str, str]:
     for requirement in _requirements(OURS):
         name, version = requirement.name, _installed(requirement.name)
         install = f'install "{name}{_written(requirement.specifier)}"'
-        if version is None:
+        if not version:
             problems[name] = f"{name} is missing: {install}"
         elif not requirement.specifier.contains(version, prereleases=True):
             problems[name] = f"{name} {version} is not supported: {install}"
@@ -58,7 +60,7 @@ def _package_problems() -> dict[str, str]:
 
 def _keras_problems() -> Iterator[str]:
     """Yield a tf-keras that is made for another TensorFlow."""
-    tensorflow, tf_keras = metadata.version("tensorflow"), metadata.version("tf-keras")
+    tensorflow, tf_keras = _installed("tensorflow"), _installed("tf-keras")
     if _minor(tensorflow) != _minor(tf_keras):
         yield (
             f"tf-keras {tf_keras} does not match tensorflow {tensorflow}: "
@@ -68,7 +70,7 @@ def _keras_problems() -> Iterator[str]:
 
 def _quantizer_problems() -> Iterator[str]:
     """Yield an ai-edge-litert that ai-edge-quantizer is not made for."""
-    quantizer, litert = metadata.version("ai-edge-quantizer"), metadata.version("ai-edge-litert")
+    quantizer, litert = _installed("ai-edge-quantizer"), _installed("ai-edge-litert")
     for required in _requirements("ai-edge-quantizer"):
         if required.name == "ai-edge-litert" and litert not in required.specifier:
             yield (
@@ -83,11 +85,8 @@ def _requirements(name: str) -> list[Requirement]:
     return [each for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})]
 
 
-def _installed(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+def _installed(name: str) -> str:
+    return version_in(name, sys.path)
 
 
 def _minor(version: str) -> str:

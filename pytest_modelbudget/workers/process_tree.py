@@ -81,7 +81,7 @@ def end_children(spared: Collection[int] = ()) -> None:
     Args:
         spared: The children that go on.
     """
-    while True:
+    while _has_children():
         children = [child for child, parent in _parents().items() if parent == os.getpid()]
         ended = [child for child in children if child not in spared and _was_killed(child)]
         if not ended:
@@ -121,6 +121,14 @@ def _prctl(option: int, argument: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def _was_killed(process: int) -> bool:
     try:
         os.kill(process, signal.SIGKILL)
@@ -144,10 +152,12 @@ def _parents() -> dict[int, int]:
     parents = {}
     for folder in os.listdir("/proc"):
         if folder.isdecimal():
-            with suppress(FileNotFoundError, ProcessLookupError):  # It has ended.
-                stat = Path("/proc", folder, "stat").read_bytes()
+            with (
+                suppress(FileNotFoundError, ProcessLookupError),  # It has ended.
+                open(f"/proc/{folder}/stat", "rb") as stat,
+            ):
                 # pid (name) state parent ...; the name may have blanks and parentheses.
-                parents[int(folder)] = int(stat.rpartition(b")")[2].split()[1])
+                parents[int(folder)] = int(stat.read().rpartition(b")")[2].split(maxsplit=2)[1])
     return parents
 
 

@@ -104,7 +104,7 @@ def _watch(
         Its exit code, negative if a signal ended it, and why it was killed for its memory.
     """
     pipes = [signals, output]
-    measure_s = time.monotonic()
+    measure_s = time.monotonic() + _pause_s(memory.limit_bytes)
     while True:
         ready = wait(pipes, max(0.0, measure_s - time.monotonic()))
         if output in ready:
@@ -122,9 +122,13 @@ def _watch(
             if left_bytes < 0:
                 cause = f"the worker process used more memory than its limit of {memory.shown}"
                 return _kill(worker), Failure(cause=cause, hint=HINT, expected=True)
-            pause_s = min(max(SHORTEST_S, left_bytes / BYTES_PER_S), LONGEST_S)
             now_s = time.monotonic()
-            measure_s = now_s + max(pause_s, PAUSE_RATIO * (now_s - began_s))
+            measure_s = now_s + max(_pause_s(left_bytes), PAUSE_RATIO * (now_s - began_s))
+
+
+def _pause_s(left_bytes: int) -> float:
+    """Return after how many seconds the limit could be reached."""
+    return min(max(SHORTEST_S, left_bytes / BYTES_PER_S), LONGEST_S)
 
 
 def _kill(worker: int) -> int:

@@ -164,10 +164,10 @@ class Recording:
     def note_loaded_libraries(self) -> None:
         """Note extension modules and what they loaded: no audit event has their files."""
         with open("/proc/self/maps") as maps:
-            for line in maps:
-                path = line.rstrip("\n").partition("/")[2]
-                if path.endswith(".so") or ".so." in path:
-                    self.note_read(f"/{path}")
+            paths = {line.rstrip("\n").partition("/")[2] for line in maps}  # many lines a library
+        for path in sorted(paths):
+            if path.endswith(".so") or ".so." in path:
+                self.note_read(f"/{path}")
 
 
 def _changed(path: str) -> SourceChangedError:
