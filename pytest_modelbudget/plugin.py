@@ -1,7 +1,7 @@
 """The hooks and options of the pytest plugin.
 
-Everything else, apart from the table of reports and the usual globs, is imported when a budget file
-or a folder that pytest skips is found.
+Everything else, apart from the table of reports, their paths and the usual globs, is imported when
+a budget file or a folder that pytest skips is found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_modelbudget.budgetfile.lookalikes import GLOBS
-from pytest_modelbudget.report import REPORTS, WrittenReport
+from pytest_modelbudget.gate.written_reports import (
+    check_reports,
+    not_written,
+    wanted_reports,
+    write_reports,
+    written_path,
+)
+from pytest_modelbudget.report import REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -35,14 +42,17 @@ class Recorder:
 
     def __init__(self) -> None:
         self._rows: list[dict[str, Any]] = []
+        self._details: list[tuple[tuple[str, str], str]] = []
         self.collected: dict[CollectedVariant, None] = {}
         self.notes: list[str] = []
         self.errors: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep the row of a limit; ``LimitItem.complete`` added it."""
+        """Keep the row of a limit and its details; ``LimitItem.complete`` added them."""
         if row := getattr(report, "modelbudget_row", None):
             self._rows.append(row)
+            if details := getattr(report, "modelbudget_details", None):
+                self._details.append(((row["budget"], row.get("variant", "")), details))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -56,10 +66,11 @@ class Recorder:
         """Return the results, or None if no limit ran."""
         if not self._rows:  # a session without budget files does not import the package
             return None
-        from pytest_modelbudget.report.record import Record
+        from pytest_modelbudget.report.record import Record, joined_details
         from pytest_modelbudget.report.row import Row
 
-        return Record(tuple(Row(**row) for row in self._rows), tuple(self.collected))
+        rows = tuple(Row(**row) for row in self._rows)
+        return Record(rows, tuple(self.collected), joined_details(self._details))
 
 
 COLLECTED = "modelbudget_collected"
@@ -114,10 +125,7 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_modelbudget.gate.rootdir import refuse_moved_rootdir
 
             refuse_moved_rootdir(config)
-        if wanted := _wanted_reports(config):
-            from pytest_modelbudget.gate.written_reports import check_reports
-
-            check_reports(wanted)
+        check_reports(wanted_reports(config))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile | None:
@@ -136,7 +144,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile
         parent,
         path=file_path,
         collected=config.stash[RECORDER].collected,
-        artifacts=_written_path(config, "artifacts"),
+        artifacts=written_path(config, "artifacts"),
     )
 
 
@@ -194,9 +202,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(config, "workeroutput"):
         found = [astuple(variant) for variant in recorder.collected]
         config.workeroutput[COLLECTED] = found
-    elif not config.option.collectonly and (wanted := _wanted_reports(config)):
-        from pytest_modelbudget.gate.written_reports import not_written, write_reports
-
+    elif not config.option.collectonly and (wanted := wanted_reports(config)):
         if record := recorder.record():
             recorder.notes, recorder.errors = write_reports(record, wanted)
         else:
@@ -207,18 +213,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             )
         if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def _wanted_reports(config: pytest.Config) -> list[tuple[WrittenReport, Path]]:
-    """Return the reports that the user has given a path for, each with the absolute path."""
-    paths = [(report, _written_path(config, report.name)) for report in REPORTS]
-    return [(report, path) for report, path in paths if path]
-
-
-def _written_path(config: pytest.Config, name: str) -> Path | None:
-    """Return the absolute path that the user gave for a report, if any."""
-    path = config.getoption(f"budget_{name}") or config.getini(f"modelbudget_{name}")
-    return config.invocation_params.dir / path if path else None
 
 
 def pytest_terminal_summary(

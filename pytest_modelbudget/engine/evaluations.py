@@ -34,7 +34,11 @@ class Evaluations:
 
     async def score(self, plan: Plan) -> ModelScore:
         """Return the score of the variant."""
-        return await self._score(_evaluation(plan), plan.step)
+        return await self.score_of(plan, plan.step)
+
+    async def score_of(self, plan: Plan, step: Step) -> ModelScore:
+        """Return the score of another artifact on the test data of the variant."""
+        return await self._score(_evaluation(plan), step)
 
     async def unrecorded(self, plan: Plan) -> tuple[str, ...]:
         """Return what the score depends on that could not be recorded."""

@@ -17,7 +17,9 @@ from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.engine.variant_details import VariantDetailsGatherer, distribution
 from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
@@ -61,7 +63,9 @@ class Pipeline:
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
         self._measurements = Measurements(self._scheduler, options.adb)
+        self._gatherer = VariantDetailsGatherer(self._builder, self._evaluations)
         self._scored: dict[int, Limit] = {}
+        self._detailed: set[int] = set()
 
     @property
     def running(self) -> list[TaskStatus]:
@@ -178,6 +182,25 @@ class Pipeline:
     async def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
         """Evaluate the variant after each stage; see ``Evaluations.stage_scores``."""
         return await self._evaluations.stage_scores(self._plan(budget))
+
+    async def details(self, budget: Budget, limit: Limit, findings: Findings) -> VariantDetails:
+        """Return what reports show of the variant beside its limits, as far as it is new.
+
+        Args:
+            budget: The variant.
+            limit: One of its limits that was measured.
+            findings: What was measured for it.
+        """
+        plan = self._plan(budget)
+        found = VariantDetails()
+        if id(budget) not in self._detailed:
+            self._detailed.add(id(budget))
+            scored = any("score" in _needs(each, plan) for each in budget.limits)
+            found = await self._gatherer.gather(budget, plan, scored=scored)
+        if findings.latency and "latency" in _needs(limit, plan):
+            latency = VariantDetails(latency=distribution(findings.latency))
+            found = found.with_those_of(latency)
+        return found
 
     async def close(self) -> None:
         """Stop all tasks; results that are already in the store stay."""

@@ -16,6 +16,8 @@ from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, not_utf
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
+from pytest_modelbudget.gate.written_reports import wanted_reports
+from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
@@ -102,6 +104,7 @@ class LimitItem(pytest.Item):
         self.limit = limit
         self.add_marker("modelbudget")
         self._row = self._new_row()
+        self._details: VariantDetails | None = None
 
     def setup(self) -> None:
         """Wait for what the limit needs to be built; a failed build is an ERROR of this item."""
@@ -119,6 +122,8 @@ class LimitItem(pytest.Item):
         try:
             findings = session.find(self.budget, self.limit)
             self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
+            if any(report.shows_details for report, _ in wanted_reports(self.config)):
+                self._details = session.details(self.budget, self.limit, findings)
             verdict = judge(self.limit, measure(self.limit, findings))
             self._row = self._row.judged(verdict, findings.test_data)
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
@@ -149,6 +154,9 @@ class LimitItem(pytest.Item):
         if report.when == "call" or report.failed:
             # xdist sends all attributes of a report.
             report.modelbudget_row = dict(properties)  # type: ignore[attr-defined]
+            if self._details and self._details.model_fields_set:
+                text = self._details.model_dump_json(exclude_unset=True)
+                report.modelbudget_details = text  # type: ignore[attr-defined]
         if report.failed:
             self._locate(report)
 

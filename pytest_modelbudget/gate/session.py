@@ -19,6 +19,7 @@ from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
+from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, StageScore
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
@@ -88,6 +89,10 @@ class Session:
     def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
         """Wait for the scores after each stage of the variant's recipe."""
         return self._wait(self._submit(self._pipeline.stage_scores(budget)))
+
+    def details(self, budget: Budget, limit: Limit, findings: Findings) -> VariantDetails:
+        """Wait for what reports show of the variant beside its limits; see ``Pipeline.details``."""
+        return self._wait(self._submit(self._pipeline.details(budget, limit, findings)))
 
     def close(self) -> None:
         """Stop all tasks, all worker processes and the event loop."""

@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
-from pytest_modelbudget.report import WrittenReport
+from pytest_modelbudget.report import REPORTS, WrittenReport
 
 if TYPE_CHECKING:
     from pytest_modelbudget.report.record import Record  # it would import pydantic
+
+
+def wanted_reports(config: pytest.Config) -> list[tuple[WrittenReport, Path]]:
+    """Return the reports that the user has given a path for, each with the absolute path."""
+    paths = [(report, written_path(config, report.name)) for report in REPORTS]
+    return [(report, path) for report, path in paths if path]
+
+
+def written_path(config: pytest.Config, name: str) -> Path | None:
+    """Return the absolute path that the user has given for a report, if any."""
+    path = config.getoption(f"budget_{name}") or config.getini(f"modelbudget_{name}")
+    return config.invocation_params.dir / path if path else None
 
 
 def check_reports(reports: Iterable[tuple[WrittenReport, Path]]) -> None:

@@ -122,6 +122,8 @@ class LatencySample(Frozen):
         estimates: One estimate for each bound of the job.
         invocations: Number of timed invocations.
         counted: Number of invocations that the estimates are computed from.
+        percentiles_s: Of these invocations, from the 0th to the 100th, in seconds; empty if there
+            are none.
         preempted: Number of invocations in blocks during which the thread was preempted.
         windows: Number of windows.
         slow_windows: Number of windows that are not counted, because the machine was slow.
@@ -137,6 +139,7 @@ class LatencySample(Frozen):
     estimates: dict[LatencyStatistic, LatencyEstimate]
     invocations: int
     counted: int
+    percentiles_s: Sequence[float]
     preempted: int
     windows: int
     slow_windows: int

@@ -44,12 +44,14 @@ class WrittenReport:
         metavar: The kind of path, as the help shows it: ``PATH`` is one file.
         help: One line for the help.
         module: The module of this package with ``write``; see ``ReportModule``.
+        shows_details: Whether it shows ``Record.details``, which are gathered only then.
     """
 
     name: str
     metavar: str
     help: str
     module: str
+    shows_details: bool = False
 
     def check(self, path: Path) -> None:
         """Check that a report that is one file can be written to ``path``.
@@ -73,6 +75,12 @@ REPORTS = (
         "copy each artifact of which every limit ran and passed to this directory",
         "artifacts",
     ),
-    WrittenReport("json", "PATH", "write all results to this file, as JSON", "json_document"),
+    WrittenReport(
+        "json",
+        "PATH",
+        "write all results to this file, as JSON",
+        "json_document",
+        shows_details=True,
+    ),
 )
 """The reports that are written to a path."""

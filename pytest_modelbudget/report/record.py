@@ -1,10 +1,11 @@
 """What a session collected and judged: what the reports that are written to a path are made of."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.results import SUFFIXES, Form
 from pytest_modelbudget.report.row import Row
 
@@ -60,10 +61,13 @@ class Record:
         rows: One for each limit that ran, in the order in which they arrived.
         collected: All variants of the budget files that were collected. It is empty if xdist
             workers collected them and all of these crashed or were stopped.
+        details: What is known of each variant beside its limits, by budget file and variant; empty
+            if no report shows it.
     """
 
     rows: tuple[Row, ...]
     collected: tuple[CollectedVariant, ...]
+    details: Mapping[tuple[str, str], VariantDetails] = field(default_factory=dict)
 
     def judged(self) -> dict[CollectedVariant, list[Row]]:
         """Return the rows of each variant of which at least one limit ran."""
@@ -80,3 +84,18 @@ class Record:
         return bool(self.collected) and not any(
             each.left_out(judged.get(each, [])) for each in self.collected
         )
+
+
+def joined_details(
+    found: Iterable[tuple[tuple[str, str], str]],
+) -> dict[tuple[str, str], VariantDetails]:
+    """Join what several limits, or several xdist workers, have found out about each variant.
+
+    Args:
+        found: The budget file and variant, with ``VariantDetails`` as JSON.
+    """
+    joined: dict[tuple[str, str], VariantDetails] = {}
+    for variant, text in found:
+        before = joined.get(variant, VariantDetails())
+        joined[variant] = before.with_those_of(VariantDetails.model_validate_json(text))
+    return joined

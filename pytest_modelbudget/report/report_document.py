@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict
 
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row, Status, worst
 from pytest_modelbudget.units.table import BaseUnit
@@ -74,6 +75,7 @@ class ReportedVariant(_Document):
         unrecorded: What it depends on that could not be recorded, if anything.
         limits: Those that ran.
         limits_not_run: The names of the others.
+        details: What is known of it beside its limits; null if nothing is.
     """
 
     budget: str
@@ -88,6 +90,7 @@ class ReportedVariant(_Document):
     unrecorded: str
     limits: Sequence[ReportedLimit]
     limits_not_run: Sequence[str]
+    details: VariantDetails | None
 
 
 class ReportDocument(_Document):
@@ -121,11 +124,16 @@ def document(record: Record) -> ReportDocument:
         pytest_modelbudget=metadata.version("pytest-modelbudget"),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         is_complete=record.is_whole(),
-        variants=tuple(_variant(variant, rows) for variant, rows in record.judged().items()),
+        variants=tuple(
+            _variant(variant, rows, record.details.get((variant.budget, variant.variant)))
+            for variant, rows in record.judged().items()
+        ),
     )
 
 
-def _variant(variant: CollectedVariant, rows: list[Row]) -> ReportedVariant:
+def _variant(
+    variant: CollectedVariant, rows: list[Row], details: VariantDetails | None
+) -> ReportedVariant:
     built = next((row for row in rows if row.artifact), rows[0])
     return ReportedVariant(
         budget=variant.budget,
@@ -140,6 +148,7 @@ def _variant(variant: CollectedVariant, rows: list[Row]) -> ReportedVariant:
         unrecorded=built.unrecorded,
         limits=tuple(_limit(row) for row in rows),
         limits_not_run=tuple(variant.left_out(rows)),
+        details=details,
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
+from pytest_modelbudget.protocol.replacing import replace_text
 
 
 def check_file(path: Path) -> None:
@@ -37,18 +38,12 @@ def write_file(path: Path, text: str) -> None:
     Raises:
         OSError: If it cannot be written.
     """
-    content = text.encode()
     if path.exists() and not path.is_file():
-        path.write_bytes(content)
+        path.write_text(text, encoding="utf-8")
         return
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    staged = target.parent / f".modelbudget.{os.getpid()}.part"
-    try:
-        staged.write_bytes(content)
-        staged.replace(target)
-    finally:
-        staged.unlink(missing_ok=True)
+    replace_text(target, text)
 
 
 def _require(is_writable: bool, path: Path, place: Path, why: str) -> None:

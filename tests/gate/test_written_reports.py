@@ -1,6 +1,7 @@
 """The reports that are written to a path: when, where, and what is said of them."""
 
 import json
+from importlib import metadata
 
 from jsonschema import Draft202012Validator
 
@@ -20,6 +21,26 @@ def test_the_json_report_has_all_variants_and_limits(blobs: Project) -> None:
         ("float32", "exceeded"),
         ("int8", "within"),
     ]
+
+
+def test_the_details_of_a_variant_travel_out_of_xdist_workers(blobs: Project) -> None:
+    """Each limit of int8 may run in another worker, and one of them has the latency."""
+    blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_latency: 1 s")
+    result = blobs.pytest("-n2", "--budget-json=report.json")
+    assert result.exitcode == 0, result.output
+    floats, int8 = json.loads((blobs.root / "report.json").read_text())["variants"]
+    before, after = int8["details"]["stages"]
+    assert (before["name"], after["name"]) == ("", "quantize")
+    assert before["size_bytes"] > after["size_bytes"] > after["gzip_bytes"]
+    assert before["score"] > 0.9
+    assert int8["details"]["recipe"] == ["quantize: {scheme: int8}"]
+    assert {"name": "numpy", "version": metadata.version("numpy")} in int8["details"]["tools"]
+    assert "blobs.py" in [each["path"] for each in int8["details"]["files"]]
+    percentiles_s = int8["details"]["latency"]["percentiles_s"]
+    assert len(percentiles_s) == 101
+    assert percentiles_s == sorted(percentiles_s)
+    assert floats["details"]["latency"] is None
+    assert floats["details"]["omitted"] == int8["details"]["omitted"] == []
 
 
 def test_a_path_that_cannot_be_written_is_refused_before_anything_is_collected(

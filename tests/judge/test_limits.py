@@ -68,6 +68,7 @@ FINDINGS = Findings(
         },
         invocations=2600,
         counted=2000,
+        percentiles_s=(),
         preempted=520,
         windows=20,
         slow_windows=3,

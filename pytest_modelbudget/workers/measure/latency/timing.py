@@ -1,7 +1,7 @@
 """The latency of single invocations of a model on this machine; see ``docs/latency.md``."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,7 @@ def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
         },
         invocations=sum(window.invocations for window in own),
         counted=sum(map(len, kept)),
+        percentiles_s=_percentiles(kept),
         preempted=sum(window.preempted for window in own),
         windows=len(own),
         slow_windows=len(counted) - len(kept),
@@ -72,6 +73,12 @@ def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
         cpu=host.cpu_model(),
         governor=host.governor(),
     )
+
+
+def _percentiles(windows: Sequence[Array]) -> tuple[float, ...]:
+    if not windows:
+        return ()
+    return tuple(np.percentile(np.concatenate(windows), range(101)).tolist())
 
 
 def _prepared(path: Path, job: LatencyJob) -> Runner:
