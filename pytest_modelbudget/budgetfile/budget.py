@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.types import Data, FileSource, Latency, Metric, Source, Training
 from pytest_modelbudget.errors import Span
+from pytest_modelbudget.judge.accepted import AcceptedVariant
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 
 
@@ -39,6 +40,7 @@ class Budget:
         signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
         trust_code: Whether Python code in model files may run.
         timeout_s: For one build or measurement.
+        accepted: What the ledger has of it, if anything.
     """
 
     variant: str | None
@@ -59,6 +61,7 @@ class Budget:
     confidence: float | None
     imports: tuple[str, ...]
     depends_on: tuple[str, ...]
+    accepted: AcceptedVariant | None = None
 
     @property
     def title(self) -> str:

@@ -28,6 +28,7 @@ from pytest_modelbudget.units.invalid import (
 _EXPECTED = {
     "bool_type": "true or false",
     "dict_type": "a mapping",
+    "finite_number": "a finite number",
     "float_type": "a number",
     "greater_than": "a number above {gt:g}",
     "greater_than_equal": "a number of at least {ge:g}",
@@ -71,9 +72,13 @@ def explain(error: ValidationError, document: Document, location: Location) -> I
         elif details["type"] == "extra_forbidden":
             yield document.unknown_key(place, known_keys_hint(place))
         else:
-            expectation = _EXPECTED[details["type"]].format(**details.get("ctx", {}))
-            what = f"expected {expectation}, got {shown(details['input'])}"
-            yield document.problem(place, what, _hint(details))
+            yield document.problem(place, unexpected(details), _hint(details))
+
+
+def unexpected(details: ErrorDetails) -> str:
+    """Return what was expected instead of a value of the wrong type or range."""
+    expectation = _EXPECTED[details["type"]].format(**details.get("ctx", {}))
+    return f"expected {expectation}, got {shown(details['input'])}"
 
 
 def known_keys_hint(location: Location) -> str:

@@ -17,6 +17,7 @@ from pytest_modelbudget.budgetfile.lookalikes import (
 )
 from pytest_modelbudget.cli.counted import counted
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError
+from pytest_modelbudget.ledger.accepted_budgets import with_accepted
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 
 _ROOTS = (".git", "pyproject.toml", "pytest.ini", "setup.cfg", "setup.py", "tox.ini")
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     problems = variants = 0
     for path in paths:
         try:
-            variants += len(load(path, _code(path)))
+            variants += len(with_accepted(load(path, _code(path)), path))
         except BudgetFileError as error:
             print(error)
             problems += len(error.problems)

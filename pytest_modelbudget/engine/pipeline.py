@@ -13,7 +13,7 @@ from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.evaluations import Evaluations
 from pytest_modelbudget.engine.measurements import Measurements
-from pytest_modelbudget.engine.plan import Plan, Step
+from pytest_modelbudget.engine.plan import Plan, Step, tool_versions
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
@@ -154,6 +154,10 @@ class Pipeline:
             structure=structure,
             figures=figures,
             arena=arena,
+            target=str(plan.invocation.target),
+            batch_size=plan.invocation.batch_size,
+            tools=tool_versions(),
+            accepted=budget.accepted,
         )
 
     async def _rehearse(self, plan: Plan, scored: Limit | None) -> None:

@@ -22,6 +22,7 @@ from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
+from pytest_modelbudget.ledger.accepted_budgets import with_accepted
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
@@ -55,7 +56,7 @@ class BudgetFile(pytest.File):
         if problem := not_utf8(self.path):
             raise self.CollectError(problem)
         try:
-            budgets = load(self.path, self._code())
+            budgets = with_accepted(load(self.path, self._code()), self.path)
         except BudgetFileError as error:
             raise self.CollectError(str(error)) from error
         self._check_shipping(budgets)
@@ -124,6 +125,8 @@ class LimitItem(pytest.Item):
             self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
             if any(report.shows_details for report, _ in wanted_reports(self.config)):
                 self._details = session.details(self.budget, self.limit, findings)
+            if figure := LIMITS[self.limit.name].figure:
+                self._row = self._row.of_figure(figure, findings)
             verdict = judge(self.limit, measure(self.limit, findings))
             self._row = self._row.judged(verdict, findings.test_data)
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":

@@ -1,10 +1,11 @@
 """What was found out about a variant, and the measurement that a limit is compared with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
 from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.accepted import AcceptedVariant, Environment
 from pytest_modelbudget.judge.results import (
     SUFFIXES,
     Arena,
@@ -76,6 +77,10 @@ class Findings:
         confident: Whether the interval must lie inside the limit, not only the value.
         test_data: The source of the test set, as messages name it.
         unrecorded: What its artifact or score depends on that could not be recorded.
+        target: What the latency is measured on.
+        batch_size: Of one inference.
+        tools: The versions of everything that a result depends on.
+        accepted: What the ledger has of the variant, if anything.
     """
 
     artifact: Artifact
@@ -91,6 +96,10 @@ class Findings:
     structure: Structure | None = None
     figures: Figures | None = None
     arena: Arena | None = None
+    target: str = "host"
+    batch_size: int = 1
+    tools: Environment = field(default_factory=dict)
+    accepted: AcceptedVariant | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.report.shipped_files import ShippedFiles, locked, read_list
 
 OUTCOMES = {
+    "accepted": "was accepted into the ledger, and not judged",
     "exceeded": "failed",
     "unmeasured": "could not be measured",
     "error": "could not be built",

@@ -27,7 +27,8 @@ class ReportedLimit(_Document):
 
     Attributes:
         name: As in the budget file, such as ``max_bytes``.
-        outcome: ``error`` means that the artifact could not be built.
+        outcome: ``error`` means that the artifact could not be built, ``accepted`` that the
+            session accepts what is over a limit of growth.
         place: Where the limit is written: ``path:line:column``.
         unit: Bytes, seconds, or what else; null if it was not measured. A score is in the metric's
             own units, a share is a part of 1.
@@ -166,7 +167,7 @@ def _limit(row: Row) -> ReportedLimit:
         margin=row.margin,
         baseline=row.baseline,
         how=row.how,
-        message="" if row.outcome == "within" else row.explain(),
+        message="" if row.outcome in ("within", "accepted") else row.explain(),
         notes=tuple(note for note in (row.note, row.remark) if note),
     )
 

@@ -1,14 +1,15 @@
 """One limit as all reports show it; it travels as JUnit properties, also out of xdist workers."""
 
 import dataclasses
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
-from pytest_modelbudget.judge.findings import Artifact, FileSize, StageScore
-from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.findings import Artifact, FileSize, Findings, StageScore
+from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure_figure
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
@@ -21,9 +22,11 @@ from pytest_modelbudget.units.format import (
 )
 from pytest_modelbudget.units.table import BaseUnit
 
-Status = Literal["within", "exceeded", "unmeasured", "error"]
+Status = Literal["within", "accepted", "exceeded", "unmeasured", "error"]
+"""``accepted`` is over a limit of growth in a session that accepts it into the ledger."""
+
 WIDTH = 10
-BY_SEVERITY: tuple[Status, ...] = ("within", "unmeasured", "exceeded", "error")
+BY_SEVERITY: tuple[Status, ...] = ("within", "accepted", "unmeasured", "exceeded", "error")
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
@@ -54,6 +57,15 @@ class Row:
         parts: Where the bytes of what TensorFlow serves are, the largest part first.
         quantized: Who quantized it, and which weights are still float; empty if nobody did.
         unrecorded: What it depends on that could not be recorded, if anything.
+        figure: What the ledger keeps of it, a key of ``FIGURES``; empty if that is nothing.
+        value: The figure in the base unit of ``FIGURES``, whatever the limit is compared with.
+        value_low: The lower end of its interval, if it has one.
+        value_high: The upper end, if it has one.
+        accepted: The figure that the ledger has, if any.
+        anchor: The figure that was accepted first, if any.
+        environment: What the figure was measured with, as JSON.
+        metric: What a score was computed with.
+        samples: Digest of the samples of a score.
     """
 
     budget: str
@@ -83,6 +95,15 @@ class Row:
     parts: str = ""
     quantized: str = ""
     unrecorded: str = ""
+    figure: str = ""
+    value: float | None = None
+    value_low: float | None = None
+    value_high: float | None = None
+    accepted: float | None = None
+    anchor: float | None = None
+    environment: str = ""
+    metric: str = ""
+    samples: str = ""
 
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
         """Return the row with the artifact it is about, and what was not recorded of it."""
@@ -98,6 +119,29 @@ class Row:
             ),
             quantized=artifact.quantization.summary() if artifact.quantization else "",
             unrecorded=", ".join(unrecorded),
+        )
+
+    def of_figure(self, name: str, findings: Findings) -> Self:
+        """Return the row with its figure, and what was accepted of it.
+
+        Raises:
+            UnmeasuredError: If it could not be measured.
+        """
+        found, environment = measure_figure(name, findings), FIGURES[name].environment(findings)
+        low, high = found.interval or (None, None)
+        accepted = findings.accepted and findings.accepted.figure(name, environment)
+        score = findings.score if "score" in FIGURES[name].needs else None
+        return dataclasses.replace(
+            self,
+            figure=name,
+            value=found.value,
+            value_low=low,
+            value_high=high,
+            accepted=accepted.value if accepted else None,
+            anchor=accepted.anchor if accepted else None,
+            environment=json.dumps(environment, ensure_ascii=False, sort_keys=True),
+            metric=findings.metric if score else "",
+            samples=(score.sample_set or score.data) if score else "",
         )
 
     def judged(self, verdict: Verdict, test_data: str) -> Self:

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pytest_modelbudget.report.row import Row
 
 HEAD = ("limit", "measured", "allowed", "margin", "")
-MARKS = {"within": "", "exceeded": "EXCEEDED", "unmeasured": "UNMEASURED", "error": "NOT BUILT"}
+MARKS = {
+    "within": "",
+    "accepted": "ACCEPTED",
+    "exceeded": "EXCEEDED",
+    "unmeasured": "UNMEASURED",
+    "error": "NOT BUILT",
+}
 RIGHT = {1, 2, 3}
 
 
@@ -31,7 +37,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
         yield from (Line(f"  {row.remark}") for row in variant if row.remark)
         for row in variant:
-            yield Line(_align(cells[row], widths), alarm=row.outcome != "within")
+            yield Line(_align(cells[row], widths), alarm=row.outcome not in ("within", "accepted"))
     yield from (Line(line) for line in _notes(cells))
 
 

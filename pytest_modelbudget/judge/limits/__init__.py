@@ -15,7 +15,7 @@ from pytest_modelbudget.judge.limits.latency_limits import (
     MaxLatencyP99,
     MaxLatencyRatio,
 )
-from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
 from pytest_modelbudget.judge.limits.memory_limits import MaxMemory
 from pytest_modelbudget.judge.limits.size_limits import MaxBytes, MaxGzipBytes
 from pytest_modelbudget.judge.limits.structure_limits import (
@@ -47,6 +47,11 @@ _KINDS: tuple[LimitKind, ...] = (
 LIMITS: Mapping[str, LimitKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
 """Every limit that ``budget:`` takes, by its name."""
 
+FIGURES: Mapping[str, FigureLimit] = MappingProxyType(
+    {kind.figure: kind for kind in _KINDS if isinstance(kind, FigureLimit) and kind.figure}
+)
+"""What the ledger keeps of a variant, by its name: the limit that measures it."""
+
 
 def measure(limit: Limit, findings: Findings) -> Measurement:
     """Read what is compared with ``limit``: the target's figure where a target was asked.
@@ -55,5 +60,14 @@ def measure(limit: Limit, findings: Findings) -> Measurement:
         UnmeasuredError: If it cannot be read from ``findings``.
     """
     kind = LIMITS[limit.name]
-    read = kind.measure_on_target if findings.figures else kind.measure
-    return read(findings, limit)
+    return kind.measure_on_target(findings) if findings.figures else kind.measure(findings, limit)
+
+
+def measure_figure(name: str, findings: Findings) -> Measurement:
+    """Read a figure of ``FIGURES``: that of the target where a target was asked.
+
+    Raises:
+        UnmeasuredError: If it cannot be read from ``findings``.
+    """
+    kind = FIGURES[name]
+    return kind.measure_on_target(findings) if findings.figures else kind.read(findings)

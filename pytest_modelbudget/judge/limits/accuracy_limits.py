@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
-from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
 from pytest_modelbudget.judge.results import ClassAccuracy, Comparison, Interval
 from pytest_modelbudget.units.format import format_interval, format_score, format_value
 from pytest_modelbudget.units.written import Drop, Share
@@ -19,7 +19,7 @@ _GENTLER = (
 ScoreBound = Annotated[float, Strict(), Field(ge=-1e9, le=1e9)]
 
 
-class MinAccuracy(LimitKind):
+class MinAccuracy(FigureLimit):
     """The metric itself, or with `confidence` the low end of its interval."""
 
     name = "min_accuracy"
@@ -29,17 +29,23 @@ class MinAccuracy(LimitKind):
     needs = frozenset({"artifact", "score"})
     advice = _GENTLER
     lower_is_better = False
+    figure = "accuracy"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:
-        """Read the score, or the low end of its interval."""
+    def read(self, findings: Findings) -> Measurement:
+        """Read the score."""
         scored, comparison = present(findings.score), present(findings.comparison)
-        interval = comparison.score
-        spread = _spread(comparison, interval, limit.unit)
+        spread = _spread(comparison, comparison.score, "")
         how = f"{findings.metric} over {scored.samples:,} samples; {spread}"
+        return Measurement(scored.value, how)
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the score, or the low end of its interval."""
+        found = self.read(findings)
         if not findings.confident:
-            return Measurement(scored.value, how)
-        low = _certain(interval, comparison).low
-        return Measurement(low, f"low end of {format_score(scored.value)} {how}")
+            return found
+        comparison = present(findings.comparison)
+        low = _certain(comparison.score, comparison).low
+        return Measurement(low, f"low end of {format_score(found.value)} {found.how}")
 
 
 class MaxAccuracyDrop(LimitKind):

@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, Strict
 
+from pytest_modelbudget.judge.accepted import Environment
 from pytest_modelbudget.judge.findings import Findings, Measurement, present
-from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit
 from pytest_modelbudget.judge.results import LatencySample, LatencyStatistic
 from pytest_modelbudget.units.format import format_seconds
 from pytest_modelbudget.units.table import BaseUnit
@@ -16,7 +17,7 @@ from pytest_modelbudget.units.written import Duration
 _FASTER = "an int8 recipe, more `latency.threads`, or a smaller architecture"
 
 
-class LatencyLimit(LimitKind):
+class LatencyLimit(FigureLimit):
     """A quantile of the latency of single invocations, with the interval that must decide it."""
 
     base_unit: ClassVar[BaseUnit] = "seconds"
@@ -25,7 +26,7 @@ class LatencyLimit(LimitKind):
     advice = _FASTER
     statistic: ClassVar[LatencyStatistic]
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def read(self, findings: Findings) -> Measurement:
         """Read the estimate of the statistic and its interval."""
         sample = present(findings.latency)
         found = sample.estimates[self.statistic]
@@ -45,6 +46,22 @@ class MaxLatency(LatencyLimit):
     description = "median of one invocation"
     target_field = "latency_s"
     statistic = "p50"
+    figure = "latency"
+    by_machine = True
+
+    def environment(self, findings: Findings) -> Environment:
+        """Return the machine, and what runs the model on it."""
+        run = {"target": findings.target, "batch_size": str(findings.batch_size)}
+        sample = findings.latency
+        if sample is None:
+            return run
+        return {
+            **run,
+            "cpu": sample.cpu,
+            "kernels": sample.delegate,
+            "litert": findings.tools.get("ai-edge-litert", ""),
+            "threads": str(sample.threads),
+        }
 
 
 class MaxLatencyP90(LatencyLimit):
@@ -76,9 +93,9 @@ class MaxLatencyRatio(LatencyLimit):
     advice = "an int8 recipe, or fewer layers left in float"
     statistic = "ratio"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:
+    def read(self, findings: Findings) -> Measurement:
         """Read the ratio and its interval."""
-        measured = super().measure(findings, limit)
+        measured = super().read(findings)
         low, _ = measured.interval or (0.0, None)
         is_slower = low > 1
         remark = f"slower than the float model: {measured.value:.2f} times its latency"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pytest_modelbudget.errors import Span
+from pytest_modelbudget.judge.accepted import Environment
 from pytest_modelbudget.judge.findings import Findings, Measurement, Need, UnmeasuredError, present
 from pytest_modelbudget.units.table import BaseUnit
 
@@ -40,6 +41,7 @@ class LimitKind(ABC):
         advice: One line on what helps where the limit is exceeded.
         lower_is_better: Whether the bound is a maximum.
         target_field: Which of a target's ``Figures`` answers it; None if no target does.
+        figure: The name under which the ledger keeps what it measures; empty if it does not.
     """
 
     name: ClassVar[str]
@@ -50,6 +52,7 @@ class LimitKind(ABC):
     advice: ClassVar[str]
     lower_is_better: ClassVar[bool] = True
     target_field: ClassVar[TargetField | None] = None
+    figure: ClassVar[str] = ""
 
     @abstractmethod
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
@@ -59,7 +62,7 @@ class LimitKind(ABC):
             UnmeasuredError: If it cannot be read from ``findings``.
         """
 
-    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def measure_on_target(self, findings: Findings) -> Measurement:
         """Read what a target other than this machine reports in place of ``measure``.
 
         Raises:
@@ -76,3 +79,29 @@ class LimitKind(ABC):
         """Return the bound as a number in the base unit (the lowest allowed, for a minimum)."""
         assert isinstance(limit.bound, int | float), "the reader gives a number for this limit"
         return limit.bound
+
+
+class FigureLimit(LimitKind):
+    """A limit of a figure that the model has whatever the limit is, such as its size.
+
+    Attributes:
+        by_machine: Whether the ledger keeps one value for each machine.
+    """
+
+    by_machine: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, findings: Findings) -> Measurement:
+        """Read the figure.
+
+        Raises:
+            UnmeasuredError: If it cannot be read from ``findings``.
+        """
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read the figure, which is compared with ``limit``."""
+        return self.read(findings)
+
+    def environment(self, findings: Findings) -> Environment:
+        """Return the tools and the machine that the figure depends on."""
+        return findings.tools

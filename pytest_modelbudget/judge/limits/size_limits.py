@@ -1,14 +1,14 @@
 """Bytes of the file."""
 
 from pytest_modelbudget.judge.findings import Findings, Measurement, present
-from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit
 from pytest_modelbudget.units.format import format_bytes
 from pytest_modelbudget.units.written import Size
 
 _SMALLER = "a smaller recipe (`modelbudget recipes` lists them), or a smaller architecture"
 
 
-class MaxBytes(LimitKind):
+class MaxBytes(FigureLimit):
     """The ``.tflite``, or what TensorFlow serves, as it is; on a target, what is stored there."""
 
     name = "max_bytes"
@@ -18,21 +18,22 @@ class MaxBytes(LimitKind):
     needs = frozenset({"artifact"})
     advice = _SMALLER
     target_field = "size_bytes"
+    figure = "bytes"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def read(self, findings: Findings) -> Measurement:
         """Read the size of the file."""
         return Measurement(findings.artifact.size_bytes, f"{findings.artifact.form} as it is")
 
-    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:
+    def measure_on_target(self, findings: Findings) -> Measurement:
         """Read what is stored on the target, or the size of the file if it stores that."""
         if present(findings.figures).size_bytes is None:
-            return self.measure(findings, limit)
-        stored = super().measure_on_target(findings, limit)
+            return self.read(findings)
+        stored = super().measure_on_target(findings)
         tflite = format_bytes(findings.artifact.size_bytes)
         return Measurement(stored.value, f"on the target, {stored.how}; the .tflite has {tflite}")
 
 
-class MaxGzipBytes(LimitKind):
+class MaxGzipBytes(FigureLimit):
     """The deflated ``.tflite``, as an app store or a web server sends it.
 
     Of a SavedModel, the deflated archive of the folder.
@@ -44,8 +45,9 @@ class MaxGzipBytes(LimitKind):
     written = Size
     needs = frozenset({"artifact"})
     advice = _SMALLER
+    figure = "gzip_bytes"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def read(self, findings: Findings) -> Measurement:
         """Read the size of the deflated file."""
         return Measurement(
             findings.artifact.gzip_bytes, f"{findings.artifact.form} deflated at level 9"

@@ -8,7 +8,7 @@ from pydantic import Field, PlainValidator, Strict, WithJsonSchema
 
 from pytest_modelbudget.frozen import Sequence as FrozenSequence
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
-from pytest_modelbudget.judge.limits.limit_kind import Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
 from pytest_modelbudget.judge.limits.operator_names import OperatorName
 from pytest_modelbudget.judge.results import Structure
 from pytest_modelbudget.units.invalid import expected
@@ -66,7 +66,7 @@ class MaxUniqueWeights(LimitKind):
         )
 
 
-class MaxMacs(LimitKind):
+class MaxMacs(FigureLimit):
     """Multiply-accumulates of one inference."""
 
     name = "max_macs"
@@ -75,8 +75,9 @@ class MaxMacs(LimitKind):
     written = Count
     needs = _NEEDS
     advice = "`prune_channels`, or a smaller architecture"
+    figure = "macs"
 
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+    def read(self, findings: Findings) -> Measurement:
         """Read the multiply-accumulates of one sample.
 
         Raises:

@@ -1,0 +1,1 @@
+"""The ledger: a file beside each budget file with the figures that the team has accepted."""
