@@ -14,7 +14,9 @@ import pytest
 
 from pytest_modelbudget.budgetfile.lookalikes import GLOBS
 from pytest_modelbudget.gate.written_reports import (
+    append_summary,
     check_reports,
+    github_commands,
     not_written,
     wanted_reports,
     write_reports,
@@ -41,8 +43,9 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
+        self._rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._details: list[tuple[tuple[str, str], str]] = []
+        self._mistakes: list[dict[str, Any]] = []
         self.collected: dict[CollectedVariant, None] = {}
         self.notes: list[str] = []
         self.errors: list[str] = []
@@ -50,9 +53,14 @@ class Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the row of a limit and its details; ``LimitItem.complete`` added them."""
         if row := getattr(report, "modelbudget_row", None):
-            self._rows.append(row)
+            key = row["place"], row.get("variant", ""), row["name"]
+            self._rows[key] = row  # a plugin may run an item twice
             if details := getattr(report, "modelbudget_details", None):
                 self._details.append(((row["budget"], row.get("variant", "")), details))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep what is wrong in a budget file; ``pytest_make_collect_report`` added it."""
+        self._mistakes.extend(getattr(report, "modelbudget_mistakes", ()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -63,14 +71,20 @@ class Recorder:
             self.collected |= dict.fromkeys(CollectedVariant(*values) for values in found)
 
     def record(self) -> Record | None:
-        """Return the results, or None if no limit ran."""
-        if not self._rows:  # a session without budget files does not import the package
+        """Return the results, or None if no limit ran and every budget file is right."""
+        # A session without budget files does not import the package.
+        if not self._rows and not self._mistakes:
             return None
+        from pytest_modelbudget.report.annotations import Annotation
         from pytest_modelbudget.report.record import Record, joined_details
         from pytest_modelbudget.report.row import Row
 
-        rows = tuple(Row(**row) for row in self._rows)
-        return Record(rows, tuple(self.collected), joined_details(self._details))
+        return Record(
+            rows=tuple(Row(**row) for row in self._rows.values()),
+            collected=tuple(self.collected),
+            details=joined_details(self._details),
+            mistakes=tuple(dict.fromkeys(Annotation(**mistake) for mistake in self._mistakes)),
+        )
 
 
 COLLECTED = "modelbudget_collected"
@@ -148,6 +162,20 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile
     )
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Add what is wrong in a budget file to its report; xdist sends all attributes of it."""
+    report = yield
+    if report.failed:
+        from pytest_modelbudget.gate.nodes import BudgetFile
+
+        if isinstance(collector, BudgetFile):
+            report.modelbudget_mistakes = collector.mistakes()  # type: ignore[attr-defined]
+    return report
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the limits if their artifacts could not be shipped as the user asks."""
@@ -202,15 +230,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if hasattr(config, "workeroutput"):
         found = [astuple(variant) for variant in recorder.collected]
         config.workeroutput[COLLECTED] = found
-    elif not config.option.collectonly and (wanted := wanted_reports(config)):
-        if record := recorder.record():
-            recorder.notes, recorder.errors = write_reports(record, wanted)
-        else:
-            recorder.notes = not_written(
-                (report, path)
-                for report, path in wanted
-                if recorder.collected or config.getoption(f"budget_{report.name}")
-            )
+    elif config.option.collectonly:
+        return
+    elif record := recorder.record():
+        recorder.notes, recorder.errors = write_reports(record, wanted_reports(config))
+        recorder.notes += append_summary(record)
+    elif wanted := wanted_reports(config):
+        recorder.notes = not_written(
+            (report, path)
+            for report, path in wanted
+            if recorder.collected or config.getoption(f"budget_{report.name}")
+        )
         if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -221,7 +251,7 @@ def pytest_terminal_summary(
     """Show one table of all limits, and what the written reports say."""
     recorder = config.stash[RECORDER]
     record = recorder.record()
-    if record or recorder.notes:
+    if (record and record.rows) or recorder.notes:
         terminalreporter.section("model budgets")
     if record:
         from pytest_modelbudget.report.terminal import table
@@ -232,3 +262,6 @@ def pytest_terminal_summary(
         terminalreporter.write_line(note)
     for error in recorder.errors:
         terminalreporter.write_line(error, red=True)
+    if record:
+        for command in github_commands(record, config):
+            terminalreporter.write_line(command)

@@ -142,7 +142,8 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
 
     https://github.com/tensorflow/model-optimization/issues/1119
     """
-    ours = {name: value for name, value in os.environ.items() if name != "TF_USE_LEGACY_KERAS"}
+    unwanted = {"TF_USE_LEGACY_KERAS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"}
+    ours = {name: value for name, value in os.environ.items() if name not in unwanted}
     return ours | {"COLUMNS": "120", "CI": "true"} | dict(own)
 
 

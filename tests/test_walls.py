@@ -144,7 +144,7 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 ) -> None:
     project.write("conftest.py", SPY)
     project.write("test_nothing.py", "def test_nothing(): pass")
-    result = project.run("-m", "pytest", "-s")
+    result = project.run("-m", "pytest", "-s", "-p", "no:randomly")  # that imports numpy
     assert result.exitcode == 0
     assert not loaded(result.output) & {"pydantic", "yaml", "filelock", *LITE, *HEAVY}
 
@@ -152,7 +152,7 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 def test_collecting_and_gating_load_no_worker_module_into_pytest(blobs: Project) -> None:
     blobs.write("conftest.py", SPY)
     for options in (["--collect-only"], []):
-        result = blobs.run("-m", "pytest", "-s", *options)
+        result = blobs.run("-m", "pytest", "-s", "-p", "no:randomly", *options)
         assert result.exitcode == 0
         assert "pydantic" in loaded(result.output)
         assert not loaded(result.output) & (LITE | HEAVY)

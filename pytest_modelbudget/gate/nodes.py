@@ -12,7 +12,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, not_utf8
+from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, Problem, not_utf8
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
@@ -24,6 +24,7 @@ from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.ledger.accepted_budgets import with_accepted
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
+from pytest_modelbudget.report.annotations import of_problems
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
 
@@ -48,6 +49,7 @@ class BudgetFile(pytest.File):
         **arguments: Any,
     ) -> None:
         super().__init__(path=path, parent=parent, **arguments)
+        self._problems: tuple[Problem, ...] = ()
         self._collected = collected
         self._artifacts = artifacts
 
@@ -58,6 +60,7 @@ class BudgetFile(pytest.File):
         try:
             budgets = with_accepted(load(self.path, self._code()), self.path)
         except BudgetFileError as error:
+            self._problems = error.problems
             raise self.CollectError(str(error)) from error
         self._check_shipping(budgets)
         self._collected.update(dict.fromkeys(collected_variants(budgets, _label(self))))
@@ -66,6 +69,10 @@ class BudgetFile(pytest.File):
                 yield from _items(self, budget)
             else:
                 yield VariantNode.from_parent(self, name=budget.variant, budget=budget)
+
+    def mistakes(self) -> list[dict[str, Any]]:
+        """Return what is wrong in the file, once it was collected, as annotations."""
+        return [dataclasses.asdict(each) for each in of_problems(self._problems)]
 
     def _code(self) -> NamedCode:
         root = self.config.rootpath

@@ -1,8 +1,9 @@
-"""Writes the reports that were given a path, at the end of the session."""
+"""Writes the reports that were given a path, at the end of the session; and those for GitHub."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,3 +66,35 @@ def write_reports(
         except (ModelBudgetError, OSError) as error:
             errors.append(f"--budget-{report.name}: {error}")
     return notes, errors
+
+
+def append_summary(record: Record) -> list[str]:
+    """Append the Markdown to GitHub's step summary, where there is one.
+
+    Returns:
+        Why that failed, if it did. The session does not fail: nobody asked for the summary.
+    """
+    from pytest_modelbudget.report.markdown import append
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    try:
+        if summary:
+            append(Path(summary), record)
+    except OSError as error:
+        return [f"GITHUB_STEP_SUMMARY: {error}"]
+    return []
+
+
+def github_commands(record: Record, config: pytest.Config) -> Iterator[str]:
+    """Yield the lines by which GitHub Actions annotates the budget files; none elsewhere.
+
+    pytest-github-actions-annotate-failures annotates failures at the same place. It does not
+    annotate errors.
+    """
+    from pytest_modelbudget.report.annotations import of_rows
+
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return
+    has_twin = config.pluginmanager.hasplugin("annotate_errors")
+    rows = [row for row in record.rows if row.outcome == "error" or not has_twin]
+    yield from (each.github_command() for each in (*record.mistakes, *of_rows(rows)))

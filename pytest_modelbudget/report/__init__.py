@@ -82,5 +82,7 @@ REPORTS = (
         "json_document",
         shows_details=True,
     ),
+    WrittenReport("markdown", "PATH", "write a report for a comment on a pull request", "markdown"),
+    WrittenReport("codequality", "PATH", "write GitLab's code quality report", "codequality"),
 )
 """The reports that are written to a path."""

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.results import SUFFIXES, Form
+from pytest_modelbudget.report.annotations import Annotation
 from pytest_modelbudget.report.row import Row
 
 
@@ -63,11 +64,13 @@ class Record:
             workers collected them and all of these crashed or were stopped.
         details: What is known of each variant beside its limits, by budget file and variant; empty
             if no report shows it.
+        mistakes: What is wrong in budget files that could not be collected.
     """
 
     rows: tuple[Row, ...]
     collected: tuple[CollectedVariant, ...]
     details: Mapping[tuple[str, str], VariantDetails] = field(default_factory=dict)
+    mistakes: tuple[Annotation, ...] = ()
 
     def judged(self) -> dict[CollectedVariant, list[Row]]:
         """Return the rows of each variant of which at least one limit ran."""
@@ -79,10 +82,12 @@ class Record:
         return judged
 
     def is_whole(self) -> bool:
-        """Return whether every collected limit ran."""
+        """Return whether every limit of every budget file ran."""
         judged = self.judged()
-        return bool(self.collected) and not any(
-            each.left_out(judged.get(each, [])) for each in self.collected
+        return (
+            bool(self.collected)
+            and not self.mistakes
+            and not any(each.left_out(judged.get(each, [])) for each in self.collected)
         )
 
 

@@ -103,6 +103,7 @@ class ReportDocument(_Document):
         pytest_modelbudget: The version of the plugin.
         created: When it was written, in UTC: ``2026-01-31T12:00:00Z``.
         is_complete: Whether every limit of every collected budget file ran.
+        mistakes: What is wrong in budget files, for which pytest could not collect them.
         variants: Those of which at least one limit ran, in that order.
     """
 
@@ -110,6 +111,7 @@ class ReportDocument(_Document):
     pytest_modelbudget: str
     created: str
     is_complete: bool
+    mistakes: Sequence[str]
     variants: Sequence[ReportedVariant]
 
 
@@ -125,6 +127,7 @@ def document(record: Record) -> ReportDocument:
         pytest_modelbudget=metadata.version("pytest-modelbudget"),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         is_complete=record.is_whole(),
+        mistakes=tuple(map(str, record.mistakes)),
         variants=tuple(
             _variant(variant, rows, record.details.get((variant.budget, variant.variant)))
             for variant, rows in record.judged().items()
@@ -167,7 +170,7 @@ def _limit(row: Row) -> ReportedLimit:
         margin=row.margin,
         baseline=row.baseline,
         how=row.how,
-        message="" if row.outcome in ("within", "accepted") else row.explain(),
+        message="" if row.holds else row.explain(),
         notes=tuple(note for note in (row.note, row.remark) if note),
     )
 

@@ -105,6 +105,11 @@ class Row:
     metric: str = ""
     samples: str = ""
 
+    @property
+    def holds(self) -> bool:
+        """Whether the limit did not fail."""
+        return self.outcome in ("within", "accepted")
+
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
         """Return the row with the artifact it is about, and what was not recorded of it."""
         return dataclasses.replace(

@@ -25,8 +25,10 @@ class Line:
 
 
 def table(rows: Iterable[Row]) -> Iterator[Line]:
-    """Yield the lines of one table, a block for each variant."""
+    """Yield the lines of one table, a block for each variant; nothing without rows."""
     cells = {row: (row.name, *row.amounts(), MARKS[row.outcome]) for row in rows}
+    if not cells:
+        return
     widths = [max(map(len, column)) for column in zip(HEAD, *cells.values(), strict=True)]
     yield Line(_align(HEAD, widths))
     for subject, variant in _by_variant(cells).items():
@@ -37,8 +39,8 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from (Line(f"  {line}") for line in _unrecorded(variant))
         yield from (Line(f"  {row.remark}") for row in variant if row.remark)
         for row in variant:
-            yield Line(_align(cells[row], widths), alarm=row.outcome not in ("within", "accepted"))
-    yield from (Line(line) for line in _notes(cells))
+            yield Line(_align(cells[row], widths), alarm=not row.holds)
+    yield from (Line(line) for line in notes_on_test_sets(cells))
 
 
 def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -49,7 +51,7 @@ def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     return variants
 
 
-def _notes(rows: Iterable[Row]) -> Iterator[str]:
+def notes_on_test_sets(rows: Iterable[Row]) -> Iterator[str]:
     """Yield one line for each test set that is too small, for the first limit that shows it."""
     noted: dict[str, list[Row]] = {}
     for row in rows:
