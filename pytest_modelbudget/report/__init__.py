@@ -79,7 +79,7 @@ REPORTS = (
         "json",
         "PATH",
         "write all results to this file, as JSON",
-        "json_document",
+        "json_report",
         shows_details=True,
     ),
     WrittenReport("markdown", "PATH", "write a report for a comment on a pull request", "markdown"),
