@@ -12,7 +12,7 @@ from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row, Status, worst
 from pytest_modelbudget.units.table import BaseUnit
 
-Number = int | float
+Amount = int | float
 """Whole bytes stay whole."""
 
 
@@ -49,11 +49,11 @@ class ReportedLimit(_Document):
     place: str
     unit: BaseUnit | None
     written_unit: str
-    measured: Number | None
-    measured_low: Number | None
-    measured_high: Number | None
-    limit: Number | None
-    margin: Number | None
+    measured: Amount | None
+    measured_low: Amount | None
+    measured_high: Amount | None
+    limit: Amount | None
+    margin: Amount | None
     baseline: str
     how: str
     message: str
