@@ -11,6 +11,7 @@ from pytest_modelbudget.budgetfile.references import MODEL_SUFFIXES, absolute
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric
 from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
 from pytest_modelbudget.units.invalid import closest
 
 _FILE_SUFFIXES = {*filter(None, MODEL_SUFFIXES), ".npz"}
@@ -80,7 +81,7 @@ def _missing_file(written: Path, document: Document) -> tuple[str, str] | None:
         return f"{path} does not exist", hint or "correct the path; it is relative to this file"
     if not is_saved_model and path.is_dir():
         return f"{path} is a folder", f"name a {path.suffix} file"
-    if is_saved_model and not (path / "saved_model.pb").is_file():
+    if is_saved_model and not (path / SAVED_MODEL_GRAPH).is_file():
         hint = "name a folder with a saved_model.pb, or a .keras, .h5 or .tflite file"
         return f"{path} is not a SavedModel", hint
     return None

@@ -10,7 +10,13 @@ from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.judge.results import Arena, Figures, LatencySample, Structure
+from pytest_modelbudget.judge.results import (
+    SAVED_MODEL_GRAPH,
+    Arena,
+    Figures,
+    LatencySample,
+    Structure,
+)
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.jobs import (
     KERAS_LAYERS,
@@ -62,7 +68,7 @@ class Measurements:
         """Return where the bytes of an artifact are.
 
         Args:
-            path: A ``.tflite``.
+            path: A ``.tflite``, a ``.keras`` file or the folder of a SavedModel.
             sha256: Of its content.
             title: What the terminal shows meanwhile.
         """
@@ -72,8 +78,10 @@ class Measurements:
 
         async def read() -> Contents:
             job, status = ContentsJob(divided=path), TaskStatus(f"{title} contents")
+            is_saved_model = (path / SAVED_MODEL_GRAPH).is_file()
+            kind: WorkerKind = "tensorflow" if is_saved_model else "litert"
             found = await self._scheduler.measured(
-                "litert", key, job, Contents, CONTENTS_TIMEOUT_S, status
+                kind, key, job, Contents, CONTENTS_TIMEOUT_S, status
             )
             return found.result
 

@@ -20,6 +20,9 @@ SUFFIXES: Mapping[Form, str] = MappingProxyType(
 )
 """How the name of each ends; a SavedModel is a folder."""
 
+SAVED_MODEL_GRAPH = "saved_model.pb"
+"""The file by which a folder is known as a SavedModel."""
+
 
 class ModelScore(Frozen):
     """The metric of one model on one data set.

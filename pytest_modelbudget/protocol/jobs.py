@@ -177,7 +177,7 @@ class ContentsJob(Frozen):
     change it.
 
     Attributes:
-        divided: The file.
+        divided: The file, or the folder of a SavedModel.
     """
 
     divided: Path

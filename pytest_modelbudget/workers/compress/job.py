@@ -8,7 +8,6 @@ from pytest_modelbudget.judge.results import Part, Quantization
 from pytest_modelbudget.protocol.digests import files_below
 from pytest_modelbudget.protocol.jobs import RESULT, BuildJob, Built, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
-from pytest_modelbudget.workers.compress.archive import gzip_bytes
 from pytest_modelbudget.workers.compress.convert.loops import why_not_converter
 from pytest_modelbudget.workers.compress.models.formats import (
     KERAS_MODEL,
@@ -18,6 +17,7 @@ from pytest_modelbudget.workers.compress.models.formats import (
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.artifact import verify_artifact
+from pytest_modelbudget.workers.contents.archive import gzip_bytes
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.float_weights import find_float_weights
 from pytest_modelbudget.workers.tflite.layers import KerasLayers

@@ -1,8 +1,9 @@
 """What each part of some content takes of it, and of its gzip stream."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Owner = int | str
 """What bytes belong to: the number of a tensor or buffer, or the name of something else."""
@@ -48,52 +49,64 @@ def byte_shares(
     """
     pieces = list(content)
     size = sum(map(len, pieces))
-    tiles = _tiles(size, ranges, rest)
-    deflated = _deflated_sizes(pieces, [tile.stop - tile.start for tile in tiles])
+    parts = tiles(size, ranges, rest)
+    deflated = _deflated_sizes(pieces, [each.stop - each.start for each in parts])
     shares: dict[Owner, ByteShare] = {}
-    for tile, gzip_bytes in zip(tiles, deflated, strict=True):
-        share = ByteShare(tile.stop - tile.start, gzip_bytes)
-        shares[tile.owner] = shares.get(tile.owner, NOTHING) + share
+    for each, gzip_bytes in zip(parts, deflated, strict=True):
+        share = ByteShare(each.stop - each.start, gzip_bytes)
+        shares[each.owner] = shares.get(each.owner, NOTHING) + share
     return shares
 
 
-def _tiles(size: int, ranges: Iterable[ByteRange], rest: Owner) -> list[ByteRange]:
-    """Return ranges that cover ``size`` bytes in order, without overlap."""
+def tiles(size: int, ranges: Iterable[ByteRange], rest: Owner) -> list[ByteRange]:
+    """Return ranges that cover ``size`` bytes in order, without overlap; as ``byte_shares``."""
     at = 0
-    tiles = []
-    for each in sorted(ranges, key=lambda found: (found.start, found.stop)):
+    found = []
+    for each in sorted(ranges, key=lambda one: (one.start, one.stop)):
         if each.start > at:
-            tiles.append(ByteRange(at, each.start, rest))
+            found.append(ByteRange(at, each.start, rest))
         start = max(at, each.start)
         if each.stop > start:
-            tiles.append(ByteRange(start, each.stop, each.owner))
+            found.append(ByteRange(start, each.stop, each.owner))
         at = max(at, each.stop)
-    return [*tiles, ByteRange(at, size, rest)]
+    return [*found, ByteRange(at, size, rest)]
 
 
-def _deflated_sizes(content: Iterable[bytes], lengths: Iterable[int]) -> list[int]:
-    """Return how many bytes of the gzip stream are read to inflate each of ``lengths`` bytes.
+def _deflated_sizes(content: Iterable[bytes], lengths: Sequence[int]) -> list[int]:
+    """Return how many bytes of the gzip stream of ``content`` each of ``lengths`` bytes takes."""
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WITH_GZIP_HEADER)
+    packed = b"".join([*map(deflate.compress, content), deflate.flush()])
+    ends = inflated_at(packed, _WITH_GZIP_HEADER, lengths)
+    ends[-1] = len(packed)  # with the checksum
+    return [end - start for start, end in pairwise([0, *ends])]
 
-    The header of a block belongs to where the block begins. A repeated sequence that goes past an
-    end belongs to where it begins.
+
+def inflated_at(packed: bytes, wbits: int, lengths: Sequence[int]) -> list[int]:
+    """Return how many bytes of a deflated stream are read when each part of it is inflated.
+
+    The header of a block belongs to the part in which the block begins. A repeated sequence that
+    goes past the end of a part belongs to the part in which it begins.
 
     Args:
-        content: The bytes that are deflated as one stream.
-        lengths: They add up to those of ``content``.
+        packed: The stream.
+        wbits: Its format, as ``zlib`` has it.
+        lengths: Of the parts, inflated and in order.
+
+    Raises:
+        zlib.error: If the stream is damaged or too short.
     """
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WITH_GZIP_HEADER)
-    inflate = zlib.decompressobj(_WITH_GZIP_HEADER)
-    packed = b"".join([*map(deflate.compress, content), deflate.flush()])
-    at = 0  # of the bytes of `packed` that were inflated
+    inflate = zlib.decompressobj(wbits)
+    at = 0
     waiting = b""
-    sizes = []
+    ends = []
     for length in lengths:
-        before = at
         while length:
             waiting = waiting or packed[at : at + _CHUNK_BYTES]
-            length -= len(inflate.decompress(waiting, length))
+            inflated = inflate.decompress(waiting, length)
+            if not inflated and not waiting:
+                raise zlib.error("the stream is too short")
+            length -= len(inflated)
             at += len(waiting) - len(inflate.unconsumed_tail)
             waiting = inflate.unconsumed_tail
-        sizes.append(at - before)
-    sizes[-1] += len(packed) - at  # the checksum
-    return sizes
+        ends.append(at)
+    return ends

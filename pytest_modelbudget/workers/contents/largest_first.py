@@ -31,11 +31,13 @@ def largest_first(
     for name, share in others:
         shares[name] = shares.get(name, NOTHING) + share
     found = sorted(tensors, key=_SIZE, reverse=True)
-    rest = [StoredPart(name=name, **vars(share)) for name, share in shares.items()]
+    rest = [
+        StoredPart(name=name, **vars(share)) for name, share in shares.items() if share != NOTHING
+    ]
     return Contents(
         form=form,
         size_bytes=size_bytes,
         gzip_bytes=sum(each.gzip_bytes for each in (*found, *rest)),
         tensors=tuple(found),
-        others=tuple(sorted(filter(_SIZE, rest), key=_SIZE, reverse=True)),
+        others=tuple(sorted(rest, key=_SIZE, reverse=True)),
     )

@@ -13,11 +13,12 @@ from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
 from pytest_modelbudget.budgetfile.stages import SavedModel
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
 from pytest_modelbudget.protocol.digests import digest, file_digest, files_below
 from pytest_modelbudget.workers.compress.models.keras_types import Model, Variable
 from pytest_modelbudget.workers.compress.models.sources import is_keras
 
-GRAPH, FINGERPRINT = "saved_model.pb", "fingerprint.pb"
+FINGERPRINT = "fingerprint.pb"
 _EXTRA = "assets.extra"
 
 
@@ -95,7 +96,7 @@ def _whole_model(model: Model, stage: SavedModel) -> Any:
 
 def _make_reproducible(stage: SavedModel, folder: Path) -> None:
     """Strip the graph, and write it and its fingerprint so that equal models have equal bytes."""
-    path = folder / GRAPH
+    path = folder / SAVED_MODEL_GRAPH
     saved = saved_model_pb2.SavedModel.FromString(path.read_bytes())
     for graph in saved.meta_graphs:
         if "default_attributes" in stage.strip:

@@ -13,6 +13,7 @@ from tensorflow.python.autograph.core import config as autograph
 
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
 from pytest_modelbudget.protocol.jobs import BuildJob
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
@@ -187,7 +188,7 @@ def load_saved_model(path: Path, signatures: Sequence[str]) -> Model:
     Raises:
         JobError: If it does not exist, cannot be loaded, or lacks a signature.
     """
-    formats.require(path, (path / "saved_model.pb").is_file(), "a SavedModel")
+    formats.require(path, (path / SAVED_MODEL_GRAPH).is_file(), "a SavedModel")
     try:
         model = tf.saved_model.load(str(path))
     except Exception as error:  # Protobuf, TensorFlow and file systems each raise their own.

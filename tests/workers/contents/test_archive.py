@@ -4,7 +4,7 @@ import gzip
 import os
 from pathlib import Path
 
-from pytest_modelbudget.workers.compress.archive import gzip_bytes
+from pytest_modelbudget.workers.contents.archive import gzip_bytes
 
 
 def test_a_file_is_deflated_as_it_is(tmp_path: Path) -> None:
