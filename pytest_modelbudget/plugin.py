@@ -36,13 +36,15 @@ class Recorder:
     """Collects what the reports are made of, from xdist workers too.
 
     Attributes:
+        is_judged: Whether limits are judged, and not only figures measured.
         collected: The variants of all budget files, as keys; ``BudgetFile`` adds them.
         notes: What the written reports say at the end of the terminal's output, also if they were
             not written.
         errors: Why a report could not be written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_judged: bool) -> None:
+        self.is_judged = is_judged
         self._rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._details: list[tuple[tuple[str, str], str]] = []
         self._mistakes: list[dict[str, Any]] = []
@@ -84,6 +86,7 @@ class Recorder:
             collected=tuple(self.collected),
             details=joined_details(self._details),
             mistakes=tuple(dict.fromkeys(Annotation(**mistake) for mistake in self._mistakes)),
+            is_judged=self.is_judged,
         )
 
 
@@ -101,6 +104,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--budget-memory", metavar="SIZE", help="the memory limit of one build")
     group.addoption("--budget-cache", metavar="DIR", help="the cache directory")
     group.addoption("--budget-rebuild", action="store_true", help="ignore cached results")
+    group.addoption(
+        "--budget-measure",
+        action="store_true",
+        help="judge nothing: measure and show every figure, also of variants without a limit",
+    )
     group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
     group.addoption("--budget-adb-serial", metavar="SERIAL", help="the serial number of the device")
     group.addoption(
@@ -116,6 +124,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "modelbudget_cache", "the cache directory, relative to rootdir", default=".modelbudget"
     )
     parser.addini("modelbudget_rebuild", "ignore cached results", type="bool", default=False)
+    parser.addini("modelbudget_measure", "judge nothing: measure and show", type="bool")
     parser.addini("modelbudget_adb", "the path of the program adb", default="adb")
     parser.addini("modelbudget_adb_serial", "the serial number of the device")
     parser.addini("modelbudget_adb_benchmark", "benchmark_model, built for the device")
@@ -132,7 +141,7 @@ def pytest_configure(config: pytest.Config) -> None:
             be written to its path.
     """
     config.addinivalue_line("markers", "modelbudget: one limit of a *.budget.yaml file")
-    recorder = config.stash[RECORDER] = Recorder()
+    recorder = config.stash[RECORDER] = Recorder(is_judged=_is_judged(config))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(recorder)
         if any(name.startswith("budget_") and value for name, value in vars(config.option).items()):
@@ -159,6 +168,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> BudgetFile
         path=file_path,
         collected=config.stash[RECORDER].collected,
         artifacts=written_path(config, "artifacts"),
+        judged=_is_judged(config),
     )
 
 
@@ -245,6 +255,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def _is_judged(config: pytest.Config) -> bool:
+    """Return whether limits are judged, and not only figures measured."""
+    return not (config.option.budget_measure or config.getini("modelbudget_measure"))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -252,11 +267,12 @@ def pytest_terminal_summary(
     recorder = config.stash[RECORDER]
     record = recorder.record()
     if (record and record.rows) or recorder.notes:
-        terminalreporter.section("model budgets")
+        judged = "" if recorder.is_judged else ": nothing was judged (--budget-measure)"
+        terminalreporter.section(f"model budgets{judged}")
     if record:
-        from pytest_modelbudget.report.terminal import table
+        from pytest_modelbudget.report.terminal import figures, table
 
-        for line in table(record.rows):
+        for line in (table if record.is_judged else figures)(record.rows):
             terminalreporter.write_line(line.text, red=line.alarm)
     for note in recorder.notes:
         terminalreporter.write_line(note)

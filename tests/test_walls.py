@@ -26,8 +26,9 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "protocol": {"errors", "frozen", "units", "judge", "budgetfile"},
     "engine": CORE,
     "report": {"errors", "frozen", "units", "judge", "ledger", "protocol"},
-    "cli": CORE | {"ledger", "report"},
-    "gate": CORE | {"engine", "ledger", "report"},
+    "explore": CORE | {"engine", "report"},
+    "cli": CORE | {"explore", "ledger", "report"},
+    "gate": CORE | {"engine", "explore", "ledger", "report"},
     "plugin": {"budgetfile", "gate", "report"},
     "workers": CORE,
 }

@@ -1,6 +1,7 @@
 """Loads a budget file into typed budgets, or reports every problem in it at once."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pytest_modelbudget.budgetfile.references import absolute, parse_model
 from pytest_modelbudget.budgetfile.sections import read_section
 from pytest_modelbudget.budgetfile.stages import Distill, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Data, Latency, Metric, Training
+from pytest_modelbudget.budgetfile.unlimited import figure_limits
 from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.budgetfile.variant_checks import variant_problems
 from pytest_modelbudget.budgetfile.yaml_file import read_document
@@ -24,12 +26,17 @@ VARIANT_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 DEFAULT_TIMEOUT = Quantity(1800.0, "s")
 
 
-def load(path: Path, code: Code | None = None) -> tuple[Budget, ...]:
+def load(
+    path: Path, code: Code | None = None, *, judged: bool = True, text: str | None = None
+) -> tuple[Budget, ...]:
     """Read the budget file at ``path``.
 
     Args:
         path: The file.
         code: Finds modules. Without it, nothing that the file names has to exist.
+        judged: Whether the limits of the file will be judged. Otherwise a variant needs none, and
+            its ``limits`` are one for each figure that can be measured, which nothing exceeds.
+        text: What the file would contain; None to read it.
 
     Returns:
         One budget for each variant; or a single one, with ``variant`` None.
@@ -37,17 +44,18 @@ def load(path: Path, code: Code | None = None) -> tuple[Budget, ...]:
     Raises:
         BudgetFileError: With every problem in the file, in the order of their places.
     """
-    document = read_document(path)
+    document = read_document(path, text)
     _check_version(document)
     variants = _variants(document)
     for variant in variants:
-        document.problems.extend(variant_problems(document, variant))
+        document.problems.extend(variant_problems(document, variant, needs_limit=judged))
         if code is not None:
             document.problems.extend(named_problems(document, variant, code))
     if document.problems:
         distinct = dict.fromkeys(document.problems)
         raise BudgetFileError(tuple(sorted(distinct, key=lambda problem: problem.span)))
-    return tuple(_budget(document, variant) for variant in variants)
+    limits = _limits if judged else figure_limits
+    return tuple(_budget(document, variant, limits(document, variant)) for variant in variants)
 
 
 def _check_version(document: Document) -> None:
@@ -90,7 +98,7 @@ def _variants(document: Document) -> list[Variant]:
     return variants
 
 
-def _budget(document: Document, variant: Variant) -> Budget:
+def _budget(document: Document, variant: Variant, limits: Iterable[Limit]) -> Budget:
     directory = document.path.parent
     data = {name: absolute(source, directory) for name, source in _section(variant, "data").items()}
     confidence: float | None = variant.value("confidence")
@@ -103,7 +111,7 @@ def _budget(document: Document, variant: Variant) -> Budget:
         metric=variant.value("metric") or Metric(),
         training=Training(**_section(variant, "training")),
         recipe=_recipe(document, variant),
-        limits=_limits(document, variant),
+        limits=tuple(limits),
         baseline=absolute(variant.value("baseline"), directory),
         latency=Latency(**_section(variant, "latency")),
         signature=variant.value("signature") or "",

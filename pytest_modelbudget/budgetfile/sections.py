@@ -49,6 +49,8 @@ def read_section(document: Document, location: Location, also: Sequence[str] = (
 
 
 def _read_mapping(document: Document, place: Location, section: str, mapping: Any) -> Settings:
+    if mapping is None and section == "budget":
+        return {}  # there is no limit, which is an error only where limits are judged
     if not isinstance(mapping, dict):
         keys = ", ".join(SECTIONS[section][:3])
         what = f"expected a mapping, got {shown(mapping)}"

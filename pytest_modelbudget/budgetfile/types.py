@@ -58,6 +58,11 @@ class Metric(Frozen):
     higher_is_better: bool = True
     output: str = ""
 
+    @property
+    def lies_between_0_and_1(self) -> bool:
+        """Whether no value is below 0 or above 1; of a metric of the user's own nobody knows."""
+        return self.name in ("accuracy", "top_k_accuracy", "auc", "f1")
+
     def __str__(self) -> str:
         name = self.call or (f"top_{self.k}_accuracy" if "_k_" in self.name else self.name)
         return f"{name} of {self.output}" if self.output else name

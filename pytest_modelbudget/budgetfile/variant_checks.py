@@ -25,12 +25,13 @@ from pytest_modelbudget.units.invalid import shown
 from pytest_modelbudget.units.table import Quantity
 
 _FILES = (".keras", ".h5", ".hdf5", ".tflite")  # another model is a SavedModel folder
-_FROM_0_TO_1 = ("accuracy", "top_k_accuracy", "auc", "f1")
 
 
-def variant_problems(document: Document, variant: Variant) -> Iterator[Problem]:
+def variant_problems(
+    document: Document, variant: Variant, *, needs_limit: bool
+) -> Iterator[Problem]:
     """Yield what is missing, and what contradicts each other."""
-    yield from _missing(document, variant)
+    yield from _missing(document, variant, needs_limit)
     yield from _limit_problems(document, variant)
     yield from _score_problems(document, variant)
     yield from _thread_problems(document, variant)
@@ -94,11 +95,11 @@ def _unmeasured_signature(stage: SavedModel, variant: Variant) -> tuple[str, str
     return what, f"write signature: with one of {', '.join(kept)}, or keep only one"
 
 
-def _missing(document: Document, variant: Variant) -> Iterator[Problem]:
+def _missing(document: Document, variant: Variant, needs_limit: bool) -> Iterator[Problem]:
     if variant.lacks("model"):
         hint = "write model: package.module:callable, or a path"
         yield document.problem_of_key(variant.location, "model is missing", hint)
-    if not variant.limits() and variant.lacks("budget"):
+    if needs_limit and not variant.limits() and variant.lacks("budget"):
         hint = "write at least one under budget:, such as max_bytes: 900 KiB"
         yield document.problem_of_key(_budget_key(document, variant), "there is no limit", hint)
 
@@ -135,7 +136,7 @@ def _score_problems(document: Document, variant: Variant) -> Iterator[Problem]:
         what = f"points only make sense for a metric between 0 and 1, not for {metric}"
         hint = "write the drop in the metric's own units, such as 0.005"
         yield document.problem(drop.location, what, hint)
-    if metric.name in _FROM_0_TO_1:
+    if metric.lies_between_0_and_1:
         yield from _above_one(document, variant, metric)
         yield from certain_passes(document, metric, limits, variant.value("baseline"))
 

@@ -15,14 +15,18 @@ from pytest_modelbudget.units.invalid import shown
 MAX_FILE_BYTES = 2**20
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, text: str | None = None) -> Document:
     """Read the budget file at ``path``.
+
+    Args:
+        path: The file.
+        text: What it would contain; None to read it.
 
     Raises:
         BudgetFileError: If it cannot be read, is not one YAML mapping, or is larger,
             deeper or longer than any budget file.
     """
-    text = _text(path)
+    text = _text(path) if text is None else text
     try:
         root = yaml.compose(text, Loader)
     except yaml.MarkedYAMLError as error:

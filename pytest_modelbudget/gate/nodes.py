@@ -18,7 +18,7 @@ from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
 from pytest_modelbudget.gate.written_reports import wanted_reports
 from pytest_modelbudget.judge.details import VariantDetails
-from pytest_modelbudget.judge.findings import UnmeasuredError
+from pytest_modelbudget.judge.findings import Findings, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
@@ -35,6 +35,7 @@ class BudgetFile(pytest.File):
     Args:
         collected: The variants of all budget files, as keys; those of this file are added.
         artifacts: The directory that artifacts are copied to, if any.
+        judged: Whether limits are judged, and not only figures measured.
         path: The file.
         parent: The collector of its directory.
     """
@@ -44,6 +45,7 @@ class BudgetFile(pytest.File):
         *,
         collected: dict[CollectedVariant, None],
         artifacts: Path | None,
+        judged: bool,
         path: Path,
         parent: pytest.Collector,
         **arguments: Any,
@@ -52,13 +54,15 @@ class BudgetFile(pytest.File):
         self._problems: tuple[Problem, ...] = ()
         self._collected = collected
         self._artifacts = artifacts
+        self._judged = judged
 
     def collect(self) -> Iterator["VariantNode | LimitItem"]:
         """Yield the variants, or the limits of a file without ``variants``."""
         if problem := not_utf8(self.path):
             raise self.CollectError(problem)
         try:
-            budgets = with_accepted(load(self.path, self._code()), self.path)
+            budgets = load(self.path, self._code(), judged=self._judged)
+            budgets = with_accepted(budgets, self.path)
         except BudgetFileError as error:
             self._problems = error.problems
             raise self.CollectError(str(error)) from error
@@ -128,10 +132,7 @@ class LimitItem(pytest.Item):
         """Measure and judge the limit."""
         session = session_of(self.config)
         try:
-            findings = session.find(self.budget, self.limit)
-            self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
-            if any(report.shows_details for report, _ in wanted_reports(self.config)):
-                self._details = session.details(self.budget, self.limit, findings)
+            findings = self.find()
             if figure := LIMITS[self.limit.name].figure:
                 self._row = self._row.of_figure(figure, findings)
             verdict = judge(self.limit, measure(self.limit, findings))
@@ -146,9 +147,22 @@ class LimitItem(pytest.Item):
         if self._row.outcome != "within":
             pytest.fail(self._row.explain(), pytrace=False)
 
+    def find(self) -> Findings:
+        """Measure what the limit needs, and keep what reports show of it.
+
+        Raises:
+            UnmeasuredError: If a measurement failed.
+        """
+        session = session_of(self.config)
+        findings = session.find(self.budget, self.limit)
+        self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
+        if any(report.shows_details for report, _ in wanted_reports(self.config)):
+            self._details = session.details(self.budget, self.limit, findings)
+        return findings
+
     def reportinfo(self) -> tuple["os.PathLike[str] | str", int | None, str]:
         """Point at the limit's own line in the budget file."""
-        names = [self.budget.variant, self.limit.name]
+        names = [self.budget.variant, self.limit.item_name]
         return self.path, self.limit.span.line - 1, "::".join(name for name in names if name)
 
     def complete(self, report: pytest.TestReport) -> None:
@@ -157,7 +171,7 @@ class LimitItem(pytest.Item):
         JUnit shows the properties. They are added to the report and not to the item, whose
         ``user_properties`` belong to the user and to other plugins.
         """
-        if report.failed and self._row.outcome == "within":
+        if report.failed and self._row.outcome in ("within", "measured"):
             self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()
         report.user_properties.extend(properties)
@@ -191,9 +205,27 @@ class LimitItem(pytest.Item):
         return Row(
             budget=_label(self),
             variant=self.budget.variant or "",
-            name=self.limit.name,
+            name=self.limit.item_name,
             place=str(self.limit.span),
         )
+
+
+class FigureItem(LimitItem):
+    """One figure of one variant, which is measured and not judged: skipped if it cannot be."""
+
+    def runtest(self) -> None:
+        """Measure the figure."""
+        try:
+            self._row = self._row.looked_at(self.limit, self.find())
+        except UnmeasuredError as error:
+            self._row = self._row.skipped(str(error))
+            pytest.skip(f"{self._row.name} could not be measured: {error}")
+
+    def complete(self, report: pytest.TestReport) -> None:
+        """Add the row to ``report``, and let a skipped figure point at the budget file."""
+        super().complete(report)
+        if report.skipped and isinstance(report.longrepr, tuple):
+            report.longrepr = (str(self.path), self.limit.span.line, report.longrepr[2])
 
 
 def _label(node: pytest.Item | pytest.Collector) -> str:
@@ -204,7 +236,8 @@ def _label(node: pytest.Item | pytest.Collector) -> str:
 
 def _items(parent: pytest.Collector, budget: Budget) -> Iterator[LimitItem]:
     for limit in budget.limits:
-        yield LimitItem.from_parent(parent, name=limit.name, budget=budget, limit=limit)
+        kind = FigureItem if limit.figure else LimitItem
+        yield kind.from_parent(parent, name=limit.item_name, budget=budget, limit=limit)
 
 
 def leave_out_limits(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -73,7 +73,7 @@ def collected_variants(budgets: Iterable[Budget], label: str) -> list[CollectedV
             budget=label,
             variant=budget.variant or "",
             path=str(budget.span.path),
-            limits=tuple(limit.name for limit in budget.limits),
+            limits=tuple(limit.item_name for limit in budget.limits),
             form=_form(budget),
         )
         for budget in budgets

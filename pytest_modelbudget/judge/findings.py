@@ -112,6 +112,7 @@ class Measurement:
         samples: How many samples the test set has, where that limits what it resolves.
         interval: Must lie on one side of the limit; None as the high end is no upper end.
         confidence: Of the interval.
+        spread: The confidence interval of a value that is judged itself.
         disturbed: What widened the interval.
         remark: What a reader must know although the limit may hold, if anything.
     """
@@ -123,6 +124,7 @@ class Measurement:
     samples: int = 0
     interval: tuple[float, float | None] | None = None
     confidence: float = 0.0
+    spread: tuple[float, float] | None = None
     disturbed: str = ""
     remark: str = ""
 

@@ -9,6 +9,8 @@ import os
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pydantic import ConfigDict
+
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import (
@@ -184,7 +186,10 @@ class ContentsJob(Frozen):
 
 
 class LatencyBound(Frozen):
-    """The highest value that a limit allows for a statistic, in seconds or as a ratio."""
+    """The highest value that a limit allows for a statistic, in seconds or as a ratio.
+
+    Infinity where nothing is judged.
+    """
 
     statistic: LatencyStatistic
     bound: float
@@ -289,6 +294,8 @@ class Task(Frozen):
         memory: How much memory it may use.
         job: What to do.
     """
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")  # of a ``LatencyBound``
 
     key: str
     store: Path

@@ -52,7 +52,10 @@ def write(directory: Path, record: Record) -> list[str]:
         OSError: If the directory cannot be written.
     """
     judged = record.judged()
-    refused = {variant: _why_not(variant, rows) for variant, rows in judged.items()}
+    refused = {
+        variant: _why_not(variant, rows) if record.is_judged else "nothing was judged"
+        for variant, rows in judged.items()
+    }
     passed = [variant for variant, reason in refused.items() if not reason]
     gone: list[str] = []
     if passed or directory.is_dir():

@@ -19,7 +19,15 @@ MAX_CHARACTERS = 60_000
 """GitHub takes 65,536 in a comment; what CI writes around the report needs some, too."""
 _HEAD = "| | model | limit | measured | allowed | margin |\n| - | - | - | -: | -: | -: |"
 _CUT = "\n\nThe rest does not fit into a comment: see the output of pytest.\n"
-_MARKS = {"within": "✅", "accepted": "✅", "exceeded": "❌", "unmeasured": "❔", "error": "💥"}
+_MARKS = {
+    "within": "✅",
+    "measured": "",
+    "skipped": "❔",
+    "accepted": "✅",
+    "exceeded": "❌",
+    "unmeasured": "❔",
+    "error": "💥",
+}
 
 
 def write(path: Path, record: Record) -> list[str]:
@@ -67,7 +75,9 @@ def _parts(record: Record) -> Iterator[str]:
         *notes_on_test_sets(rows),
     ):
         yield f"\n\n> {_text(note)}"
-    if held:
+    if not record.is_judged:
+        yield from _table(held)
+    elif held:
         yield f"\n\n<details><summary>{_count(len(held))} within</summary>"
         yield from _table(held)
         yield "\n\n</details>"
@@ -81,6 +91,8 @@ def _title(record: Record) -> str:
         for outcome in ("exceeded", "unmeasured", "error")
         if outcome in outcomes
     ]
+    if not record.is_judged:
+        return "Model budgets: nothing was judged"
     if record.mistakes:
         return "Model budgets: mistakes in budget files"
     if not failures:

@@ -65,12 +65,14 @@ class Record:
         details: What is known of each variant beside its limits, by budget file and variant; empty
             if no report shows it.
         mistakes: What is wrong in budget files that could not be collected.
+        is_judged: Whether limits were judged, and not only figures measured.
     """
 
     rows: tuple[Row, ...]
     collected: tuple[CollectedVariant, ...]
     details: Mapping[tuple[str, str], VariantDetails] = field(default_factory=dict)
     mistakes: tuple[Annotation, ...] = ()
+    is_judged: bool = True
 
     def judged(self) -> dict[CollectedVariant, list[Row]]:
         """Return the rows of each variant of which at least one limit ran."""

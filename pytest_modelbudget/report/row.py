@@ -2,14 +2,22 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
-from pytest_modelbudget.judge.findings import Artifact, FileSize, Findings, StageScore
-from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure_figure
+from pytest_modelbudget.judge.findings import (
+    Artifact,
+    FileSize,
+    Findings,
+    StageScore,
+    UnmeasuredError,
+)
+from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure, measure_figure
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
@@ -18,15 +26,26 @@ from pytest_modelbudget.units.format import (
     format_score,
     format_share,
     format_value,
+    natural_unit,
     readable_unit,
 )
 from pytest_modelbudget.units.table import BaseUnit
 
-Status = Literal["within", "accepted", "exceeded", "unmeasured", "error"]
-"""``accepted`` is over a limit of growth in a session that accepts it into the ledger."""
+Status = Literal["within", "measured", "skipped", "accepted", "exceeded", "unmeasured", "error"]
+"""``measured`` was not judged, and ``skipped`` could not be measured where nothing is judged;
+``accepted`` is over a limit of growth in a session that accepts it into the ledger.
+"""
 
 WIDTH = 10
-BY_SEVERITY: tuple[Status, ...] = ("within", "accepted", "unmeasured", "exceeded", "error")
+BY_SEVERITY: tuple[Status, ...] = (
+    "within",
+    "measured",
+    "skipped",
+    "accepted",
+    "unmeasured",
+    "exceeded",
+    "error",
+)
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
@@ -108,7 +127,7 @@ class Row:
     @property
     def holds(self) -> bool:
         """Whether the limit did not fail."""
-        return self.outcome in ("within", "accepted")
+        return self.outcome in ("within", "measured", "skipped", "accepted")
 
     def of_artifact(self, artifact: Artifact, unrecorded: Iterable[str] = ()) -> Self:
         """Return the row with the artifact it is about, and what was not recorded of it."""
@@ -169,6 +188,33 @@ class Row:
             test_data=test_data if verdict.note else "",
         )
 
+    def skipped(self, why: str) -> Self:
+        """Return the row of a figure that could not be measured, where nothing is judged."""
+        return dataclasses.replace(self, outcome="skipped", how=why)
+
+    def looked_at(self, limit: Limit, findings: Findings) -> Self:
+        """Return the row with the figure that ``limit`` would judge, in the unit that people write.
+
+        Raises:
+            UnmeasuredError: If it cannot be read from ``findings``, or is not finite.
+        """
+        kind, measurement = LIMITS[limit.name], measure(limit, findings)
+        if not math.isfinite(measurement.value):
+            raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
+        low, high = measurement.interval or measurement.spread or (None, None)
+        return dataclasses.replace(
+            self,
+            outcome="measured",
+            unit=kind.base_unit,
+            written_unit=limit.unit or natural_unit(measurement.value, kind.base_unit),
+            measured=measurement.value,
+            low=low,
+            high=high,
+            baseline=measurement.baseline,
+            how=measurement.how,
+            remark=measurement.remark,
+        )
+
     def explained(self, size: FileSize | None) -> Self:
         """Return the row with the reasons for its file's size, if there are any."""
         if size is None:
@@ -211,8 +257,8 @@ class Row:
         return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
 
     def amounts(self) -> tuple[str, str, str]:
-        """Return measured, limit and margin as text in the limit's unit; empty if unmeasured."""
-        if self.unit == "" or self.measured is None or self.limit is None or self.margin is None:
+        """Return measured, limit and margin as text in the limit's unit; empty if unknown."""
+        if self.unit == "" or self.measured is None:
             return "", "", ""
         if self.unit == "operators":
             return f"{self.measured:.0f}" if self.measured else "none", "none", ""
@@ -221,6 +267,8 @@ class Row:
         measured = format_value(self.measured, base, shown_in, apart_from=self.limit)
         if self.low is not None:
             measured += f" ({format_interval(self.low, self.high, base, shown_in)})"
+        if self.limit is None or self.margin is None:
+            return measured, "", ""
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
         return measured, format_exact(self.limit, base, unit), f"{sign}{self._margin(base)}"
 

@@ -8,6 +8,8 @@ from pytest_modelbudget.report.row import Row
 HEAD = ("limit", "measured", "allowed", "margin", "")
 MARKS = {
     "within": "",
+    "measured": "",
+    "skipped": "UNMEASURED",
     "accepted": "ACCEPTED",
     "exceeded": "EXCEEDED",
     "unmeasured": "UNMEASURED",
@@ -32,15 +34,32 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     widths = [max(map(len, column)) for column in zip(HEAD, *cells.values(), strict=True)]
     yield Line(_align(HEAD, widths))
     for subject, variant in _by_variant(cells).items():
-        yield Line(" ".join(filter(None, [*subject, _history(variant)])))
-        yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
-        yield from (Line(f"  {line}") for line in _parts(variant))
-        yield from (Line(f"  {line}") for line in _quantized(variant))
-        yield from (Line(f"  {line}") for line in _unrecorded(variant))
-        yield from (Line(f"  {row.remark}") for row in variant if row.remark)
+        yield from _heading(subject, variant)
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=not row.holds)
     yield from (Line(line) for line in notes_on_test_sets(cells))
+
+
+def figures(rows: Iterable[Row]) -> Iterator[Line]:
+    """Yield the lines of one table of figures that were not judged, a block for each variant."""
+    cells = {row: (row.name, row.amounts()[0] or MARKS[row.outcome]) for row in rows}
+    widths = [max(map(len, column)) for column in zip(*cells.values(), strict=True)]
+    for subject, variant in _by_variant(cells).items():
+        yield from _heading(subject, variant)
+        for row in variant:
+            why = row.how.partition("\n")[0] if row.outcome == "skipped" else ""
+            reason = f"  {why}" if why else ""
+            yield Line(f"{_align(cells[row], widths)}{reason}", alarm=row.outcome == "error")
+
+
+def _heading(subject: Iterable[str], variant: list[Row]) -> Iterator[Line]:
+    """Yield the name of a variant, and what is known of its artifact."""
+    yield Line(" ".join(filter(None, [*subject, _history(variant)])))
+    yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
+    yield from (Line(f"  {line}") for line in _parts(variant))
+    yield from (Line(f"  {line}") for line in _quantized(variant))
+    yield from (Line(f"  {line}") for line in _unrecorded(variant))
+    yield from (Line(f"  {row.remark}") for row in variant if row.remark)
 
 
 def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:

@@ -96,6 +96,14 @@ def readable_unit(value: float, base: BaseUnit, unit: str) -> str:
     return {"seconds": _largest_duration(value), "bytes": "B"}.get(base, unit)
 
 
+def natural_unit(value: float, base: BaseUnit) -> str:
+    """Return the unit that people write a measured value in: the largest that it reaches."""
+    if base == "seconds":
+        return _largest_duration(value)
+    decimal = {"bytes": ("B", "kB", "MB", "GB"), "count": ("", "k", "M", "G", "T")}.get(base, ("",))
+    return [unit for unit in decimal if abs(value) >= UNITS[base][unit] or unit == decimal[0]][-1]
+
+
 def _largest_duration(duration_s: float) -> str:
     """Return the largest unit that a duration reaches."""
     reached = [unit for unit, factor in UNITS["seconds"].items() if abs(duration_s) >= factor]

@@ -36,7 +36,7 @@ class MinAccuracy(FigureLimit):
         scored, comparison = present(findings.score), present(findings.comparison)
         spread = _spread(comparison, comparison.score, "")
         how = f"{findings.metric} over {scored.samples:,} samples; {spread}"
-        return Measurement(scored.value, how)
+        return Measurement(scored.value, how, spread=_ends(comparison.score))
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Read the score, or the low end of its interval."""
@@ -107,12 +107,17 @@ def _drop(findings: Findings, divisor: float, unit: str) -> Measurement:
         f"{findings.metric} {format_score(baseline)}",
         resolvable=resolvable / divisor,
         samples=scored.samples,
+        spread=None if findings.confident else _ends(interval),
     )
 
 
 def _difference(first: float, second: float) -> float:
     """Subtract numbers as they are written: 0.98 - 0.975 is 0.0050000000000000044 in binary."""
     return float(Decimal(str(first)) - Decimal(str(second)))
+
+
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return (interval.low, interval.high) if interval else None
 
 
 def _certain(interval: Interval | None, comparison: Comparison) -> Interval:

@@ -21,12 +21,19 @@ class Limit:
         bound: In the base unit of the limit's kind; the names of ``allowed_ops``; or true.
         unit: The unit that the bound was written in, such as ``kB``; empty for none.
         span: Where it is written.
+        figure: The name of what is measured and not judged; empty where it is judged.
     """
 
     name: str
     bound: float | bool | tuple[str, ...]
     unit: str
     span: Span
+    figure: str = ""
+
+    @property
+    def item_name(self) -> str:
+        """The name of its test item."""
+        return self.figure or self.name
 
 
 class LimitKind(ABC):

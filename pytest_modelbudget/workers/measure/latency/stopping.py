@@ -1,5 +1,6 @@
 """When to stop timing, and the estimates; ``docs/latency.md`` explains the method."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -103,4 +104,6 @@ def _ratios(windows: Windows) -> list[Array]:
 
 
 def _is_conclusive(found: LatencyEstimate, bound: float, spent_s: float) -> bool:
+    if math.isinf(bound):  # nothing is judged: an interval that has both ends is enough
+        return found.low > 0 and math.isfinite(found.high)
     return found.high <= bound or (found.low > bound and spent_s >= CONFIRM_S)
