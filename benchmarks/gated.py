@@ -18,6 +18,7 @@ from pytest_modelbudget.protocol.store import Store
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".modelbudget"
+_INTERVAL = re.compile(r"% interval (\S+?)(?:\N{EN DASH}| to )")
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Variant:
         name: As in the budget file.
         chain_s: What all stages of its recipe took when they were built, in seconds.
         measured: By the name of the limit, in the limit's unit; without what was not measured.
-        low: The lower end of the interval of ``measured``, where there is one.
+        low: The lower end of the interval of an accuracy, in the limit's unit, where there is one.
         problems: Why limits were not measured.
     """
 
@@ -67,8 +68,8 @@ def run_gate(budget_file: Path, options: Sequence[str] = ()) -> Gated:
             variant.measured[found["name"]] = float(found["measured"])
         else:
             variant.problems.append(_problem(case))
-        if "low" in found:
-            variant.low[found["name"]] = float(found["low"])
+        if interval := _INTERVAL.search(found.get("how", "")):
+            variant.low[found["name"]] = float(interval[1])
     return Gated(tuple(variants.values()), done.returncode)
 
 

@@ -1,6 +1,7 @@
 """The same recipes as the tutorials of tfmot and of TensorFlow's converter do them.
 
-``python -m benchmarks.families.by_hand FAMILY RECIPE MODEL`` prints the bytes and the score.
+``python -m benchmarks.families.by_hand FAMILY MODEL RECIPE...`` prints the bytes and the score for
+each recipe, or why there are none.
 """
 
 import json
@@ -111,10 +112,16 @@ def _fine_tuned(family: Family, recipe: str, model: Any) -> Any:
 
 
 def main() -> None:
-    """Print what the command line names."""
-    family, recipe, path = sys.argv[1:]
-    tflite = bytes_by_hand(family, recipe, Path(path))
-    print(json.dumps({"size_bytes": len(tflite), "score": score_by_hand(family, tflite)}))
+    """Print what the command line names, a line of JSON for each recipe."""
+    family, path, *recipes = sys.argv[1:]
+    for recipe in recipes:
+        try:
+            tflite = bytes_by_hand(family, recipe, Path(path))
+            found: dict[str, Any] = {"size_bytes": len(tflite)}
+            found["score"] = score_by_hand(family, tflite)
+        except Exception as error:  # whatever TensorFlow or tfmot raises is an outcome
+            found = {"failed": f"{type(error).__name__}: {error}"[:300]}
+        print(json.dumps({"recipe": recipe, **found}), flush=True)
 
 
 if __name__ == "__main__":
