@@ -3,15 +3,16 @@
 import asyncio
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 
-from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.training_steps import (
     PreflightError,
-    calibrated_step,
+    ending_step,
+    parts,
     training_steps,
 )
 from pytest_modelbudget.errors import ModelBudgetError
@@ -26,16 +27,12 @@ class StepError(ModelBudgetError):
 
     Attributes:
         step: The step of the variant that needed it first.
-        before_training: Whether the preflight check found it, so that nothing was trained.
         refused: Whether the same job would fail again; else its process ended, for example.
     """
 
-    def __init__(
-        self, text: str, step: Step, *, before_training: bool = False, refused: bool = False
-    ) -> None:
+    def __init__(self, text: str, step: Step, *, refused: bool = False) -> None:
         super().__init__(text)
         self.step = step
-        self.before_training = before_training
         self.refused = refused
 
 
@@ -112,8 +109,10 @@ class Builder:
         """Build the first step of ``step.either``, and the second where that may be better."""
         assert step.either, "another step is built itself"
         first, second = step.either
+        if not checked and not self._find(first):
+            await self._preflight(step)
         try:
-            made = await self.artifact(first, checked=checked)
+            made = await self.artifact(first, checked=True)
         except StepError as error:
             if error.step.key != first.key or not error.refused:
                 raise  # the next session may build it
@@ -180,23 +179,34 @@ class Builder:
             missing = missing.parent
 
     async def _preflight(self, step: Step) -> None:
-        """Check every training stage up to ``step``, and what it is quantized with, in advance."""
+        """Check every training stage up to ``step``, and what makes the artifact, in advance.
+
+        A stage of the user's own is built in between, and what follows is checked on its result.
+        """
         if not self.trains(step):
             return
-        chain, calibrated = training_steps(step), calibrated_step(step)
-        ending = step if isinstance(step.job.stage, ServedStage) else None
-        keys = [each and each.key for each in (chain[-1], calibrated, ending)]
-        key = digest(["preflight", *keys])
+        for steps in parts(training_steps(step)):
+            before = steps[0].parent
+            if not before:
+                await self._check_part(steps, step, None)
+            elif not self._find(steps[-1]):
+                built = await self.artifact(before, checked=True)
+                await self._check_part(steps, step, built.path.parent)
+
+    async def _check_part(self, steps: tuple[Step, ...], step: Step, start: Path | None) -> None:
+        """Check ``steps`` from the result in ``start``, and then what makes ``step`` of them."""
+        ending = ending_step(step)
+        endings = (ending.either or (ending,)) if ending else ()
+        key = digest(["preflight", *(each.key for each in (steps[-1], *endings))])
+        first = steps[0].job.model_copy(update={"parent": start})
         job = PreflightJob(
-            steps=tuple(each.job for each in chain),
-            calibration=calibrated.job.data.calibration if calibrated else None,
-            ending=ending.job if ending else None,
+            steps=(first, *(each.job for each in steps[1:])),
+            endings=tuple(each.job for each in endings),
         )
         try:
-            await self._scheduler.once(key, lambda: self._check(key, job, chain[-1]))
+            await self._scheduler.once(key, lambda: self._check(key, job, steps[-1]))
         except PreflightError as error:
-            steps = (*chain, calibrated or step)
-            raise StepError(str(error), steps[error.stage], before_training=True) from error
+            raise StepError(str(error), (*steps, ending or step)[error.stage]) from error
 
     async def _check(self, key: str, job: PreflightJob, last: Step) -> None:
         if self._scheduler.find(key, job.project, Preflight):

@@ -18,7 +18,7 @@ class TaskStatus:
         build: The number of the build in this session, from 1; None for other tasks.
         progress: What the worker process reported last, such as ``epoch 2/5``.
         started_s: When the task began; None while it waits.
-        failure: Why it failed, if the worker process reported that.
+        failure: Why it failed, if the worker process or the end of its fork server reported that.
     """
 
     title: str

@@ -1,6 +1,8 @@
 """The steps that the preflight check looks at before the first of them trains."""
 
-from pytest_modelbudget.budgetfile.stages import Stage
+from collections.abc import Iterator
+
+from pytest_modelbudget.budgetfile.stages import Quantize, ServedStage, Stage, UserStage
 from pytest_modelbudget.engine.plan import Step
 from pytest_modelbudget.errors import ModelBudgetError
 
@@ -19,10 +21,19 @@ def training_steps(step: Step) -> tuple[Step, ...]:
     return (*before, step) if _is_checked(step.job.stage) else before
 
 
-def calibrated_step(step: Step) -> Step | None:
-    """Return the step up to ``step`` that reads calibration data, if there is one."""
+def parts(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
+    """Split ``steps`` after each stage of the user's own, whose result is unknown before it ran."""
+    begin = 0
+    for end, step in enumerate(steps, start=1):
+        if isinstance(step.job.stage, UserStage) or end == len(steps):
+            yield steps[begin:end]
+            begin = end
+
+
+def ending_step(step: Step) -> Step | None:
+    """Return the step up to ``step`` that quantizes the result of the training, or serves it."""
     found: Step | None = step
-    while found and found.job.data.calibration is None:
+    while found and not isinstance(found.job.stage, Quantize | ServedStage):
         found = found.parent
     return found
 

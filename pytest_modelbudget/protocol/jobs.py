@@ -83,18 +83,16 @@ class BuildJob(Frozen):
 
 
 class PreflightJob(Frozen):
-    """A preflight check of the steps that a chain trains, in order, without their ``parent``.
+    """A preflight check of the steps that a chain trains, in order.
 
     Attributes:
-        steps: What is checked.
-        calibration: The samples that a later step quantizes with, None if they are those of the
-            training.
-        ending: The step that makes what TensorFlow serves; None if the result is converted.
+        steps: What is checked. Only the first may have a ``parent``, which exists already.
+        endings: The step that makes the artifact of the result, or several of which one has to
+            work; none if the result is only converted.
     """
 
     steps: Sequence[BuildJob]
-    calibration: Source | None = None
-    ending: BuildJob | None = None
+    endings: Sequence[BuildJob] = ()
 
     @property
     def project(self) -> Project:

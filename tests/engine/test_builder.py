@@ -48,6 +48,13 @@ class Built(Builder):
 
         return self._choose(step, checked) if step.either else get()
 
+    def _find(self, step: Step) -> None:
+        assert step
+
+    def trains(self, step: Step) -> bool:
+        assert step.either, "the chain of both is checked, not that of one"
+        return False
+
 
 def made(backend: Literal["litert", "converter"], *float_bytes: int) -> Artifact:
     left = tuple(FloatWeights(layer="a", dtype="float32", size_bytes=n) for n in float_bytes)

@@ -30,10 +30,12 @@ class Bench:
         self.root = root
         self.store = Store(root / "store")
         self.fork_servers = ForkServers()
+        self.statuses: list[TaskStatus] = []
 
     async def run(self, name: str, code: str, timeout_s: float = 60.0) -> Path:
         task = evaluation(self.root, name, code, timeout_s)
         status = TaskStatus(f"{name} evaluate")
+        self.statuses.append(status)
         return await self.fork_servers.run("litert", self.store, task, status)
 
     async def error(self, name: str, code: str, timeout_s: float = 60.0) -> str:
@@ -189,6 +191,8 @@ def test_a_server_that_died_fails_what_runs_and_what_comes_later(
 
     for error in bench.do(die):
         assert error.startswith("the fork server ended")
+    failures = [status.failure for status in bench.statuses]
+    assert [failure and failure.refused for failure in failures] == [False, False]
     eventually(lambda: gone(bench.root, "hangs"))
 
 

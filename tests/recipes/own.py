@@ -22,6 +22,26 @@ def blind(model: Any, *, layer: str, share: float) -> Any:
     return model
 
 
+def widened(model: Any) -> Any:
+    """Return a new model of other layers with the inputs of ``model``."""
+    import tf_keras
+
+    layers = tf_keras.layers
+    x = layers.Dense(32, activation="relu", name="wide")(layers.Flatten()(model.input))
+    return tf_keras.Model(model.input, layers.Dense(10, activation="softmax", name="digit")(x))
+
+
+class OneBatch:
+    """A batch of the digits, after which reading fails: no training can have begun."""
+
+    def __iter__(self) -> Any:
+        from tests.recipes.models import train
+
+        x, y = train()
+        yield x[:32], y[:32]
+        raise RuntimeError("the training has begun")
+
+
 def load(*, path: str) -> Any:
     """Load a file of Keras 3 through the name that most code has for Keras."""
     import tensorflow as tf

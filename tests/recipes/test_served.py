@@ -61,6 +61,10 @@ variants:
   absent:
     model: {words}
     recipe: [saved_model: {{signatures: [serving_default, rank]}}]
+  other_layers:
+    model: {model}
+    data: {{train: tests.recipes.own:OneBatch}}
+    recipe: [tests.recipes.own:widened, prune, keras_file]
   keras_whole: {{model: {model}, recipe: [keras_file: {{strip: []}}]}}
 """
 
@@ -161,6 +165,14 @@ def test_a_vocabulary_is_counted_and_kept_working(gated: Gated) -> None:
     [vocabulary] = [each for name, each in files.items() if name.startswith("assets/")]
     assert vocabulary.startswith(b"good0\ngood1\n")
     gated.result.has(" words (built", f"assets {len(vocabulary):,} B")
+
+
+def test_what_follows_a_stage_of_the_users_own_is_checked_before_it_trains(gated: Gated) -> None:
+    gated.result.has(
+        "recipe[2] > keras_file: the result of the stages before does not fit the layers of the "
+        "Keras 3 model\n"
+    )
+    assert "the training has begun" not in gated.result.output
 
 
 def test_only_the_signatures_that_are_named_are_kept(gated: Gated) -> None:

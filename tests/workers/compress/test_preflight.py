@@ -12,6 +12,7 @@ from pytest_modelbudget.budgetfile.stages import (
     LayerSelection,
     Prune,
     PruneChannels,
+    Quantize,
     QuantizeAware,
     SavedModel,
     Stage,
@@ -30,6 +31,7 @@ pytestmark = [
     pytest.mark.tensorflow,
     # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated:UserWarning"),
 ]
 READ: list[int] = []
 
@@ -144,7 +146,7 @@ def test_a_model_that_tensorflow_serves_need_not_be_converted(
 ) -> None:
     steps = (job(Prune(), own("unconvertible"), train=call("images")),)
     last = job(ending, own("unconvertible"), before=(Prune(),))
-    seen = preflight.preflight(PreflightJob(steps=steps, ending=last), no_progress)
+    seen = preflight.preflight(PreflightJob(steps=steps, endings=(last,)), no_progress)
     assert seen.layer_choices[0] is not None
     assert seen.layer_choices[0].chosen == ("class",)
 
@@ -167,3 +169,35 @@ def test_a_lambda_that_a_stage_saves_needs_trust() -> None:
 
     assert "Requested the deserialization of a Lambda layer" in raised.value.cause
     assert raised.value.hint == "write trust_code: true if you trust whoever made the file"
+
+
+def check_quantized(model: Source, *stages: Quantize, train: Source) -> None:
+    ending = job(Quantize(), model, train=train, before=(Prune(),))
+    endings = tuple(ending.model_copy(update={"stage": stage}) for stage in stages)
+    steps = (job(Prune(), model, train=train),)
+    preflight.preflight(PreflightJob(steps=steps, endings=endings), no_progress)
+
+
+CONVERTER = Quantize(backend="converter")
+MISSPELT = Quantize(backend="litert", layers={"danse": "int4"})
+
+
+def test_what_a_quantizer_cannot_do_is_told_before_the_training() -> None:
+    with pytest.raises(JobError, match="no layer matches 'danse'; the layers are ") as raised:
+        check_quantized(call("cnn"), MISSPELT, train=call("images"))
+    assert raised.value.stage == 1
+
+
+def test_the_causes_of_both_quantizers_are_told() -> None:
+    with pytest.raises(JobError) as raised:
+        check_quantized(call("lstm"), MISSPELT, CONVERTER, train=call("tokens"))
+    first, second = str(raised.value).splitlines()
+    assert first.startswith("no layer matches 'danse'; the layers are ")
+    assert second == (
+        "with backend: converter: the TFLiteConverter cannot calibrate the loop of both; "
+        "write backend: litert"
+    )
+
+
+def test_one_of_two_quantizers_is_enough() -> None:
+    check_quantized(call("cnn"), MISSPELT, CONVERTER, train=call("images"))

@@ -13,12 +13,15 @@ DEFAULT_SAMPLES = 128
 _READ_AT_ONCE = 32
 
 
-def samples(data: Data, inputs: Mapping[str, TensorDetails]) -> Iterator[dict[str, Array]]:
+def samples(
+    data: Data, inputs: Mapping[str, TensorDetails], at_most: int | None = None
+) -> Iterator[dict[str, Array]]:
     """Yield ``data.calibration``, or the first 128 samples of ``data.train``, one by one.
 
     Args:
         data: The data sets of the budget.
         inputs: The inputs of the model, by name.
+        at_most: How many; None for all of them.
 
     Returns:
         The inputs of each sample by name, each of shape ``(1, ...)`` and of the input's dtype.
@@ -30,8 +33,9 @@ def samples(data: Data, inputs: Mapping[str, TensorDetails]) -> Iterator[dict[st
     if source is None:
         raise JobError("there is no data to calibrate on", "give data.calibration or data.train")
     dataset = open_data(source)
-    limited = [dataset.head(DEFAULT_SAMPLES)] if data.calibration is None else None
-    for batch in limited or dataset.batches(_READ_AT_ONCE):
+    if data.calibration is None:
+        at_most = at_most or DEFAULT_SAMPLES
+    for batch in [dataset.head(at_most)] if at_most else dataset.batches(_READ_AT_ONCE):
         try:
             named = _fitting(batch, inputs)
         except JobError as error:

@@ -56,7 +56,13 @@ _KINDS = {
 }
 
 
-def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Data) -> bytes:
+def quantize(
+    model: bytes,
+    layers: KerasLayers | None,
+    stage: Quantize,
+    data: Data,
+    at_most: int | None = None,
+) -> bytes:
     """Quantize a float ``.tflite``.
 
     Args:
@@ -64,6 +70,7 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
         layers: The layers of the Keras model that it was converted from, if it was one.
         stage: The scheme, the types of inputs and outputs, and layers with another scheme.
         data: The data sets of the budget, for calibration where activations become integers.
+        at_most: On how many samples; None for all of them.
 
     Returns:
         The quantized ``.tflite``. Operators that the scheme does not support are float32 in it,
@@ -93,7 +100,7 @@ def quantize(model: bytes, layers: KerasLayers | None, stage: Quantize, data: Da
     if recipe.need_calibration():
         has_loops = len(parsed.subgraphs) > 1
         mode = CalibrationMode.CALIBRATION_PROFILER_BASED if has_loops else _ALL_TENSORS
-        ranges = _ranges(model, recipe, data, mode)
+        ranges = _ranges(model, recipe, mode, data, at_most)
     if ranges == {}:
         return model  # nothing is to be quantized, at which the quantizer raises
     try:
@@ -116,13 +123,17 @@ def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[La
 
 
 def _ranges(
-    model: bytes, recipe: RecipeManager, data: Data, mode: CalibrationMode
+    model: bytes,
+    recipe: RecipeManager,
+    mode: CalibrationMode,
+    data: Data,
+    at_most: int | None,
 ) -> dict[str, Any]:
     """Return the smallest and largest value of every activation, by tensor name."""
     signature = Signature.of(open_model(model))
     # The default, a moving average of the samples' ranges, depends on the order of the samples.
     calibrator = Calibrator(model, 1, mode, min_max_update)
-    for sample in samples(data, signature.inputs):
+    for sample in samples(data, signature.inputs, at_most):
         try:
             calibrator.calibrate({signature.key: [sample]}, recipe)
         except (ValueError, RuntimeError) as error:

@@ -43,13 +43,14 @@ def convert(model: Model) -> bytes:
     return convert_with(model, lambda _converter, _inputs: None)
 
 
-def quantize(model: Model, stage: Quantize, data: Data) -> bytes:
+def quantize(model: Model, stage: Quantize, data: Data, at_most: int | None = None) -> bytes:
     """Convert a model and quantize it with the converter.
 
     Args:
         model: A model that ``sources.load_model`` returned.
         stage: ``scheme`` and ``io``; neither ``int4`` nor ``layers``.
         data: The data sets of the budget, for calibration where activations become integers.
+        at_most: On how many samples; None for all of them.
 
     Raises:
         JobError: as ``convert`` does, if the data do not fit the model, or if it has a loop and
@@ -65,7 +66,7 @@ def quantize(model: Model, stage: Quantize, data: Data) -> bytes:
         if stage.scheme == "int16x8":
             converter.target_spec.supported_ops = [_INT16X8, tf.lite.OpsSet.TFLITE_BUILTINS]
         if stage.needs_calibration:
-            calibration = list(samples(data, inputs))
+            calibration = list(samples(data, inputs, at_most))
             converter.representative_dataset = lambda: iter(calibration)
             converter.inference_input_type = _IO[stage.io]
             converter.inference_output_type = _IO[stage.io]
