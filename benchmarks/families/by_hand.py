@@ -1,5 +1,7 @@
 """The same recipes as the tutorials of tfmot and of TensorFlow's converter do them.
 
+They train for as many epochs as the stages do by default.
+
 ``python -m benchmarks.families.by_hand FAMILY MODEL RECIPE...`` prints the bytes and the score for
 each recipe, or why there are none.
 """
@@ -14,11 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.families.models import FAMILIES, TEST, TRAIN, Family
+from pytest_modelbudget.budgetfile.stages import Cluster, Prune, QuantizeAware
 
 Array = NDArray[Any]
 SCHEMES = ("float32", "dynamic", "float16", "int8", "int16x8")
-TRAINED = ("prune", "cluster", "qat")
-CALIBRATION, EPOCHS, BATCH_SIZE = 128, 8, 32
+EPOCHS = {"prune": Prune().epochs, "cluster": Cluster().epochs, "qat": QuantizeAware().epochs}
+TRAINED = tuple(EPOCHS)
+CALIBRATION, BATCH_SIZE = 128, 32
 
 
 def bytes_by_hand(family: str, recipe: str, path: Path) -> bytes:
@@ -92,7 +96,7 @@ def _fine_tuned(family: Family, recipe: str, model: Any) -> Any:
     twin.set_weights(model.get_weights())
     callbacks = []
     if recipe == "prune":
-        steps = EPOCHS * TRAIN // BATCH_SIZE
+        steps = EPOCHS[recipe] * TRAIN // BATCH_SIZE
         schedule = tfmot.sparsity.keras.PolynomialDecay(0.0, 0.8, 0, steps * 3 // 4, frequency=1)
         wrapped = tfmot.sparsity.keras.prune_low_magnitude(twin, schedule)
         callbacks = [tfmot.sparsity.keras.UpdatePruningStep()]
@@ -103,7 +107,7 @@ def _fine_tuned(family: Family, recipe: str, model: Any) -> Any:
         wrapped = tfmot.quantization.keras.quantize_model(twin)
     wrapped.compile(tf_keras.optimizers.Adam(1e-3), family.loss)
     x, y = family.samples(TRAIN)
-    wrapped.fit(x, y, BATCH_SIZE, EPOCHS, verbose=0, callbacks=callbacks)
+    wrapped.fit(x, y, BATCH_SIZE, EPOCHS[recipe], verbose=0, callbacks=callbacks)
     if recipe == "prune":
         return tfmot.sparsity.keras.strip_pruning(wrapped)
     if recipe == "cluster":
