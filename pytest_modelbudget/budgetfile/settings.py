@@ -85,6 +85,7 @@ class MetricMapping(Frozen):
     call: CallName | None = None
     higher_is_better: bool = True
     output: Text | None = None
+    outputs: Annotated[Sequence[Text], Field(min_length=2)] | None = None
 
 
 def _metric(value: Metric | MetricMapping) -> Metric:
@@ -92,7 +93,7 @@ def _metric(value: Metric | MetricMapping) -> Metric:
         return value
     written = value.model_dump(exclude_none=True)
     names = [name for name in METRICS if name in written]
-    if value.call is not None and not names:
+    if value.call is not None and not names and not (value.output and value.outputs):
         return Metric.model_validate({"name": "call", **written})
     if len(names) == 1 and value.model_fields_set == set(names):
         return _metric_of_name(names[0]).model_copy(update=written[names[0]])

@@ -49,7 +49,8 @@ class Data(Frozen):
 class Metric(Frozen):
     """A built-in metric by its name, or ``call`` for one of the user's own.
 
-    ``output`` is the output of the model that it reads; empty for the only one, or for all.
+    ``output`` is the output of the model that it reads, empty for the only one. ``outputs`` are
+    those that a metric of the user's own gets as a dict.
     """
 
     name: Literal["accuracy", "top_k_accuracy", "auc", "f1", "mae", "mse", "call"] = "accuracy"
@@ -57,6 +58,7 @@ class Metric(Frozen):
     call: str | None = None
     higher_is_better: bool = True
     output: str = ""
+    outputs: Sequence[str] = ()
 
     @property
     def lies_between_0_and_1(self) -> bool:
@@ -65,7 +67,8 @@ class Metric(Frozen):
 
     def __str__(self) -> str:
         name = self.call or (f"top_{self.k}_accuracy" if "_k_" in self.name else self.name)
-        return f"{name} of {self.output}" if self.output else name
+        read = self.output or " and ".join(self.outputs)
+        return f"{name} of {read}" if read else name
 
 
 class Training(Frozen):

@@ -50,6 +50,7 @@ depends_on: ["weights/*.h5"]
         ("{mae: {output: a}}", Metric(name="mae", higher_is_better=False, output="a")),
         ("{top_k_accuracy: {k: 2, output: a}}", Metric(name="top_k_accuracy", k=2, output="a")),
         ("{call: m:f, output: a}", Metric(name="call", call="m:f", output="a")),
+        ("{call: m:f, outputs: [a, b]}", Metric(name="call", call="m:f", outputs=("a", "b"))),
     ],
 )
 def test_a_metric_may_name_an_output(load_text: Load, written: str, metric: Metric) -> None:

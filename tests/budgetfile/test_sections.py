@@ -156,6 +156,7 @@ KEYS = [
             "{accuracy: {output: a}, mae: {output: b}}",
             "{accuracy: {output: a}, output: b}",
             "{output: a}",
+            "{call: m:f, output: a, outputs: [a, b]}",
         )
     ),
     (
@@ -194,7 +195,7 @@ KEYS = [
         "metric: {name: mae}",
         [
             "5:10: metric: unknown key 'name'; known are accuracy, auc, call, f1, "
-            "higher_is_better, mae, mse, output, top_k_accuracy",
+            "higher_is_better, mae, mse, output, outputs, top_k_accuracy",
         ],
     ),
     (

@@ -64,13 +64,21 @@ def read_output(metric: Metric, y: Arrays, outputs: dict[str, Array]) -> tuple[A
     """Return the labels and outputs of a batch that ``metric`` reads.
 
     Raises:
-        JobError: If the model or the labels do not have the output that it names.
+        JobError: If the model or the labels do not have the outputs that it names, or if a metric
+            of the user's own does not name any of several.
     """
-    if not metric.output:
+    names, found = metric.outputs or (metric.output,), ", ".join(outputs)
+    if not any(names):
+        if metric.call and len(outputs) > 1:
+            cause = f"the model has the outputs {found}, and {metric} does not name one"
+            hint = f"write {{call: {metric}, output: {next(iter(outputs))}}}, or outputs: [{found}]"
+            raise JobError(cause, hint)
         return y, outputs if len(outputs) > 1 else next(iter(outputs.values()))
-    if metric.output not in outputs:
-        cause = f"the model has no output {metric.output}"
-        raise JobError(cause, f"write output: with one of {', '.join(outputs)}")
+    for name in names:
+        if name not in outputs:
+            raise JobError(f"the model has no output {name}", f"its outputs are {found}")
+    if metric.outputs:
+        return y, {name: outputs[name] for name in names}
     if isinstance(y, dict):
         if metric.output not in y:
             cause = f"{metric} needs labels of {metric.output}, but y has the keys {', '.join(y)}"

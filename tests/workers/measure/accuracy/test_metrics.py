@@ -112,7 +112,7 @@ def test_a_metric_reads_the_output_that_it_names(labels: Any) -> None:
 @pytest.mark.parametrize(
     ("labels", "outputs", "expected"),
     [
-        (LABELS, {"a": SCORES}, "the model has no output b; write output: with one of a"),
+        (LABELS, {"a": SCORES}, "the model has no output b; its outputs are a"),
         (
             {"a": LABELS},
             TWO,
@@ -127,6 +127,18 @@ def test_an_output_that_does_not_exist(labels: Any, outputs: Any, expected: str)
     assert str(error.value) == expected
 
 
-def test_without_a_name_a_metric_gets_the_only_output_or_all() -> None:
-    assert read_output(Metric(), LABELS, {"a": SCORES})[1] is SCORES
-    assert read_output(Metric(), LABELS, TWO)[1] is TWO
+def test_without_a_name_a_metric_gets_the_only_output() -> None:
+    for metric in (Metric(), OWN):
+        assert read_output(metric, LABELS, {"a": SCORES})[1] is SCORES
+
+
+def test_a_metric_of_the_users_own_says_which_outputs_it_gets() -> None:
+    with pytest.raises(JobError) as error:
+        read_output(OWN, LABELS, TWO)
+    assert str(error.value) == (
+        "the model has the outputs a, b, and mine:metric does not name one; "
+        "write {call: mine:metric, output: a}, or outputs: [a, b]"
+    )
+    both = OWN.model_copy(update={"outputs": ("b", "a")})
+    assert str(both) == "mine:metric of b and a"
+    assert read_output(both, LABELS, TWO | {"c": SCORES}) == (LABELS, TWO)
