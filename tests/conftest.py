@@ -29,9 +29,10 @@ settings.register_profile(
 )
 settings.load_profile("no deadline")
 
-PYTHONPATH = os.environ.get("PYTHONPATH")
 SESSION = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
-ZYGOTES = Zygotes(Path(tempfile.gettempdir()) / f"zygotes-{SESSION}", SESSION)
+ZYGOTES = Zygotes(
+    f"{tempfile.gettempdir()}/zygotes-{SESSION}", SESSION, os.environ.get("PYTHONPATH", "")
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads its options
@@ -68,6 +69,8 @@ class Refuse:
         if name in {modules}:
             raise ImportError(f"{{name}} was imported")
 
+if loaded := {modules} & sys.modules.keys():
+    raise ImportError(f"{{loaded}} are imported already")
 sys.meta_path.insert(0, Refuse())
 """
 
@@ -96,17 +99,19 @@ class Project:
     def pytest(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
         """Run pytest without other plugins, but with xdist if ``args`` contain -n.
 
-        The process is forked, unless xdist starts more of them or its ``PYTHONPATH`` is another.
+        The process is forked, unless xdist starts more of them.
         """
         is_distributed = any(arg.startswith("-n") for arg in args)
         plugins = ["-p", "xdist"] if is_distributed else []
         words = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "modelbudget", *plugins, *args]
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
-        if is_distributed or _environment(own).get("PYTHONPATH") != PYTHONPATH:
-            return self.run(*words, env=own)
+        return self.run(*words, env=own) if is_distributed else self.forked(*words, env=own)
+
+    def forked(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
+        """Run a command of ``python`` in a process that is forked."""
         with tempfile.TemporaryFile("w+", errors="replace") as output, open(os.devnull) as nothing:
             streams = (nothing.fileno(), output.fileno(), output.fileno())
-            code = ZYGOTES.run(words, self.root, _environment(own), streams)
+            code = ZYGOTES.run(args, str(self.root), _environment(env or {}), streams)
             output.seek(0)
             return Result(code, output.read())
 

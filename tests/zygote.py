@@ -6,19 +6,19 @@ arguments, folder, environment, streams and exit code of one that ``python`` sta
 that nobody has used.
 
 This file is a script too: ``serve`` is the zygote of a kind, and ``python`` stands in for the
-interpreter in forked processes, so that what they start is forked as well. It starts often, and
-imports no more than it needs.
+interpreter in forked processes, so that what they start is forked as well. It starts often: the
+standard ``socket``, ``json`` and ``pathlib`` would take three quarters of its time.
 """
 
+import _socket
 import fcntl
-import gc
-import json
 import os
-import signal
-import socket
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Mapping, Sequence
 
 FORK_SERVER = "pytest_modelbudget.workers.fork_server"
 LOOK_S = 1.0
@@ -30,59 +30,72 @@ class Zygotes:
     Args:
         folder: Where their sockets are; all processes of the session name the same.
         owner: The process with which the zygotes end.
+        path: Their ``PYTHONPATH``; processes may have another one.
     """
 
-    def __init__(self, folder: Path, owner: int) -> None:
+    def __init__(self, folder: str, owner: int, path: str) -> None:
         self.folder = folder
         self.owner = owner
+        self.path = path
 
     def run(
-        self, args: Sequence[str], cwd: Path, env: Mapping[str, str], streams: Sequence[int]
+        self,
+        args: "Sequence[str]",
+        cwd: str,
+        env: "Mapping[str, str]",
+        streams: "Sequence[int]",
     ) -> int:
         """Run what ``python *args`` would, ``-m pytest`` or a fork server, to its end.
 
         Args:
             args: The arguments of the interpreter.
             cwd: The folder to run in.
-            env: The environment, with the ``PYTHONPATH`` of this process.
+            env: The environment.
             streams: The descriptors of the standard input, output and error.
 
         Returns:
             The exit code, negative if a signal ended the process.
         """
         kind = "pytest" if "pytest" in args else args[-1]
-        with socket.socket(socket.AF_UNIX) as connection:
-            self._connect(connection, kind, env)
-            request = json.dumps([list(args), str(cwd), dict(env)]).encode()
-            socket.send_fds(connection, [len(request).to_bytes(4, "big")], streams)
-            connection.sendall(request)
-            return int(connection.recv(16) or -signal.SIGKILL)
+        connection = _socket.socket(_socket.AF_UNIX)
+        self._connect(connection, kind, env)
+        request = repr((list(args), cwd, dict(env))).encode()
+        descriptors = b"".join(stream.to_bytes(4, sys.byteorder) for stream in streams)
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)]
+        connection.sendmsg([len(request).to_bytes(4, "big")], rights)
+        connection.sendall(request)
+        code = int(connection.recv(16) or b"-9")
+        connection.close()
+        return code
 
-    def _connect(self, connection: socket.socket, kind: str, env: Mapping[str, str]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / kind
-        with (self.folder / f"{kind}.lock").open("w") as lock:
+    def _connect(self, connection: _socket.socket, kind: str, env: "Mapping[str, str]") -> None:
+        os.makedirs(self.folder, exist_ok=True)
+        path = f"{self.folder}/{kind}"
+        with open(f"{path}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             try:
-                connection.connect(str(path))
+                connection.connect(path)
             except (FileNotFoundError, ConnectionRefusedError):
                 self._start(path, kind, env)
-                connection.connect(str(path))
+                connection.connect(path)
 
-    def _start(self, path: Path, kind: str, env: Mapping[str, str]) -> None:
+    def _start(self, path: str, kind: str, env: "Mapping[str, str]") -> None:
+        import socket
         import subprocess
+        from contextlib import suppress
 
-        path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(path)
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
+            listener.bind(path)
             listener.listen()
             descriptor = listener.fileno()
-            words = ["serve", str(self.folder), str(self.owner), kind, str(descriptor)]
-            with path.with_suffix(".log").open("w") as log:
+            words = ["serve", *self.words(), kind, str(descriptor)]
+            with open(f"{path}.log", "w") as log:
                 process = subprocess.Popen(
                     [sys.executable, "-P", __file__, *words],
                     cwd=self.folder,
-                    env=env,
+                    env={**env, "PYTHONPATH": self.path},
                     pass_fds=[descriptor],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -91,15 +104,33 @@ class Zygotes:
                 )
         process.returncode = 0  # nobody waits for it: it ends after this process
 
+    def words(self) -> list[str]:
+        """Return the arguments from which a script makes these zygotes again."""
+        return [self.folder, str(self.owner), self.path]
+
+    def interpreter(self) -> str:
+        """Return a program that takes the arguments of ``python``, and forks what it can."""
+        os.makedirs(self.folder, exist_ok=True)
+        path = f"{self.folder}/python"
+        if not os.path.exists(path):
+            words = " ".join(f'"{word}"' for word in (__file__, "python", *self.words()))
+            new = f"{path}.{os.getpid()}"
+            with open(new, "w") as file:
+                file.write(f'#!/bin/sh\nexec "{sys.executable}" -IS {words} "$@"\n')
+            os.chmod(new, 0o755)
+            os.replace(new, path)
+        return path
+
 
 def serve(zygotes: Zygotes, kind: str, descriptor: int) -> None:
     """Fork a process for each request until the owner ends; return in the processes."""
     import select
     import shutil
+    import socket
 
     _preload(kind)
     with socket.socket(fileno=descriptor) as listener:
-        while Path("/proc", str(zygotes.owner)).exists():
+        while os.path.exists(f"/proc/{zygotes.owner}"):
             if select.select([listener], [], [], LOOK_S)[0]:
                 connection, _ = listener.accept()
                 if os.fork() == 0:
@@ -113,6 +144,7 @@ def serve(zygotes: Zygotes, kind: str, descriptor: int) -> None:
 
 
 def _preload(kind: str) -> None:
+    import gc
     from importlib import import_module
 
     if kind == "pytest":
@@ -139,11 +171,15 @@ def _reap() -> None:
         pass
 
 
-def _attend(zygotes: Zygotes, connection: socket.socket) -> None:
+def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
     """Fork the process that is asked for, return in it, and send its exit code."""
+    import ast
+    import socket
+
     size, streams, _, _ = socket.recv_fds(connection, 4, 3)
     with connection.makefile("rb") as file:
-        args, cwd, env = json.loads(file.read(int.from_bytes(size, "big")))
+        request = file.read(int.from_bytes(size, "big"))
+    args, cwd, env = ast.literal_eval(request.decode())
     process = os.fork()
     if process:
         for stream in (0, 1, 2, *streams):
@@ -165,42 +201,52 @@ def _attend(zygotes: Zygotes, connection: socket.socket) -> None:
 def _become(zygotes: Zygotes, args: list[str]) -> None:
     """Run a module as ``python *args`` does."""
     import runpy
+    import tempfile
 
-    if args[0] == "-P":
-        args = args[1:]
-    else:
+    is_safe_path = args[0] == "-P"
+    if not _takes(os.environ.get("PYTHONPATH", ""), zygotes.path):
+        os.execv(sys.executable, [sys.executable, *args])
+    if not is_safe_path:
         sys.path.insert(0, os.getcwd())
-        sys.executable = str(_stand_in(zygotes))
-    assert args[0] == "-m", args
-    sys.argv = args[1:]
-    runpy.run_module(args[1], run_name="__main__", alter_sys=True)
+    sys.executable = zygotes.interpreter()
+    tempfile.tempdir = None
+    dash_m, *sys.argv = args[is_safe_path:]
+    assert dash_m == "-m", args
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
-def _stand_in(zygotes: Zygotes) -> Path:
-    """Return a program that takes the arguments of an interpreter, and forks what it can."""
-    path = zygotes.folder / "python"
-    if not path.exists():
-        words = f'-IS "{__file__}" python "{zygotes.folder}" {zygotes.owner}'
-        new = path.with_suffix(f".{os.getpid()}")
-        new.write_text(f'#!/bin/sh\nexec "{sys.executable}" {words} "$@"\n')
-        new.chmod(0o755)
-        new.replace(path)
-    return path
+def _takes(path: str, inherited: str) -> bool:
+    """Take another ``PYTHONPATH``; tell whether that was possible with what is imported already."""
+    from importlib import import_module
+
+    folders = [each for each in path.split(os.pathsep) if each not in ("", *inherited.split(":"))]
+    names = {name.partition(".")[0] for folder in folders for name in os.listdir(folder)}
+    if names & (sys.modules.keys() - {"sitecustomize"}):
+        return False
+    sys.path[:0] = folders
+    if "sitecustomize" in names:
+        sys.modules.pop("sitecustomize", None)
+        try:
+            import_module("sitecustomize")
+        except ImportError:
+            return False
+    return True
 
 
 def stand_in(zygotes: Zygotes, args: list[str]) -> None:
     """Be the interpreter for ``args``: forked if it is to be a fork server, else itself."""
     if FORK_SERVER not in args:
         os.execv(sys.executable, [sys.executable, *args])
-    code = zygotes.run(args, Path.cwd(), os.environ, (0, 1, 2))
+    code = zygotes.run(args, os.getcwd(), os.environ, (0, 1, 2))
     if code < 0:
         os.kill(os.getpid(), -code)
-    sys.exit(code)
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    what, folder, owner, *rest = sys.argv[1:]
+    what, folder, owner, path, *rest = sys.argv[1:]
+    zygotes = Zygotes(folder, int(owner), path)
     if what == "serve":
-        serve(Zygotes(Path(folder), int(owner)), rest[0], int(rest[1]))
+        serve(zygotes, rest[0], int(rest[1]))
     else:
-        stand_in(Zygotes(Path(folder), int(owner)), rest)
+        stand_in(zygotes, rest)

@@ -31,7 +31,8 @@ def main() -> None:
     options = parser.parse_args()
     known = {str(each["name"]): each for each in _read(options.log)}
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), Zygotes(Path(folder, "zygotes"), os.getpid()))
+        path = os.environ.get("PYTHONPATH", "")
+        bench = Bench(Path(folder), Zygotes(f"{folder}/zygotes", os.getpid(), path))
         groups = [crowds.trials(), disk.trials(), damage.trials(bench), signals.trials()]
         trials = [list(group) for group in groups]
         for trial in chain.from_iterable(zip_longest(*trials)):

@@ -131,7 +131,7 @@ class Lab:
             words, environment = _words("clean"), _environment(project)
             try:
                 with at_most(GUARD_S):
-                    code: int | None = self._zygotes.run(words, project, environment, streams)
+                    code: int | None = self._zygotes.run(words, str(project), environment, streams)
             except HangError:
                 code = None
                 end_processes(project)

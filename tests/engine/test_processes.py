@@ -17,10 +17,11 @@ from pytest_modelbudget.engine.processes import ForkServer, ForkServers, WorkerE
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.store import Store
-from tests.conftest import eventually
+from tests.conftest import ZYGOTES, eventually
 from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, pids
 
 T = TypeVar("T")
+PYTHON = sys.executable
 
 
 class Bench:
@@ -63,6 +64,7 @@ class Bench:
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # the machine of others is not waited for
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     yield Bench(tmp_path)
     clean_up(tmp_path)
 
@@ -161,7 +163,11 @@ def test_closing_ends_what_still_runs(bench: Bench) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[ForkServer]:
-    """Return a list to which each fork server is added when it starts."""
+    """Return a list to which each fork server is added when it starts.
+
+    None is forked, so that signals reach it and not what waits for it.
+    """
+    monkeypatch.setattr(sys, "executable", PYTHON)
     started: list[ForkServer] = []
     start = ForkServer.start
 

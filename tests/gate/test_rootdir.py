@@ -28,7 +28,7 @@ def gate(project: Project, *args: str, env: Mapping[str, str] | None = None) -> 
     """Run pytest as its console script does, which does not add the working directory."""
     plugins = ("-p", "no:cacheprovider", "-p", "modelbudget", *args)
     own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
-    return project.run("-P", "-m", "pytest", *plugins, env=own)
+    return project.forked("-P", "-m", "pytest", *plugins, env=own)
 
 
 def moved(option: str, path: str | Path, rootdir: Path) -> str:

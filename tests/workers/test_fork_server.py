@@ -19,7 +19,7 @@ from pytest_modelbudget.judge.results import ModelScore
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Failure, MemoryLimit, Project, Task
 from pytest_modelbudget.protocol.store import Store
-from tests.conftest import eventually
+from tests.conftest import ZYGOTES, eventually
 
 BLOBS = Path(__file__).parents[1] / "models"
 GOOD = "import blobs\ntest = blobs.test\n"
@@ -83,10 +83,10 @@ def clean_up(root: Path) -> None:
 class Server:
     """A fork server of the kind ``litert``, its commands and events."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: str) -> None:
         self.root = root
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "pytest_modelbudget.workers.fork_server", "litert"],
+            [python, "-P", "-m", "pytest_modelbudget.workers.fork_server", "litert"],
             cwd=root,
             env={**os.environ, "TMPDIR": str(root)},
             stdin=subprocess.PIPE,
@@ -124,9 +124,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
     (tmp_path / "tasks").mkdir()
-    server = Server(tmp_path)
+    server = Server(tmp_path, getattr(request, "param", ZYGOTES.interpreter()))
     watchdog = Timer(60, server.process.kill)
     watchdog.start()
     with server.process:
@@ -237,6 +237,7 @@ def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server:
     assert not gone(server.root, "other")
 
 
+@pytest.mark.parametrize("server", [sys.executable], ids=["not forked"], indirect=True)
 def test_a_fork_server_that_is_killed_takes_all_with_it(server: Server) -> None:
     server.hang("hangs")
     server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
