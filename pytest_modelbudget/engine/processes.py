@@ -86,6 +86,8 @@ class ForkServer(asyncio.SubprocessProtocol):
             lambda: cls(errors),
             *command,
             stderr=errors,
+            # As Python sees it: libraries such as readline change what is inherited otherwise.
+            env=os.environ.copy(),
             start_new_session=True,  # pytest alone handles an interrupt at the terminal
         )
         return server

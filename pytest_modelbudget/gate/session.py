@@ -154,7 +154,10 @@ def _options(config: pytest.Config) -> PipelineOptions:
         project=Project(
             rootdir=config.rootpath,
             why_rootdir=rootdir_with_reason(config),
-            sys_path=tuple(os.path.abspath(path) for path in sys.path),
+            # What is no folder is left as it is, because it may stand for an import hook.
+            sys_path=tuple(
+                os.path.abspath(path) if os.path.exists(path or ".") else path for path in sys.path
+            ),
         ),
         adb=_adb(config),
     )

@@ -7,7 +7,7 @@ Paths below rootdir are relative to it, so that a checkout may lie anywhere.
 """
 
 import time
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pytest_modelbudget.frozen import Frozen, Sequence
 
@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 PROJECT_PATH = "*"
 """Stands for the project's own search path in ``ModuleOrigin.where``."""
+
+ALL_VARIABLES = "*"
+"""Stands for the names of all environment variables."""
 
 
 # Two writes within one tick of the file system's clock may leave the same stamp.
@@ -63,8 +66,18 @@ class ModuleOrigin(Frozen):
     origin: str
 
 
+class Presence(Frozen):
+    """What was at a path that was only looked for: a file, a folder, or nothing (empty)."""
+
+    path: str
+    kind: Literal["file", "folder", ""]
+
+
 class EnvironmentVariable(Frozen):
-    """An environment variable; ``sha256`` is of its value, empty if it was not set."""
+    """An environment variable; ``sha256`` is of its value, empty if it was not set.
+
+    That of ``ALL_VARIABLES`` is of the names of all.
+    """
 
     name: str
     sha256: str
@@ -87,6 +100,7 @@ class Dependencies(Frozen):
 
     files: Sequence[PathState] = ()
     folders: Sequence[PathState] = ()
+    presences: Sequence[Presence] = ()
     modules: Sequence[ModuleOrigin] = ()
     variables: Sequence[EnvironmentVariable] = ()
     packages: Sequence[Package] = ()
@@ -103,6 +117,7 @@ class Dependencies(Frozen):
         return Dependencies(
             files=_joined(earlier.files, self.files),
             folders=_joined(earlier.folders, self.folders),
+            presences=_joined(earlier.presences, self.presences),
             modules=_joined(earlier.modules, self.modules),
             variables=_joined(earlier.variables, self.variables),
             packages=_joined(earlier.packages, self.packages),

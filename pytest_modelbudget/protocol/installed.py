@@ -33,6 +33,12 @@ def _sites() -> tuple[Path, ...]:
 
 
 @cache
+def holds_installed(folder: str) -> bool:
+    """Tell whether packages are installed somewhere below ``folder`` (an absolute path)."""
+    return any(site.is_relative_to(folder) for site in (*_sites(), *_standard_library()))
+
+
+@cache
 def _standard_library() -> tuple[Path, ...]:
     return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
 

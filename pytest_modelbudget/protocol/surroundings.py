@@ -8,9 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_modelbudget.protocol.dependencies import (
+    ALL_VARIABLES,
     PROJECT_PATH,
     Dependencies,
     EnvironmentVariable,
@@ -18,6 +19,7 @@ from pytest_modelbudget.protocol.dependencies import (
     ModuleOrigin,
     Package,
     PathState,
+    Presence,
 )
 from pytest_modelbudget.protocol.digests import file_digest
 from pytest_modelbudget.protocol.installed import is_installed, version_of
@@ -25,6 +27,9 @@ from pytest_modelbudget.protocol.jobs import Project
 
 INSTALLED = "installed"
 """The origin of a module that is known by the version of its package."""
+
+OF_PYTEST = "PYTEST_CURRENT_TEST"
+"""The environment variable with which pytest names the test that runs."""
 
 # They come and go with every run.
 NOT_LISTED = ("__pycache__", ".pytest_cache")
@@ -60,12 +65,19 @@ class Surroundings:
             if not self._is_same(each, self.folder)
         )
         yield from (
+            f"{each.path} exists now" if not each.kind else f"{each.path} is no {each.kind} now"
+            for each in dependencies.presences
+            if self.presence(each.path) != each
+        )
+        yield from (
             f"the module {each.name} is found elsewhere"
             for each in modules
             if self.module(each.name, each.where) != each
         )
         yield from (
-            f"the environment variable {each.name} changed"
+            "there are other environment variables"
+            if each.name == ALL_VARIABLES
+            else f"the environment variable {each.name} changed"
             for each in variables
             if self.variable(each.name) != each
         )
@@ -87,6 +99,12 @@ class Surroundings:
         """Return the state of a folder: the names in it."""
         return self._state(path, self._names)
 
+    def presence(self, path: str) -> Presence:
+        """Return whether there is a file or folder at ``path``."""
+        whole = self.absolute(path)
+        kind: Literal["file", "folder", ""] = "file" if os.path.lexists(whole) else ""
+        return Presence(path=path, kind="folder" if whole.is_dir() else kind)
+
     def module(self, name: str, where: Sequence[str]) -> ModuleOrigin:
         """Look for a module as an import statement would, and return where it is.
 
@@ -103,6 +121,9 @@ class Surroundings:
 
     def variable(self, name: str) -> EnvironmentVariable:
         """Return the state of an environment variable, without its value."""
+        if name == ALL_VARIABLES:
+            names = sorted(set(self._environ) - {OF_PYTEST})
+            return EnvironmentVariable(name=name, sha256=_sha256(os.fsencode("\n".join(names))))
         value = self._environ.get(name)
         return EnvironmentVariable(
             name=name, sha256="" if value is None else _sha256(os.fsencode(value))

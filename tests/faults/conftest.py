@@ -57,6 +57,7 @@ class Lab:
         self.depends_on = False
         self.kind: WorkerKind = "litert"
         self._workers = workers
+        self._outside: list[Path] = []
         for name in ("blobs.py", "blobs.tflite"):
             shutil.copy(BLOBS / name, root)
 
@@ -65,6 +66,14 @@ class Lab:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
         return path
+
+    def remove(self, name: str) -> None:
+        """Remove a file outside the project when the test ends."""
+        self._outside.append(Path(name))
+
+    def close(self) -> None:
+        for path in self._outside:
+            path.unlink(missing_ok=True)
 
     @property
     def key(self) -> str:
@@ -115,8 +124,10 @@ def workers() -> Iterator[Workers]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(tmp_path: Path, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     root = tmp_path / "project"
     root.mkdir()
     monkeypatch.chdir(root)
-    return Lab(root, workers)
+    lab = Lab(root, workers)
+    yield lab
+    lab.close()

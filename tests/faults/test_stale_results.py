@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 import sysconfig
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -242,6 +243,48 @@ FILES = {
     ),
 }
 
+OUTSIDE = f"stale-{os.getpid()}"
+FILES |= {
+    "in shared memory": Case(
+        f"open('/dev/shm/{OUTSIDE}').read()",
+        both(write(f"/dev/shm/{OUTSIDE}", "1"), lambda lab: lab.remove(f"/dev/shm/{OUTSIDE}")),
+        write(f"/dev/shm/{OUTSIDE}", "2"),
+    ),
+    "missing in the folder for temporary files": Case(
+        f"import tempfile; p = pathlib.Path(tempfile.gettempdir(), '{OUTSIDE}')\n"
+        "    try: p.read_text()\n    except FileNotFoundError: pass",
+        lambda lab: lab.remove(f"{tempfile.gettempdir()}/{OUTSIDE}"),
+        write(f"{tempfile.gettempdir()}/{OUTSIDE}", "2"),
+    ),
+    "made where it was missing": Case(
+        "try: open('in.txt').read()\n    except FileNotFoundError: open('in.txt', 'w').write('1')",
+        lambda _: None,
+        write("in.txt", "2"),
+    ),
+    "made where exists says so": Case(
+        "os.path.exists('in.txt') or open('in.txt', 'w').write('1')",
+        lambda _: None,
+        write("in.txt", "2"),
+    ),
+    "moved to where exists says so": Case(
+        "p = pathlib.Path('in.txt')\n    if not p.exists():\n"
+        "        open('part', 'w').write('1'); os.replace('part', p)",
+        lambda _: None,
+        write("in.txt", "2"),
+    ),
+}
+LOOKS = (
+    *("os.path.exists('in.txt')", "os.path.isfile('in.txt')", "os.path.lexists('in.txt')"),
+    *("pathlib.Path('in.txt').exists()", "pathlib.Path('in.txt').is_file()"),
+    *("os.access('in.txt', os.R_OK)", "os.path.isdir('in.txt')", "os.path.getsize('in.txt')"),
+)
+PRESENT = {f"{code}, gone": Case(code, write("in.txt"), remove("in.txt")) for code in LOOKS}
+PRESENT |= {
+    f"{code}, new": Case(code, lambda _: None, write("in.txt"))
+    for code in LOOKS
+    if "getsize" not in code
+}
+
 MODULES = {
     "import": importing("import other"),
     "from import": importing("from other import value"),
@@ -329,6 +372,11 @@ FOLDERS = {
         both(write("samples/one.txt"), write("samples/two.txt")),
         remove("samples/two.txt"),
     ),
+    "a folder that the code would make": Case(
+        "os.makedirs('samples', exist_ok=True); os.listdir('samples')",
+        write("samples/one.txt"),
+        write("samples/two.txt"),
+    ),
     "a folder behind a link": Case(
         "os.listdir('link')",
         both(write("real/one.txt"), link("link", "real")),
@@ -343,6 +391,7 @@ def prepare(lab: Lab, reads: str, before: Act) -> None:
         "data.py",
         f"""
 import os, pathlib, sys
+from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import blobs
 
@@ -357,9 +406,9 @@ def test(path=''):
     lab.make()
 
 
-@pytest.mark.parametrize("kind", [*FILES, *MODULES, *FOLDERS])
+@pytest.mark.parametrize("kind", [*FILES, *PRESENT, *MODULES, *FOLDERS])
 def test_a_change_is_noticed(lab: Lab, kind: str) -> None:
-    case = {**FILES, **MODULES, **FOLDERS}[kind]
+    case = {**FILES, **PRESENT, **MODULES, **FOLDERS}[kind]
     prepare(lab, case.reads, case.before)
     assert lab.find() is not None
 
@@ -396,6 +445,8 @@ VARIABLES = {
     "os.path.expandvars": "os.path.expandvars('$STALE_SET')",
     "pop": "os.environ.pop('STALE_SET')",
     "in a module": "import settings",
+    "environb": "os.environb[b'STALE_SET']",
+    "in a thread": "ThreadPoolExecutor().submit(os.getenv, 'STALE_SET').result()",
 }
 
 
@@ -411,6 +462,24 @@ def test_a_variable_that_was_read_counts(lab: Lab, kind: str) -> None:
     if changed in environ:
         del environ[changed]
         assert lab.find(environ) is None
+
+
+@pytest.mark.parametrize(
+    "code", ["dict(os.environ)", "[n for n in os.environ if n[:6] == 'STALE_']"]
+)
+def test_a_new_variable_counts_where_all_are_read(lab: Lab, code: str) -> None:
+    prepare(lab, code, lambda _: None)
+    environ = dict(os.environ)
+    assert lab.find(environ) is not None
+    assert lab.find({**environ, "PYTEST_CURRENT_TEST": "another"}) is not None
+    assert lab.find({**environ, "STALE_OTHER": "2"}) is None
+
+
+def test_what_the_user_reads_of_the_system_counts(lab: Lab) -> None:
+    prepare(lab, "open('/etc/hostname').read(); open('/proc/self/stat').read()", lambda _: None)
+    assert [each.path for each in lab.dependencies().files if each.path[:1] == "/"] == [
+        "/etc/hostname"
+    ]
 
 
 def test_the_version_of_an_installed_package_counts(
@@ -443,6 +512,27 @@ UNRECORDED = {
         "import socket; s = socket.socket(); s.settimeout(1)\n"
         "    try: s.connect(('127.0.0.1', 9))\n    except OSError: pass",
         "the network: ('127.0.0.1', 9)",
+    ),
+    "a program that an executor starts": (
+        "import subprocess; ThreadPoolExecutor().submit(subprocess.run, ['true']).result()",
+        "the program true",
+    ),
+    "a process of multiprocessing": (
+        "import multiprocessing.util as m, signal; r, w = os.pipe()\n"
+        "    os.waitpid(m.spawnv_passfds(b'/bin/true', ['true'], [w]), 0)",
+        "a process of its own",
+    ),
+    "a library that reads in native code": (
+        "open('lmdb.py', 'w').close(); import lmdb",
+        "the files that lmdb opens",
+    ),
+    "a library that is imported when it is needed": (
+        "import importlib; open('lmdb.py', 'w').close(); importlib.import_module('lmdb')",
+        "the files that lmdb opens",
+    ),
+    "a client of a database": (
+        "open('psycopg.py', 'w').close(); import psycopg",
+        "the network: psycopg",
     ),
 }
 
@@ -508,6 +598,8 @@ SAME: dict[str, Act] = {
         lambda lab: (lab.root / "in.txt").rename(lab.root / "real.txt"), link("in.txt", "real.txt")
     ),
     "a later file of the same name further down": write("late/other.py", ""),
+    "content of a file that was only looked for": write("there.txt", "2"),
+    "a folder that the code makes": lambda lab: (lab.root / "made/new").mkdir(),
 }
 
 
@@ -515,12 +607,16 @@ SAME: dict[str, Act] = {
 def test_what_is_no_change_rebuilds_nothing(lab: Lab, kind: str) -> None:
     reads = (
         "open('in.txt').read(); import other; os.listdir('samples'); "
-        "open('out.txt', 'w').write('1'); open('out.txt').read(); os.environ.get('STALE_SET')"
+        "open('out.txt', 'w').write('1'); open('out.txt').read(); os.environ.get('STALE_SET'); "
+        "os.path.exists('there.txt'); os.makedirs('made/sub', exist_ok=True); "
+        "os.path.exists('made/sub/x'); os.path.exists('made/new'); import tempfile, shutil; "
+        "d = tempfile.mkdtemp(); os.path.exists(d + '/x'); shutil.rmtree(d)"
     )
     before = both(
         write("in.txt", "1\n"),
         write("other.py", "value = 1\n"),
         write("samples/one.txt", "1"),
+        write("there.txt", "1"),
         search(".", "late"),
     )
     prepare(lab, reads, before)

@@ -37,7 +37,7 @@ class Signature:
             litert: An interpreter of LiteRT.
         """
         inputs, outputs = litert.get_input_details(), litert.get_output_details()
-        for key in litert.get_signature_list():
+        for key in filter(None, litert.get_signature_list()):  # LiteRT takes no empty key
             runner = litert.get_signature_runner(key)
             taken, returned = runner.get_input_details(), runner.get_output_details()
             # By name and index: stripped tensors have no names.

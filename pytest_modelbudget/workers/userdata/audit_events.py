@@ -34,6 +34,16 @@ def _listed(recording: Recording, args: tuple[Any, ...]) -> None:
         recording.note_listed(os.readlink(f"/proc/self/fd/{folder}") if is_open else folder)
 
 
+def _made_folder(recording: Recording, args: tuple[Any, ...]) -> None:
+    if not os.path.lexists(args[0]):  # else this call fails, or `makedirs` ignores that
+        recording.note_made(args[0])
+
+
+def _renamed(recording: Recording, args: tuple[Any, ...]) -> None:
+    for path in args[:2]:
+        recording.note_made(path)
+
+
 def _connected(recording: Recording, args: tuple[Any, ...]) -> None:
     database = os.fsdecode(args[0])
     is_uri = database.startswith("file:")
@@ -51,14 +61,21 @@ def _program(executable: object, args: Sequence[object], *_: object) -> object:
 EVENTS: Mapping[str, Callable[[Recording, Any], None]] = MappingProxyType(
     {
         "open": _opened,
+        "os.link": lambda recording, args: recording.note_made(args[1]),
         "os.listdir": _listed,
+        "os.mkdir": _made_folder,
+        "os.remove": lambda recording, args: recording.note_made(args[0]),
+        "os.rename": _renamed,
+        "os.rmdir": lambda recording, args: recording.note_made(args[0]),
         "os.scandir": _listed,
+        "os.symlink": lambda recording, args: recording.note_made(args[1]),
         "sqlite3.connect": _connected,
         "subprocess.Popen": _unrecorded("the program", _program),
         "os.posix_spawn": _unrecorded("the program", lambda path, *_: path),
         "os.exec": _unrecorded("the program", lambda path, *_: path),
         "os.system": _unrecorded("the command", os.fsdecode),
-        "os.fork": _unrecorded("a process of its own", lambda: ""),
+        "os.fork": lambda recording, _: recording.note_process(),
+        "os.forkpty": lambda recording, _: recording.note_process(),
         "socket.connect": _unrecorded("the network:", lambda _socket, address: address),
         "socket.sendto": _unrecorded("the network:", lambda _socket, address: address),
     }

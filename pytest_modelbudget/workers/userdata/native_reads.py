@@ -31,10 +31,22 @@ class Notes(Protocol):
 Active = Callable[[], Notes | None]
 """Returns where to note, or None if nothing is recorded now."""
 
-# They open files in their own native code, and their Python side does not tell which.
-READERS = frozenset(
-    {"cv2", "lmdb", "netCDF4", "pyarrow", "rasterio", "skvideo", "soundfile", "tables", "torch"}
+# They open files in native code, their own or that of a library below; no Python code tells which.
+_READERS = (
+    *("SimpleITK", "av", "cv2", "datasets", "decord", "deltalake", "duckdb", "fiona", "geopandas"),
+    *("librosa", "lmdb", "netCDF4", "osgeo", "polars", "pyarrow", "pyogrio", "pyvips", "rasterio"),
+    *("safetensors", "skvideo", "soundfile", "tables", "torch", "torchaudio", "torchvision"),
 )
+# They connect in native code.
+_CLIENTS = (
+    *("MySQLdb", "grpc", "mariadb", "oracledb", "psycopg", "psycopg2", "pycurl", "pymssql"),
+    "pyodbc",
+)
+NATIVE: Mapping[str, str] = MappingProxyType(
+    {name: f"the files that {name} opens" for name in _READERS}
+    | {name: f"the network: {name}" for name in _CLIENTS}
+)
+"""What cannot be recorded if the user's code uses a module, by its name."""
 
 
 def prepare_h5py(files: ModuleType, active: Active) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import FrameType
 
 from pytest_modelbudget.errors import SourceChangedError
 from pytest_modelbudget.protocol.dependencies import (
@@ -18,16 +19,30 @@ from pytest_modelbudget.protocol.dependencies import (
     FileStamp,
     ModuleOrigin,
     PathState,
+    Presence,
 )
-from pytest_modelbudget.protocol.installed import is_installed, packages_of_modules
-from pytest_modelbudget.protocol.surroundings import INSTALLED, Surroundings, stamp_of
+from pytest_modelbudget.protocol.installed import (
+    holds_installed,
+    is_installed,
+    packages_of_modules,
+)
+from pytest_modelbudget.protocol.surroundings import (
+    INSTALLED,
+    OF_PYTEST,
+    Surroundings,
+    stamp_of,
+)
 from pytest_modelbudget.workers.userdata.whose_code import PACKAGE, is_for_the_user
 
 # Devices, and what belongs to the system and is no data of a project.
 SYSTEM = (
-    *("/proc/", "/sys/", "/dev/", "/etc/", "/usr/lib", "/usr/share/", "/lib", "/bin/"),
+    *("/proc/", "/sys/", "/dev/", "/bin/"),
+    *(f"{root}/lib{bits}/" for root in ("", "/usr") for bits in ("", "32", "64", "x32", "exec")),
     f"{sys.base_prefix}/lib/libpython",
 )
+IN_MEMORY = "/dev/shm/"
+# Libraries read there what belongs to the system; the user's code reads what belongs to a project.
+SHARED = ("/etc/", "/usr/share/")
 _OURS = __name__.partition(".")[0]
 
 
@@ -44,7 +59,9 @@ class Recording:
         self._own = tuple(f"{path}/" for path in surroundings.own)
         self._read: dict[str, tuple[FileStamp | None, PathState | None]] = {}
         self._listed: dict[str, PathState] = {}
+        self._looked_for: dict[str, Presence] = {}
         self._written: set[str] = set()
+        self._made: set[str] = set()
         self._modules: dict[ModuleOrigin, None] = {}
         self._variables: set[str] = set()
         self._unrecorded: dict[str, None] = {}
@@ -58,6 +75,7 @@ class Recording:
             SourceChangedError: if a file was changed since it was read.
         """
         files = [self._file_read(path, *seen) for path, seen in self._read.items()]
+        files += map(self._made_where_missing, self._looked_for)
         folders = [
             then
             for path, then in self._listed.items()
@@ -66,6 +84,7 @@ class Recording:
         return Dependencies(
             files=tuple(each for each in files if each),
             folders=tuple(folders),
+            presences=tuple(filter(self._is_left, self._looked_for.values())),
             modules=tuple(self._modules),
             variables=tuple(map(self._surroundings.variable, sorted(self._variables))),
             packages=tuple(map(self._surroundings.package, sorted(_packages()))),
@@ -84,8 +103,21 @@ class Recording:
 
     def note_written(self, path: object) -> None:
         """Note that this process makes the file at ``path``."""
+        self.note_made(path)
         if (whole := self._of_the_user(path)) and whole not in self._read:
             self._written.add(whole)
+
+    def note_made(self, path: object) -> None:
+        """Note that this process makes, moves or removes what is at ``path``."""
+        self._made.add(self._of_the_user(path))
+
+    def note_looked_for(self, path: object) -> None:
+        """Note that the user's code asks what is at ``path``."""
+        whole = self._of_the_user(path)
+        # `resolve` asks for each folder above what it is about.
+        is_above = holds_installed(whole) or self._surroundings.absolute(".").is_relative_to(whole)
+        if whole and not (whole in self._looked_for or is_above or self._is_made(whole)):
+            self._looked_for[whole] = self._surroundings.presence(self._project.portable(whole))
 
     def note_listed(self, path: object) -> None:
         """Note that the names in a folder are read."""
@@ -111,12 +143,21 @@ class Recording:
 
     def note_variable(self, name: object) -> None:
         """Note that an environment variable is read."""
-        if isinstance(name, str) and name != "PYTEST_CURRENT_TEST":
-            self._variables.add(name)
+        if isinstance(name, str | bytes) and os.fsdecode(name) != OF_PYTEST:
+            self._variables.add(os.fsdecode(name))
 
-    def note_unrecorded(self, what: str) -> None:
-        """Note something that a result may depend on, if the user's code is doing it."""
-        if is_for_the_user(sys._getframe(1)):
+    def note_process(self) -> None:
+        """Note that a process starts, whose reads are not recorded."""
+        self.note_unrecorded("a process of its own")
+
+    def note_unrecorded(self, what: str, frame: FrameType | None = None) -> None:
+        """Note something that a result may depend on, if the user's code is doing it.
+
+        Args:
+            what: In words.
+            frame: What does it; the caller if it is None.
+        """
+        if is_for_the_user(frame or sys._getframe(1)):
             self._unrecorded[what] = None
 
     def _searched(self, folders: Sequence[str]) -> tuple[str, ...]:
@@ -131,7 +172,9 @@ class Recording:
         if not isinstance(path, str | bytes | os.PathLike):
             return ""
         whole = os.path.abspath(os.fsdecode(path))
-        if whole.startswith((*SYSTEM, *self._own, PACKAGE)):
+        if whole.startswith((*SYSTEM, *self._own, PACKAGE)) and not whole.startswith(IN_MEMORY):
+            return ""
+        if whole.startswith(SHARED) and not is_for_the_user(sys._getframe(1)):
             return ""
         return "" if is_installed(os.path.dirname(whole)) else whole
 
@@ -145,6 +188,8 @@ class Recording:
         self, path: str, stamp: FileStamp | None, then: PathState | None
     ) -> PathState | None:
         now_stamp = stamp_of(Path(path))
+        if stamp is None and path in self._made:
+            return self._surroundings.file(self._project.portable(path))  # written where missing
         if self._is_temporary(path, stamp, now_stamp):
             return None
         now = self._surroundings.file(self._project.portable(path))
@@ -153,13 +198,29 @@ class Recording:
             raise _changed(now.path)
         return now
 
+    def _made_where_missing(self, path: str) -> PathState | None:
+        """Return the state of a file that the code makes where it is missing: else it is read."""
+        if self._looked_for[path].kind or path not in self._made or not os.path.isfile(path):
+            return None
+        return self._surroundings.file(self._project.portable(path))
+
+    def _is_left(self, presence: Presence) -> bool:
+        """Tell whether something else does not say more of what was looked for."""
+        whole = str(self._surroundings.absolute(presence.path))
+        return not (whole in self._read or whole in self._listed or self._is_made(whole))
+
+    def _is_made(self, path: str) -> bool:
+        """Tell whether this process made what is at ``path``, or a folder that it is in."""
+        return path in self._made or any(str(each) in self._made for each in Path(path).parents)
+
     def _is_temporary(self, path: str, *stamps: FileStamp | None) -> bool:
         """Tell whether this task made a file in the folder for temporary files by other means."""
         if not path.startswith(f"{tempfile.gettempdir()}/"):
             return False
         if Path(path).is_relative_to(self._surroundings.absolute(".")):
             return False
-        return all(each is None or each.ctime_ns >= self._start_ns for each in stamps)
+        is_new = all(each is None or each.ctime_ns >= self._start_ns for each in stamps)
+        return (is_new and any(stamps)) or self._is_made(path)
 
     def note_loaded_libraries(self) -> None:
         """Note extension modules and what they loaded: no audit event has their files."""

@@ -11,15 +11,22 @@ _RUN = str(Path(__file__).parents[1] / "run.py")
 
 
 def is_for_the_user(frame: FrameType | None) -> bool:
-    """Tell whether the user's code called what ``frame`` does, not the import of a library."""
+    """Tell whether the user's code called what ``frame`` does, not the import of a library.
+
+    A thread begins in the library that the user's code gave it to, such as an executor.
+    """
+    while frame and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back  # that noted it
+    is_ours = False
     while frame:
         file = frame.f_code.co_filename
         if file.startswith("<frozen importlib") or file == _RUN:
             return False
         if is_of_the_user(file):
             return True
+        is_ours |= file.startswith(PACKAGE)
         frame = frame.f_back
-    return False
+    return not is_ours
 
 
 def is_of_the_user(file: str) -> bool:
@@ -27,8 +34,8 @@ def is_of_the_user(file: str) -> bool:
     return not file.startswith(("<frozen ", PACKAGE)) and not is_installed(os.path.dirname(file))
 
 
-def importer(frame: FrameType | None) -> str:
-    """Return the file of the import statement that ``frame`` works for."""
+def importer(frame: FrameType | None) -> FrameType | None:
+    """Return the frame of the import statement that ``frame`` works for."""
     while frame and frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
-    return frame.f_code.co_filename if frame else ""
+    return frame

@@ -41,9 +41,13 @@ def test_inputs_and_outputs_without_names_are_numbered(models: Path, tmp_path: P
     assert sums == [X.sum() + X[:, 0].sum(), 2 * X.sum()]
 
 
-def test_without_a_signature_tensor_names_are_used(models: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_left", [False, True])
+def test_without_a_named_signature_tensor_names_are_used(
+    models: Path, tmp_path: Path, is_left: bool
+) -> None:
     model = flatbuffer_utils.read_model(str(models / "two.tflite"))
-    model.signatureDefs = []
+    model.signatureDefs[0].signatureKey = b""  # LiteRT refuses to run it by this key
+    model.signatureDefs = model.signatureDefs if is_left else []
     flatbuffer_utils.write_model(model, str(tmp_path / "two.tflite"))
     interpreter = loaded(tmp_path, "two")
     values = {"serving_default_a:0": X, "serving_default_b:0": X[:, :1]}
