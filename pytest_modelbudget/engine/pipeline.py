@@ -63,7 +63,9 @@ class Pipeline:
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
         self._measurements = Measurements(self._scheduler, options.adb)
-        self._gatherer = VariantDetailsGatherer(self._builder, self._evaluations)
+        self._gatherer = VariantDetailsGatherer(
+            self._builder, self._evaluations, self._measurements
+        )
         self._scored: dict[int, Limit] = {}
         self._detailed: set[int] = set()
 

@@ -9,7 +9,9 @@ import yaml
 from pytest_modelbudget.budgetfile.budget import Budget, LocatedStage
 from pytest_modelbudget.engine.builder import Builder
 from pytest_modelbudget.engine.evaluations import Evaluations
+from pytest_modelbudget.engine.measurements import Measurements
 from pytest_modelbudget.engine.plan import Plan, Step, tool_versions
+from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.details import (
     LatencyDistribution,
     Omission,
@@ -32,9 +34,12 @@ class VariantDetailsGatherer:
     Whatever goes wrong is told in ``VariantDetails.omitted``: a report must not fail a limit.
     """
 
-    def __init__(self, builder: Builder, evaluations: Evaluations) -> None:
+    def __init__(
+        self, builder: Builder, evaluations: Evaluations, measurements: Measurements
+    ) -> None:
         self._builder = builder
         self._evaluations = evaluations
+        self._measurements = measurements
 
     async def gather(self, budget: Budget, plan: Plan, *, scored: bool) -> VariantDetails:
         """Return all that is known of a variant but its latency.
@@ -56,6 +61,7 @@ class VariantDetailsGatherer:
 
         stages = await attempt("the effect of each stage", self._stages(plan, scored=scored))
         files = await attempt("the files that were read", self._files(plan))
+        contents = await attempt("where the bytes are", self._contents(plan))
         return VariantDetails(
             recipe=tuple(map(_written, budget.recipe)),
             metric=str(budget.metric),
@@ -63,6 +69,7 @@ class VariantDetailsGatherer:
             stages=stages,
             tools=tuple(ToolVersion(name=name, version=v) for name, v in tool_versions().items()),
             files=files,
+            contents=contents[0] if contents else None,
             omitted=tuple(omitted),
         )
 
@@ -80,6 +87,10 @@ class VariantDetailsGatherer:
             gzip_bytes=artifact.gzip_bytes,
             score=score,
         )
+
+    async def _contents(self, plan: Plan) -> tuple[Contents]:
+        artifact = await self._builder.artifact(plan.step)
+        return (await self._measurements.contents(artifact.path, artifact.sha256, plan.title),)
 
     async def _files(self, plan: Plan) -> tuple[RecordedFile, ...]:
         artifact = await self._builder.artifact(plan.step)

@@ -3,6 +3,7 @@
 from pydantic import ConfigDict
 
 from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.contents import Contents
 
 
 class _Detail(Frozen):
@@ -77,6 +78,7 @@ class VariantDetails(_Detail):
         higher_is_better: Whether a higher score is better.
         stages: The model that the recipe starts from, after each stage, and the artifact.
         latency: None if no limit needs it.
+        contents: Where the bytes of the artifact are; None if that is not known.
         tools: The versions of all tools.
         files: What was read for the artifact.
         omitted: What could not be had.
@@ -87,6 +89,7 @@ class VariantDetails(_Detail):
     higher_is_better: bool = True
     stages: Sequence[StageEffect] = ()
     latency: LatencyDistribution | None = None
+    contents: Contents | None = None
     tools: Sequence[ToolVersion] = ()
     files: Sequence[RecordedFile] = ()
     omitted: Sequence[Omission] = ()

@@ -84,5 +84,12 @@ REPORTS = (
     ),
     WrittenReport("markdown", "PATH", "write a report for a comment on a pull request", "markdown"),
     WrittenReport("codequality", "PATH", "write GitLab's code quality report", "codequality"),
+    WrittenReport(
+        "html",
+        "PATH",
+        "write all results to this file, as one HTML page",
+        "html_page",
+        shows_details=True,
+    ),
 )
 """The reports that are written to a path."""

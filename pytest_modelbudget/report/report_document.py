@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.details import VariantDetails
+from pytest_modelbudget.judge.limits import FIGURES
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row, Status, worst
 from pytest_modelbudget.units.table import BaseUnit
@@ -41,6 +42,11 @@ class ReportedLimit(_Document):
         baseline: What it was compared with, if anything.
         how: How it was measured, or why it was not.
         message: The whole explanation of a limit that failed; else empty.
+        figure: What the ledger keeps of it, such as ``bytes``; empty if that is nothing.
+        figure_unit: The unit of the three fields that follow.
+        figure_value: The figure itself, whatever the limit compares it with.
+        accepted: The figure that the ledger has, if any.
+        anchor: The figure that was accepted first, if any.
         notes: What a reader must know although the limit may hold.
     """
 
@@ -57,6 +63,11 @@ class ReportedLimit(_Document):
     baseline: str
     how: str
     message: str
+    figure: str
+    figure_unit: BaseUnit | None
+    figure_value: Amount | None
+    accepted: Amount | None
+    anchor: Amount | None
     notes: Sequence[str]
 
 
@@ -171,6 +182,11 @@ def _limit(row: Row) -> ReportedLimit:
         baseline=row.baseline,
         how=row.how,
         message="" if row.holds else row.explain(),
+        figure=row.figure,
+        figure_unit=FIGURES[row.figure].base_unit if row.figure else None,
+        figure_value=row.value,
+        accepted=row.accepted,
+        anchor=row.anchor,
         notes=tuple(note for note in (row.note, row.remark) if note),
     )
 

@@ -1,0 +1,293 @@
+"""What the HTML page shows, made from the results of a session."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from pytest_modelbudget.frozen import Frozen, Sequence
+from pytest_modelbudget.judge.details import StageEffect, ToolVersion, VariantDetails
+from pytest_modelbudget.judge.limits import FIGURES, LIMITS
+from pytest_modelbudget.report.record import CollectedVariant, Record
+from pytest_modelbudget.report.report_document import ReportDocument
+from pytest_modelbudget.report.row import BY_SEVERITY, Row, Status, worst
+from pytest_modelbudget.units.format import format_bytes, format_score, format_value
+from pytest_modelbudget.units.table import BaseUnit
+
+LABELS: dict[Status, str] = {
+    "within": "within",
+    "accepted": "accepted",
+    "unmeasured": "not measured",
+    "exceeded": "exceeded",
+    "error": "not built",
+}
+FIRST_UNITS: dict[BaseUnit, str] = {"bytes": "B", "seconds": "us"}
+MOST_TENSORS = 60  # of a variant; a page with 100 variants must stay small
+
+
+@dataclass(frozen=True)
+class LimitView:
+    """One limit of the page.
+
+    Attributes:
+        row: The result.
+        anchor: The ``id`` of its variant.
+    """
+
+    row: Row
+    anchor: str
+
+    @property
+    def label(self) -> str:
+        """Its outcome in words."""
+        return LABELS[self.row.outcome]
+
+    @cached_property
+    def amounts(self) -> tuple[str, str, str]:
+        """Measured, limit and margin as text."""
+        return self.row.amounts()
+
+    @property
+    def used(self) -> float | None:
+        """The measured share of a maximum, from 0; None where that says nothing."""
+        row = self.row
+        if row.measured is None or not row.limit or row.measured < 0 or row.limit < 0:
+            return None
+        return row.measured / row.limit if LIMITS[row.name].lower_is_better else None
+
+    @property
+    def room(self) -> float | None:
+        """The margin as a share of the limit, by which the table is sorted."""
+        row = self.row
+        return None if row.margin is None else row.margin / (abs(row.limit or 0) or 1)
+
+    @property
+    def history(self) -> list[str]:
+        """What was accepted first, what was accepted last, and what is measured now."""
+        row = self.row
+        values = (row.anchor, row.accepted, row.value)
+        if not row.figure or None in values:
+            return []
+        base = FIGURES[row.figure].base_unit
+        unit = row.written_unit if base == row.unit else FIRST_UNITS.get(base, "")
+        return [format_value(value, base, unit) for value in values if value is not None]
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage, with its sizes and its score, and what it changed, as text."""
+
+    name: str
+    size: str
+    size_change: str
+    gzip: str
+    score: str
+
+
+@dataclass(frozen=True)
+class VariantView:
+    """One variant of the page, with its limits; ``anchor`` is its ``id`` on the page."""
+
+    variant: CollectedVariant
+    anchor: str
+    limits: tuple[LimitView, ...]
+    details: VariantDetails
+
+    @property
+    def outcome(self) -> Status:
+        """The worst outcome of its limits."""
+        return worst(self.rows)
+
+    @property
+    def label(self) -> str:
+        """That outcome in words."""
+        return LABELS[self.outcome]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The results of its limits."""
+        return [limit.row for limit in self.limits]
+
+    @property
+    def built(self) -> Row:
+        """A row with the artifact, if it was built."""
+        return next((row for row in self.rows if row.artifact), self.rows[0])
+
+    @property
+    def not_run(self) -> list[str]:
+        """The names of its limits that did not run."""
+        return self.variant.left_out(self.rows)
+
+    @property
+    def histories(self) -> list[tuple[str, list[str]]]:
+        """The history of each figure that was accepted before."""
+        known = {limit.row.figure: limit.history for limit in self.limits}
+        return [(figure, history) for figure, history in known.items() if history]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of it, each once."""
+        texts = (text for row in self.rows for text in (row.note, row.remark))
+        return list(dict.fromkeys(filter(None, texts)))
+
+    @property
+    def stages(self) -> list[StageView]:
+        """The effect of each stage."""
+        stages = self.details.stages
+        return [
+            StageView(
+                name=stage.name or "without the recipe",
+                size=format_bytes(stage.size_bytes),
+                size_change=_change(before, stage) if before else "",
+                gzip=format_bytes(stage.gzip_bytes),
+                score="" if stage.score is None else format_score(stage.score),
+            )
+            for before, stage in zip((None, *stages), stages, strict=False)
+        ]
+
+
+class LatencyLine(Frozen):
+    """A latency limit in a chart: its bound, and the interval that was measured; in seconds."""
+
+    name: str
+    limit_s: float
+    low_s: float | None
+    high_s: float | None
+
+
+class TensorCell(NamedTuple):
+    """A tensor, or what else takes bytes, in the charts: short, because a page has thousands."""
+
+    name: str
+    layer: str
+    dtype: str
+    size_bytes: int
+    sparsity: float | None
+    unique: int | None
+
+
+class ChartedVariant(Frozen):
+    """What the charts show of one variant.
+
+    Attributes:
+        anchor: The ``id`` of the variant on the page.
+        percentiles_s: Of the latency, from the 0th to the 100th; empty if it was not measured.
+        tensors: The largest, and one that stands for the others.
+    """
+
+    anchor: str
+    budget: str
+    title: str
+    outcome: Status
+    metric: str
+    higher_is_better: bool
+    stages: Sequence[StageEffect]
+    percentiles_s: Sequence[float]
+    latencies: Sequence[LatencyLine]
+    tensors: Sequence[TensorCell]
+
+
+@dataclass(frozen=True)
+class PageView:
+    """The whole page."""
+
+    document: ReportDocument
+    variants: tuple[VariantView, ...]
+
+    @property
+    def limits(self) -> list[LimitView]:
+        """All limits."""
+        return [limit for variant in self.variants for limit in variant.limits]
+
+    @property
+    def failed(self) -> list[LimitView]:
+        """Those that failed, the worst first."""
+        return sorted(
+            (limit for limit in self.limits if not limit.row.holds),
+            key=lambda limit: -BY_SEVERITY.index(limit.row.outcome),
+        )
+
+    @property
+    def counts(self) -> list[tuple[Status, str, int]]:
+        """How many limits there are of each outcome, the worst first."""
+        found = Counter(limit.row.outcome for limit in self.limits)
+        return [(each, LABELS[each], found[each]) for each in reversed(BY_SEVERITY) if found[each]]
+
+    def severity(self, outcome: Status) -> int:
+        """Return by what the table sorts an outcome: the best is 0."""
+        return BY_SEVERITY.index(outcome)
+
+    @property
+    def tools(self) -> tuple[ToolVersion, ...]:
+        """The versions of the tools, which are the same for all variants of a session."""
+        return next((each.details.tools for each in self.variants if each.details.tools), ())
+
+    @property
+    def charts(self) -> list[dict[str, object]]:
+        """What the charts show, as JSON."""
+        return [_charted(variant).model_dump(mode="json") for variant in self.variants]
+
+
+def page_view(record: Record, document: ReportDocument) -> PageView:
+    """Return what the page shows of a session."""
+    variants = []
+    for number, (variant, rows) in enumerate(record.judged().items(), start=1):
+        anchor = f"variant-{number}"
+        details = record.details.get((variant.budget, variant.variant), VariantDetails())
+        limits = tuple(LimitView(row, anchor) for row in rows)
+        variants.append(VariantView(variant, anchor, limits, details))
+    return PageView(document, tuple(variants))
+
+
+def _change(before: StageEffect, after: StageEffect) -> str:
+    share = after.size_bytes / before.size_bytes - 1 if before.size_bytes else 0.0
+    return f"{100 * share:+.1f} %"
+
+
+def _charted(view: VariantView) -> ChartedVariant:
+    latency = view.details.latency
+    return ChartedVariant(
+        anchor=view.anchor,
+        budget=view.variant.budget,
+        title=view.variant.variant or view.variant.budget,
+        outcome=view.outcome,
+        metric=view.details.metric,
+        higher_is_better=view.details.higher_is_better,
+        stages=view.details.stages,
+        percentiles_s=tuple(float(f"{each:.4g}") for each in latency.percentiles_s)
+        if latency
+        else (),
+        latencies=tuple(
+            LatencyLine(name=row.name, limit_s=row.limit, low_s=row.low, high_s=row.high)
+            for row in view.rows
+            if row.unit == "seconds" and row.limit is not None
+        ),
+        tensors=_tensors(view.details),
+    )
+
+
+def _tensors(details: VariantDetails) -> tuple[TensorCell, ...]:
+    if details.contents is None:
+        return ()
+    cells = [
+        TensorCell(
+            name=tensor.name,
+            layer=tensor.layer or tensor.operator,
+            dtype=tensor.dtype,
+            size_bytes=tensor.size_bytes,
+            sparsity=None if tensor.sparsity is None else round(tensor.sparsity, 4),
+            unique=tensor.unique,
+        )
+        for tensor in details.contents.tensors
+    ]
+    rest = cells[MOST_TENSORS:]
+    others = [(part.name, part.size_bytes) for part in details.contents.others]
+    if rest:
+        others.append((f"{len(rest)} smaller tensors", sum(each.size_bytes for each in rest)))
+    return (*cells[:MOST_TENSORS], *(_other(name, size_bytes) for name, size_bytes in others))
+
+
+def _other(name: str, size_bytes: int) -> TensorCell:
+    return TensorCell(
+        name=name, layer="", dtype="", size_bytes=size_bytes, sparsity=None, unique=None
+    )

@@ -1,0 +1,122 @@
+import hashlib
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from benchmarks.reports import record
+from pytest_modelbudget.judge.contents import StoredTensor
+from pytest_modelbudget.report.html_page import PARTS, render
+from pytest_modelbudget.report.html_view import MOST_TENSORS, page_view
+from pytest_modelbudget.report.record import CollectedVariant, Record
+from pytest_modelbudget.report.report_document import document
+from pytest_modelbudget.report.row import Row
+from tests.report.test_row import EXCEEDED, PLANNED, sized
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'\n🙂 \u202eא &amp; </style>"
+
+
+def page(found: Record) -> str:
+    return render(page_view(found, document(found)))
+
+
+def of(*rows: Row) -> Record:
+    variants = dict.fromkeys((row.budget, row.variant) for row in rows)
+    return Record(rows, tuple(CollectedVariant(*each) for each in variants))
+
+
+class Text(HTMLParser):
+    """The elements and the text of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[str] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.elements.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def data_of(html: str) -> list[dict[str, object]]:
+    [text] = re.findall(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
+    found: list[dict[str, object]] = json.loads(text)
+    return found
+
+
+def test_echarts_is_the_file_that_was_checked_in_with_its_licence() -> None:
+    folder = PARTS / "echarts"
+    digest, name = (folder / "SHA256SUMS").read_text().split()
+    assert digest == "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
+    assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    assert "Apache License" in (folder / "LICENSE").read_text()
+    assert "Apache ECharts" in (folder / "NOTICE").read_text()
+
+
+def test_what_failed_comes_first_and_says_why() -> None:
+    html = page(of(sized(1000, 2000), EXCEEDED, PLANNED.not_built("the <recipe> is wrong")))
+    text = Text(html).text
+    assert "2 of 3 limits failed" in text
+    assert text.index("max_accuracy_drop: not built: the <recipe> is wrong") < text.index(
+        "max_accuracy_drop: 0.750 pp is 0.250 pp over the limit of 0.5 pp"
+    )
+    assert text.index("What failed") < text.index("All limits")
+
+
+def test_a_session_without_a_failure_says_so() -> None:
+    text = Text(page(of(sized(1000, 2000), sized(1000, 2000)))).text
+    assert "All 2 limits hold" in text
+    assert "What failed" not in text
+
+
+def test_hostile_names_are_text_everywhere() -> None:
+    hostile = replace(
+        EXCEEDED, budget=HOSTILE, variant=HOSTILE, how=HOSTILE, remark=HOSTILE, note=HOSTILE
+    )
+    html = page(of(hostile))
+    parsed = Text(html)
+    assert "img" not in parsed.elements
+    assert parsed.elements.count("script") == 5  # ours
+    assert HOSTILE in parsed.text
+    assert data_of(html)[0]["budget"] == HOSTILE
+
+
+def test_every_limit_is_in_the_table_with_the_numbers_it_is_sorted_by() -> None:
+    html = page(of(sized(1900, 1000), PLANNED.unmeasured("no data")))
+    assert 'data-sort="-0.9"' in html  # the margin, as a share of the limit
+    assert html.count('<td class="limit">') == 2
+    assert html.count('data-sort=""') == 3
+
+
+def test_what_was_accepted_before_is_beside_what_is_measured_now() -> None:
+    grown = replace(sized(1900, 2000), figure="bytes", value=1900, accepted=1500, anchor=1200)
+    cells = re.findall(r'<td class="number">([\d.]+ kB)</td>', page(of(grown)))
+    assert cells == ["1.20 kB", "1.50 kB", "1.90 kB"]
+
+
+def test_many_tensors_are_one_in_the_chart() -> None:
+    found = record(1)
+    [subject] = found.details
+    contents = found.details[subject].contents
+    assert contents
+    tensors: tuple[StoredTensor, ...] = contents.tensors * 3
+    more = contents.model_copy(update={"tensors": tensors})
+    details = found.details[subject].model_copy(update={"contents": more})
+    cells = data_of(page(replace(found, details={subject: details})))[0]["tensors"]
+    assert isinstance(cells, list)
+    assert len(cells) == MOST_TENSORS + 2  # and what is not weights
+    assert sum(cell[3] for cell in cells) == contents.size_bytes + 2 * sum(
+        tensor.size_bytes for tensor in contents.tensors
+    )
+    assert cells[-1][0] == f"{len(tensors) - MOST_TENSORS} smaller tensors"
+
+
+@pytest.mark.parametrize("script", ["theme.js", "table.js", "charts.js"])
+def test_no_script_of_ours_makes_html_of_text(script: str) -> None:
+    text = (PARTS / script).read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
