@@ -251,8 +251,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             for report, path in wanted
             if recorder.collected or config.getoption(f"budget_{report.name}")
         )
-        if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if recorder.errors and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def _is_judged(config: pytest.Config) -> bool:

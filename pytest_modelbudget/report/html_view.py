@@ -16,6 +16,8 @@ from pytest_modelbudget.units.table import BaseUnit
 
 LABELS: dict[Status, str] = {
     "within": "within",
+    "measured": "measured",
+    "skipped": "not measured",
     "accepted": "accepted",
     "unmeasured": "not measured",
     "exceeded": "exceeded",
@@ -171,6 +173,7 @@ class ChartedVariant(Frozen):
 
     Attributes:
         anchor: The ``id`` of the variant on the page.
+        holds: Whether all its limits hold.
         percentiles_s: Of the latency, from the 0th to the 100th; empty if it was not measured.
         tensors: The largest, and one that stands for the others.
     """
@@ -178,7 +181,7 @@ class ChartedVariant(Frozen):
     anchor: str
     budget: str
     title: str
-    outcome: Status
+    holds: bool
     metric: str
     higher_is_better: bool
     stages: Sequence[StageEffect]
@@ -193,6 +196,26 @@ class PageView:
 
     document: ReportDocument
     variants: tuple[VariantView, ...]
+
+    @property
+    def status(self) -> str:
+        """``failed``, ``passed``, or empty if nothing was judged."""
+        if self.failed or self.document.mistakes:
+            return "failed"
+        return "passed" if self.document.is_judged and self.variants else ""
+
+    @property
+    def headline(self) -> str:
+        """What happened, in a few words."""
+        count, mistakes = len(self.limits), len(self.document.mistakes)
+        if mistakes and not self.failed:
+            return f"{mistakes} mistake{'s' * (mistakes > 1)} in budget files"
+        if not self.document.is_judged:
+            return f"Nothing was judged: {count} figure{'s' * (count != 1)}"
+        if self.failed:
+            return f"{len(self.failed)} of {count} limits failed"
+        ran = "" if self.document.is_complete else " that ran"
+        return f"All {count} limits{ran} hold" if count > 1 else f"The limit{ran} holds"
 
     @property
     def limits(self) -> list[LimitView]:
@@ -250,7 +273,7 @@ def _charted(view: VariantView) -> ChartedVariant:
         anchor=view.anchor,
         budget=view.variant.budget,
         title=view.variant.variant or view.variant.budget,
-        outcome=view.outcome,
+        holds=all(row.holds for row in view.rows),
         metric=view.details.metric,
         higher_is_better=view.details.higher_is_better,
         stages=view.details.stages,

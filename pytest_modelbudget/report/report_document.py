@@ -114,6 +114,7 @@ class ReportDocument(_Document):
         pytest_modelbudget: The version of the plugin.
         created: When it was written, in UTC: ``2026-01-31T12:00:00Z``.
         is_complete: Whether every limit of every collected budget file ran.
+        is_judged: Whether limits were judged; with ``--budget-measure`` figures are only measured.
         mistakes: What is wrong in budget files, for which pytest could not collect them.
         variants: Those of which at least one limit ran, in that order.
     """
@@ -122,6 +123,7 @@ class ReportDocument(_Document):
     pytest_modelbudget: str
     created: str
     is_complete: bool
+    is_judged: bool
     mistakes: Sequence[str]
     variants: Sequence[ReportedVariant]
 
@@ -138,6 +140,7 @@ def document(record: Record) -> ReportDocument:
         pytest_modelbudget=metadata.version("pytest-modelbudget"),
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         is_complete=record.is_whole(),
+        is_judged=record.is_judged,
         mistakes=tuple(map(str, record.mistakes)),
         variants=tuple(
             _variant(variant, rows, record.details.get((variant.budget, variant.variant)))

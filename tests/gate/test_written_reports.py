@@ -54,6 +54,13 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_is_collected(
     assert not (blobs.root / ".modelbudget").exists()
 
 
+def test_a_report_that_cannot_be_written_in_the_end_fails_the_session(blobs: Project) -> None:
+    blobs.write("test_path.py", "def test_path(): __import__('os').mkdir('report.json')")
+    result = blobs.pytest("--budget-json=report.json", "-k", "float32 and max_bytes or path")
+    assert result.exitcode == 1
+    result.has("--budget-json: [Errno 21] Is a directory: '", "report.json'")
+
+
 def test_a_session_without_limits_writes_no_report_and_says_so(blobs: Project) -> None:
     result = blobs.pytest("--budget-json=report.json", "-k", "nothing")
     assert result.exitcode == 5

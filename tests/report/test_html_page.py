@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.reports import record
 from pytest_modelbudget.judge.contents import StoredTensor
+from pytest_modelbudget.report.annotations import Annotation
 from pytest_modelbudget.report.html_page import PARTS, render
 from pytest_modelbudget.report.html_view import MOST_TENSORS, page_view
 from pytest_modelbudget.report.record import CollectedVariant, Record
@@ -69,9 +70,29 @@ def test_what_failed_comes_first_and_says_why() -> None:
 
 
 def test_a_session_without_a_failure_says_so() -> None:
-    text = Text(page(of(sized(1000, 2000), sized(1000, 2000)))).text
+    found = of(sized(1000, 2000), sized(1000, 2000))
+    text = Text(page(found)).text
     assert "All 2 limits hold" in text
     assert "What failed" not in text
+    [variant] = found.collected
+    more = replace(variant, limits=("max_bytes", "max_latency"))
+    assert "All 2 limits that ran hold" in Text(page(replace(found, collected=(more,)))).text
+
+
+def test_mistakes_in_budget_files_are_red_whatever_holds() -> None:
+    mistake = Annotation("x.budget.yaml", 3, 1, "budget-file", "x", "unknown preset 'int9'", "")
+    for found in (of(sized(1000, 2000)), Record((), ())):
+        html = page(replace(found, mistakes=(mistake,)))
+        assert '<header class="top failed">' in html
+        assert "1 mistake in budget files" in html
+        assert "unknown preset" in html
+
+
+def test_a_session_that_judges_nothing_is_not_green() -> None:
+    figure = replace(sized(1000, 2000), outcome="measured", name="bytes", limit=None, margin=None)
+    html = page(replace(of(figure), is_judged=False))
+    assert '<header class="top ">' in html
+    assert "Nothing was judged: 1 figure" in html
 
 
 def test_hostile_names_are_text_everywhere() -> None:

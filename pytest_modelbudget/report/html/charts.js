@@ -88,9 +88,9 @@
     const mark = (point) => ({
       value: [point.x, point.y],
       point,
-      symbol: point.isStart ? "diamond" : point.variant.outcome === "within" ? "circle" : "rect",
+      symbol: point.isStart ? "diamond" : point.variant.holds ? "circle" : "rect",
       symbolSize: point.latency ? 10 + 22 * Math.sqrt(point.latency / longest) : 12,
-      itemStyle: { color: point.isStart ? color("faint") : point.variant.outcome === "within" ? color("good") : color("bad"), opacity: 0.8 },
+      itemStyle: { color: point.isStart ? color("faint") : point.variant.holds ? color("good") : color("bad"), opacity: 0.8 },
     });
     const front = pareto(points, higherIsBetter).map((point) => [point.x, point.y]);
     if (front.length) front.push([Math.max(...points.map((point) => point.x)), last(front)[1]]);
@@ -128,7 +128,7 @@
     section.hidden = models.size === 0;
     if (section.hidden) return;
     const [modelChoice, xChoice] = ["plot-model", "plot-x"].map((id) => document.getElementById(id));
-    const failed = (own) => own.filter((each) => each.outcome !== "within").length;
+    const failed = (own) => own.filter((each) => !each.holds).length;
     for (const [name] of [...models].sort(([, a], [, b]) => failed(b) - failed(a) || b.length - a.length)) modelChoice.add(new Option(name, name, false, false));
     const update = () => {
       const model = models.get(modelChoice.value);
