@@ -29,6 +29,9 @@ settings.register_profile(
 )
 settings.load_profile("no deadline")
 
+needs_valgrind = pytest.mark.skipif(
+    shutil.which("valgrind") is None, reason="Valgrind is not installed; .ci/run installs it"
+)
 SESSION = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
 ZYGOTES = Zygotes(
     f"{tempfile.gettempdir()}/zygotes-{SESSION}", SESSION, os.environ.get("PYTHONPATH", "")

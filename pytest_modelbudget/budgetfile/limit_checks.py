@@ -16,8 +16,10 @@ Reasons = Iterator[tuple[str, str]]
 def why_not_judged(limit: str, variant: Variant, document: Document) -> Reasons:
     """Yield why the limit of a name cannot be judged for ``variant``: what is wrong, and a hint."""
     needs = LIMITS[limit].needs
-    if needs & {"structure", "arena"}:
+    if needs & {"structure", "arena", "instructions"}:
         yield from _not_a_tflite(variant)
+    if "instructions" in needs:
+        yield from _not_counted(variant)
     if "score" in needs and variant.lacks("data", "test"):
         yield "it is judged on data.test, which is missing", "write data: {test: ...}"
     if "ratio" in needs:
@@ -40,6 +42,17 @@ def _not_a_tflite(variant: Variant) -> Reasons:
     made = stage_type(recipe[-1].kind).makes if recipe else None
     if made and made != "the .tflite":
         yield f"it is read from a .tflite, and the recipe ends in {recipe[-1].kind}", "leave it out"
+
+
+def _not_counted(variant: Variant) -> Reasons:
+    target = variant.value("latency", "target") or "host"
+    if target_kind(target) is not HOST:
+        what = f"instructions are only counted on the host, not on {target}"
+        yield what, "write latency: {target: host}"
+    threads = variant.value("latency", "threads") or 1
+    if threads > 1:
+        what = f"instructions are counted with one thread, and latency.threads is {threads}"
+        yield what, "write latency: {threads: 1}, or give the limit a variant of its own"
 
 
 def _without_ratio(variant: Variant) -> Reasons:

@@ -1,5 +1,6 @@
 """Measures an artifact: structure, memory, latency, and the figures of its target."""
 
+import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
 
@@ -8,12 +9,14 @@ from pytest_modelbudget.engine.plan import Plan, tool_versions
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.engine.valgrind import Valgrind, find_valgrind, machine
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import (
     SAVED_MODEL_GRAPH,
     Arena,
     Figures,
+    Instructions,
     LatencySample,
     Structure,
 )
@@ -23,6 +26,7 @@ from pytest_modelbudget.protocol.jobs import (
     Adb,
     ContentsJob,
     InspectJob,
+    InstructionsJob,
     LatencyJob,
     MemoryJob,
     TargetJob,
@@ -101,6 +105,44 @@ class Measurements:
 
         return self._scheduler.once(f"arena {artifact.sha256} {job.batch_size}", read)
 
+    def instructions(self, artifact: Artifact, plan: Plan) -> Awaitable[Instructions]:
+        """Return the instructions of one invocation, counted by the Valgrind that is installed."""
+
+        async def read() -> Instructions:
+            valgrind = await self._valgrind()
+            job = InstructionsJob(
+                counted=artifact.path,
+                batch_size=plan.invocation.batch_size,
+                valgrind=valgrind.program,
+                version=valgrind.version,
+                timeout_s=plan.timeout_s,
+            )
+            key = _instructions_key(artifact.sha256, job.batch_size, valgrind)
+            status = TaskStatus(f"{plan.title} instructions")
+            # The worker process stops a hanging Valgrind itself and reports its output.
+            timeout_s = job.timeout_s + LATE_S
+            found = await self._scheduler.measured(
+                "litert", key, job, Instructions, timeout_s, status
+            )
+            return found.result
+
+        name = f"instructions {artifact.sha256} {plan.invocation.batch_size}"
+        return self._scheduler.once(name, read)
+
+    async def known_instructions(self, sha256: str, batch_size: int) -> Instructions | None:
+        """Return the instructions of an artifact that were counted before; None if they were not.
+
+        Args:
+            sha256: Of an artifact, which need not be in the store any more.
+            batch_size: How many samples one invocation takes.
+        """
+        key = _instructions_key(sha256, batch_size, await self._valgrind())
+        found = self._scheduler.find(key, None, Instructions)
+        return found.result if found else None
+
+    def _valgrind(self) -> Awaitable[Valgrind]:
+        return self._scheduler.once("valgrind", lambda: asyncio.to_thread(find_valgrind))
+
     def latency(
         self, artifact: Artifact, baseline: Artifact | None, plan: Plan
     ) -> Awaitable[LatencySample]:
@@ -139,3 +181,9 @@ class Measurements:
             f"target {job.model_dump_json()}",
             lambda: self._scheduler.taken_now(job, Figures, timeout_s, status),
         )
+
+
+def _instructions_key(sha256: str, batch_size: int, valgrind: Valgrind) -> str:
+    return digest(
+        ["instructions", sha256, batch_size, tool_versions(), valgrind.version, machine()]
+    )

@@ -123,7 +123,8 @@ class Pipeline:
         needs = _needs(limit, plan)
         artifact = await self._builder.artifact(plan.step)
         unrecorded = artifact.unrecorded
-        score = baseline = comparison = latency = structure = figures = arena = None
+        score = baseline = comparison = latency = None
+        structure = figures = arena = instructions = None
         if "score" in needs:
             score = await self._evaluations.score(plan)
             unrecorded += await self._evaluations.unrecorded(plan)
@@ -142,6 +143,8 @@ class Pipeline:
             figures = await self._measurements.figures(artifact, plan)
         if "arena" in needs:
             arena = await self._measurements.arena(artifact, plan)
+        if "instructions" in needs:
+            instructions = await self._measurements.instructions(artifact, plan)
         return Findings(
             artifact=artifact,
             metric=str(budget.metric),
@@ -156,6 +159,7 @@ class Pipeline:
             structure=structure,
             figures=figures,
             arena=arena,
+            instructions=instructions,
             target=str(plan.invocation.target),
             batch_size=plan.invocation.batch_size,
             tools=tool_versions(),

@@ -12,6 +12,7 @@ from pytest_modelbudget.judge.results import (
     Comparison,
     Figures,
     Form,
+    Instructions,
     LatencySample,
     ModelScore,
     Part,
@@ -19,7 +20,17 @@ from pytest_modelbudget.judge.results import (
     Structure,
 )
 
-Need = Literal["artifact", "score", "baseline", "latency", "ratio", "structure", "figures", "arena"]
+Need = Literal[
+    "artifact",
+    "score",
+    "baseline",
+    "latency",
+    "ratio",
+    "structure",
+    "figures",
+    "arena",
+    "instructions",
+]
 T = TypeVar("T")
 
 
@@ -96,6 +107,7 @@ class Findings:
     structure: Structure | None = None
     figures: Figures | None = None
     arena: Arena | None = None
+    instructions: Instructions | None = None
     target: str = "host"
     batch_size: int = 1
     tools: Environment = field(default_factory=dict)

@@ -199,6 +199,34 @@ class Arena(Frozen):
     live_bytes: int
 
 
+class FunctionCost(Frozen):
+    """The instructions that one function, or one kind of operator, took of an invocation."""
+
+    name: str
+    instructions: int
+
+
+class Instructions(Frozen):
+    """The instructions of one invocation in LiteRT with XNNPACK and one thread, under Valgrind.
+
+    Attributes:
+        count: What one invocation takes, and what depends on the model alone.
+        uncounted: Of that invocation, what the allocator of memory takes.
+        functions: Each function that ran, without those that it called, the largest first.
+        outside_xnnpack: The operators that XNNPACK did not run, with all that they called, the
+            allocator of memory included.
+        valgrind: Its version, such as ``valgrind-3.19.0``.
+        cpu: The CPU that Valgrind shows to LiteRT, such as ``AVX2, FMA, no AVX-512``.
+    """
+
+    count: int
+    uncounted: int
+    functions: Sequence[FunctionCost]
+    outside_xnnpack: Sequence[FunctionCost]
+    valgrind: str
+    cpu: str
+
+
 class WeightTensor(Frozen):
     """A constant that an operator multiplies by; ``unique`` per channel where scales are."""
 

@@ -244,6 +244,24 @@ class MemoryJob(Frozen):
     batch_size: int
 
 
+class InstructionsJob(Frozen):
+    """The instructions of one inference of one ``.tflite``: answered by ``Instructions``.
+
+    Attributes:
+        counted: The file.
+        batch_size: How many samples one invocation takes.
+        valgrind: The program.
+        version: That it reports.
+        timeout_s: How long it may run.
+    """
+
+    counted: Path
+    batch_size: int
+    valgrind: Path
+    version: str
+    timeout_s: float
+
+
 class Progress(Protocol):
     """A function that a worker process calls with its activity, such as ``epoch 2/5``."""
 
@@ -252,7 +270,14 @@ class Progress(Protocol):
 
 
 StoredJob = (
-    BuildJob | PreflightJob | EvaluateJob | CompareJob | InspectJob | ContentsJob | MemoryJob
+    BuildJob
+    | PreflightJob
+    | EvaluateJob
+    | CompareJob
+    | InspectJob
+    | ContentsJob
+    | MemoryJob
+    | InstructionsJob
 )
 """The jobs whose result goes into the store."""
 

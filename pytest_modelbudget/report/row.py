@@ -301,10 +301,11 @@ class Row:
         return f"{format_value(amount, base, self.written_unit)}{share}"
 
     def _exactly(self, measured: str) -> str:
-        """Return a size to the byte behind its rounded amount."""
-        if self.unit != "bytes" or self.written_unit == "B":
+        """Return a size to the byte, or a count to the last one, behind its rounded amount."""
+        whole = {"bytes": "B", "count": ""}.get(self.unit)
+        if whole is None or self.unit == "" or self.written_unit == whole:
             return measured
-        return f"{measured} ({format_bytes(self.measured or 0)})"
+        return f"{measured} ({format_value(self.measured or 0, self.unit, whole)})"
 
     def _last_lines(self) -> list[str]:
         return [

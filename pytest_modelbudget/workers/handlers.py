@@ -18,6 +18,7 @@ from pytest_modelbudget.judge.results import (
     Arena,
     Comparison,
     Figures,
+    Instructions,
     LatencySample,
     ModelScore,
     SamplesRead,
@@ -30,6 +31,7 @@ from pytest_modelbudget.protocol.jobs import (
     ContentsJob,
     EvaluateJob,
     InspectJob,
+    InstructionsJob,
     Job,
     LatencyJob,
     MemoryJob,
@@ -113,6 +115,12 @@ def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:
     return plan_arena(job)
 
 
+def _count_instructions(job: InstructionsJob, output: Path, progress: Progress) -> Instructions:
+    from pytest_modelbudget.workers.measure.instructions.counting import count_instructions
+
+    return count_instructions(job, output, progress)
+
+
 def _measure_latency(job: LatencyJob, _output: Path, progress: Progress) -> LatencySample:
     from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 
@@ -156,6 +164,7 @@ HANDLERS: Mapping[type[Job], Handler] = MappingProxyType(
         InspectJob: Handler(_inspect),
         ContentsJob: Handler(_divide),
         MemoryJob: Handler(_plan_arena),
+        InstructionsJob: Handler(_count_instructions),
         LatencyJob: Handler(_measure_latency, is_stored=False, needs_machine=lambda _job: True),
         TargetJob: Handler(
             _measure_on_target, is_stored=False, needs_machine=lambda job: not job.is_estimate

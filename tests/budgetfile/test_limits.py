@@ -242,6 +242,12 @@ WRONG = [
         ],
     ),
     (
+        "max_instructions: 2.1 Mi",
+        [
+            "5:21: budget > max_instructions: unknown unit 'Mi'; write 2.1 M",
+        ],
+    ),
+    (
         "max_macs: 12 MMAC",
         [
             "5:13: budget > max_macs: unknown unit 'MMAC'; write 12 M",
@@ -349,6 +355,7 @@ RIGHT: dict[str, tuple[object, str]] = {
     "max_latency_ratio: 0.5": (0.5, ""),
     "max_memory: 20000": (20_000, "B"),
     "max_macs: 12 M": (12_000_000, "M"),
+    "max_instructions: 2.1 M": (2_100_000, "M"),
     "min_sparsity: 0.88": (0.88, ""),
     "max_unique_weights: 16": (16, ""),
     "integer_only: true": (True, ""),

@@ -134,6 +134,7 @@ def test_a_saved_model_may_have_other_signatures(model: str, load_text: Load) ->
     [
         "max_memory: 5 kB",
         "max_macs: 5",
+        "max_instructions: 5 k",
         "min_sparsity: 0.5",
         "max_unique_weights: 16",
         "integer_only: true",

@@ -23,6 +23,16 @@ TABLE = [
         ],
     ),
     (
+        "model: m:f\nlatency: {target: adb, threads: 2}\nbudget: {max_instructions: 5 k}\n",
+        [
+            "4:10: budget > max_instructions: instructions are only counted on the host, not on "
+            "adb; write latency: {target: host}",
+            "4:10: budget > max_instructions: instructions are counted with one thread, and "
+            "latency.threads is 2; write latency: {threads: 1}, or give the limit a variant of "
+            "its own",
+        ],
+    ),
+    (
         "model: m:f\ndata: {test: m:t}\nmetric: auc\nbaseline: {accuracy: 0.3}\n"
         "budget: {max_accuracy_drop: 0.3}\n",
         [

@@ -22,6 +22,8 @@ from pytest_modelbudget.judge.results import (
     Comparison,
     Figures,
     Flips,
+    FunctionCost,
+    Instructions,
     Interval,
     LatencyEstimate,
     LatencySample,
@@ -89,6 +91,17 @@ FINDINGS = Findings(
         weights=WEIGHTS,
     ),
     arena=Arena(planned_bytes=1344, beside_bytes=20, live_bytes=336),
+    instructions=Instructions(
+        count=2000,
+        uncounted=500,
+        functions=(
+            FunctionCost(name="xnn_f32_gemm_ukernel__avx2", instructions=1500),
+            FunctionCost(name="optimized_ops::Softmax", instructions=300),
+        ),
+        outside_xnnpack=(FunctionCost(name="activations::SoftmaxEval", instructions=500),),
+        valgrind="valgrind-3.19.0",
+        cpu="AVX2, no AVX-512",
+    ),
 )
 FIGURES = Figures(latency_s=2e-3, p90_s=3e-3, memory_bytes=80, size_bytes=3500, how="by Vela")
 PLACE = Span(Path("m.budget.yaml"), 3, 5)
@@ -139,6 +152,12 @@ MEASURED = {
         "arena of 1,344 B planned by LiteRT, 20 B beside it; 336 B of activations live at once",
     ),
     "max_macs": Measurement(1280, "read from the graph, for one sample"),
+    "max_instructions": Measurement(
+        2000,
+        "one invocation, 1 thread; xnn_f32_gemm_ukernel__avx2 75.0 %, optimized_ops::Softmax "
+        "15.0 %; outside XNNPACK: activations::SoftmaxEval 20.0 %; valgrind-3.19.0 shows AVX2, "
+        "no AVX-512",
+    ),
     "integer_only": Measurement(1, "1 float operator: SOFTMAX"),
 }
 

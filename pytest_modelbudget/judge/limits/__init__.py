@@ -9,6 +9,7 @@ from pytest_modelbudget.judge.limits.accuracy_limits import (
     MaxRelativeAccuracyDrop,
     MinAccuracy,
 )
+from pytest_modelbudget.judge.limits.instruction_limits import MaxInstructions
 from pytest_modelbudget.judge.limits.latency_limits import (
     MaxLatency,
     MaxLatencyP90,
@@ -38,6 +39,7 @@ _KINDS: tuple[LimitKind, ...] = (
     MaxLatencyRatio(),
     MaxMemory(),
     MaxMacs(),
+    MaxInstructions(),
     MinSparsity(),
     MaxUniqueWeights(),
     IntegerOnly(),

@@ -7,8 +7,9 @@ import numpy as np
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 from numpy.typing import DTypeLike
 
+from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.graph import scale_of
-from pytest_modelbudget.workers.tflite.tensors import Values
+from pytest_modelbudget.workers.tflite.tensors import TensorDetails, Values
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, tensor_type
 from pytest_modelbudget.workers.userdata.datasets import Array
 
@@ -68,6 +69,35 @@ def random_sample(litert: Any, seed: int, ranges: Mapping[int, Range]) -> Values
         )
         for each in litert.get_input_details()
     }
+
+
+def random_invocation(inputs: Mapping[str, TensorDetails], batch: int) -> dict[str, Array]:
+    """Return the inputs of one invocation, by name, the same ones each time.
+
+    Args:
+        inputs: Those of the model.
+        batch: How many samples one invocation takes.
+
+    Raises:
+        JobError: If an input has an open shape beside the batch, or takes no numbers.
+    """
+    generator = np.random.default_rng(0)
+    return {name: _random_input(tensor, batch, generator) for name, tensor in inputs.items()}
+
+
+def _random_input(tensor: TensorDetails, batch: int, generator: np.random.Generator) -> Array:
+    shape = [batch, *tensor.shape[1:]]
+    if min(shape) < 0:
+        cause = (
+            f"input {tensor.name} has the open shape {tensor.shape}, and how long it takes "
+            "depends on what is filled in"
+        )
+        raise JobError(cause, "convert the model with every dimension fixed but the batch")
+    if tensor.dtype.kind not in "iubf":
+        kind = "complex numbers" if tensor.dtype.kind == "c" else "strings"
+        cause = f"input {tensor.name} takes {kind}, and random inputs are numbers only"
+        raise JobError(cause, "gate the part of the model that takes numbers")
+    return random_values(shape, tensor.dtype, generator, is_quantized=tensor.scale != 0)
 
 
 def constant_sample(litert: Any, value: int) -> Values:

@@ -49,6 +49,16 @@ def recurrent() -> Any:
     return converter
 
 
+def loop() -> Any:
+    """Return a model that doubles its input three times, in a loop that LiteRT runs."""
+
+    def doubled(x: Any) -> Any:
+        _, y = tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, 2.0 * y), (0, x))
+        return {"y": y}
+
+    return convert(doubled, spec("x", 1, 3))
+
+
 TABLE = tf.constant([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
 MODELS = {
     "double": convert(lambda x: {"y": 2.0 * x}, spec("x", None, 3)),
@@ -68,6 +78,7 @@ MODELS = {
     "first_only": convert(lambda x: {"y": tf.reduce_sum(x, 0)}, spec("x", None, 3)),
     "quantized": quantized(),
     "recurrent": recurrent(),
+    "loop": loop(),
     "text": convert(lambda x: {"y": tf.reshape(x, [-1, 1])}, spec("x", None, 1, dtype=tf.string)),
 }
 

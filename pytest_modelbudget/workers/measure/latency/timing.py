@@ -13,8 +13,7 @@ from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, Timings, time_window
 from pytest_modelbudget.workers.measure.runner import Runner, open_runner
-from pytest_modelbudget.workers.tflite.random_inputs import random_values
-from pytest_modelbudget.workers.tflite.tensors import TensorDetails
+from pytest_modelbudget.workers.tflite.random_inputs import random_invocation
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 
@@ -83,31 +82,10 @@ def _percentiles(windows: Sequence[Array]) -> tuple[float, ...]:
 
 def _prepared(path: Path, job: LatencyJob) -> Runner:
     runner = open_runner(path, job.served, job.threads)
-    generator = np.random.default_rng(0)
-    made = {
-        name: _random(tensor, job.batch_size, generator) for name, tensor in runner.inputs.items()
-    }
+    inputs = random_invocation(runner.inputs, job.batch_size)
     runner.allocate(job.batch_size)
-    runner.fill(made)
+    runner.fill(inputs)
     return runner
-
-
-def _random(tensor: TensorDetails, batch: int, generator: np.random.Generator) -> Array:
-    shape = [batch, *tensor.shape[1:]]
-    if min(shape) < 0:
-        cause = (
-            f"input {tensor.name} has the open shape {tensor.shape}, and how long it takes "
-            "depends on what is filled in"
-        )
-        raise JobError(cause, "convert the model with every dimension fixed but the batch")
-    if tensor.dtype.kind not in "iubf":
-        cause = f"input {tensor.name} takes {_kind(tensor)}, and random inputs are numbers only"
-        raise JobError(cause, "gate the part of the model that takes numbers")
-    return random_values(shape, tensor.dtype, generator, is_quantized=tensor.scale != 0)
-
-
-def _kind(tensor: TensorDetails) -> str:
-    return "complex numbers" if tensor.dtype.kind == "c" else "strings"
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -14,7 +14,12 @@ from pytest_modelbudget.errors import JobError
 _TAIL = 160  # characters of the output in a message
 
 
-def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) -> str:
+def run(
+    command: Sequence[str],
+    timeout_s: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run ``command`` without a shell, and return its standard output.
 
     Processes that it leaves running end with the worker. Its output is also written to the task's
@@ -24,6 +29,7 @@ def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) ->
         command: The program and its arguments.
         timeout_s: Time limit in seconds.
         folder: The working directory; a relative path of the program starts there.
+        environment: All its environment variables; None for those of this process.
 
     Raises:
         JobError: If the program cannot be started, fails, is killed, or does not end in time.
@@ -36,6 +42,7 @@ def run(command: Sequence[str], timeout_s: float, folder: Path | None = None) ->
             done = subprocess.run(
                 command,
                 cwd=folder,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,

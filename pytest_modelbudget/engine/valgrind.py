@@ -1,0 +1,65 @@
+"""Which Valgrind is installed, and what a count of instructions depends on beside it."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_modelbudget.judge.findings import UnmeasuredError
+
+_OLDEST = (3, 19)  # older ones were not tried
+_INSTALL = "install it, for example with `apt-get install valgrind`"
+_TIMEOUT_S = 60
+
+
+@dataclass(frozen=True)
+class Valgrind:
+    """An installed Valgrind.
+
+    Attributes:
+        program: Its path.
+        version: As it reports it, such as ``valgrind-3.19.0``.
+    """
+
+    program: Path
+    version: str
+
+
+def find_valgrind() -> Valgrind:
+    """Return the Valgrind on ``PATH``.
+
+    Raises:
+        UnmeasuredError: If there is none, if it does not start, or if it is too old.
+    """
+    program = shutil.which("valgrind")
+    if program is None:
+        raise UnmeasuredError(f"Valgrind, which counts instructions, is missing; {_INSTALL}")
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UnmeasuredError(f"Valgrind does not start: {error}; {_INSTALL}") from error
+    version = done.stdout.strip()
+    found = re.match(r"valgrind-(\d+)\.(\d+)", version)
+    if found is None or (int(found[1]), int(found[2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise UnmeasuredError(f"{program} is {version}; install Valgrind {oldest} or newer")
+    return Valgrind(Path(os.path.abspath(program)), version)
+
+
+def machine() -> list[str]:
+    """Return what decides on this machine which kernels and functions of C run under Valgrind.
+
+    Valgrind hides features that it does not know. They are all here, because the next version of
+    it may know them.
+    """
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return [os.uname().machine, flags, os.confstr("CS_GNU_LIBC_VERSION") or ""]

@@ -1,0 +1,1 @@
+"""The instructions of one inference, counted by Valgrind's tool callgrind."""

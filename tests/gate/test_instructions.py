@@ -1,0 +1,69 @@
+"""The limit max_instructions, with the Valgrind of this machine and with what hides it."""
+
+import re
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Project, Result, needs_valgrind, outcomes
+
+BUDGET = """
+version: 1
+model: blobs.tflite
+recipe: []
+budget: {max_instructions: 1 k}
+"""
+
+
+@pytest.fixture
+def counted(blobs: Project) -> Project:
+    blobs.write("blobs.budget.yaml", BUDGET)
+    return blobs
+
+
+def with_valgrind(project: Project, script: str) -> Result:
+    """Run pytest where Valgrind is a script."""
+    program = project.write("bin/valgrind", f"#!/bin/sh\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return project.pytest("-v", env={"PATH": f"{program.parent}:/bin:/usr/bin"})
+
+
+@needs_valgrind
+def test_a_count_is_judged_and_used_again_with_the_same_valgrind_only(counted: Project) -> None:
+    result = counted.pytest("-v")
+    assert outcomes(result.output) == {"blobs.budget.yaml::max_instructions": "FAILED"}
+    [count] = re.findall(r"measured +[\d.]+ k \(([\d,]+)\)", result.output)
+    result.has(
+        " over the limit of 1 k",
+        "one invocation, 1 thread; xnn_f32_gemm_minmax_ukernel_",
+        "; outside XNNPACK: no operator; valgrind-3.",
+        "limit blobs.budget.yaml:4:10",
+        "what helps an int8 recipe, operators that XNNPACK has, `prune_channels`, or a smaller",
+    )
+
+    real = shutil.which("valgrind")
+    counted.edit("blobs.budget.yaml", "1 k", count.replace(",", ""))
+    again = with_valgrind(counted, f'[ "$*" = --version ] && exec {real} --version; exit 3')
+    assert outcomes(again.output) == {"blobs.budget.yaml::max_instructions": "PASSED"}
+
+    other = with_valgrind(counted, '[ "$*" = --version ] && echo valgrind-3.99.0 || exit 3')
+    assert outcomes(other.output) == {"blobs.budget.yaml::max_instructions": "FAILED"}
+    other.has(
+        f"max_instructions could not be measured: {counted.root}/bin/valgrind exited with code 3 "
+        "(no output)",
+        "the log shows all that it wrote",
+    )
+
+
+def test_without_valgrind_it_is_unmeasured(counted: Project) -> None:
+    (counted.root / "bin").mkdir()
+    (counted.root / "bin" / "sh").symlink_to(Path("/bin/sh"))
+    result = counted.pytest("-v", env={"PATH": str(counted.root / "bin")})
+    assert outcomes(result.output) == {"blobs.budget.yaml::max_instructions": "FAILED"}
+    result.has(
+        "max_instructions could not be measured: Valgrind, which counts instructions, is missing; "
+        "install it, for example with `apt-get install valgrind`",
+        "blobs.budget.yaml:4:10",
+    )
