@@ -15,7 +15,8 @@ from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.jobs import DeclaredFiles, Project
+from pytest_modelbudget.protocol.surroundings import state_of
 
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}
 
@@ -81,6 +82,13 @@ class Fingerprints:
             found = (self._project.portable(path), tuple(_imports(path, name))) if path else None
             self._modules[name] = found
         return self._modules[name]
+
+
+def declared_files(entries: tuple[str, ...], directory: Path) -> DeclaredFiles | None:
+    """Return what ``depends_on`` names, as it is now; None if it names nothing."""
+    if not entries:
+        return None
+    return DeclaredFiles(entries=entries, folder=directory, state=state_of(entries, directory))
 
 
 def of_files(entries: Iterable[str], directory: Path) -> str:

@@ -12,7 +12,12 @@ from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedS
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.engine import plan as plans
-from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
+from pytest_modelbudget.engine.fingerprint import (
+    Fingerprint,
+    Fingerprints,
+    declared_files,
+    of_files,
+)
 from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
 from pytest_modelbudget.engine.plan import (
     Evaluation,
@@ -61,7 +66,7 @@ def _project(budget: Budget, project: Project) -> Project:
         update={
             "sys_path": (import_folder(budget.span.path), *project.sys_path),
             "imports": budget.imports,
-            "depends_on": bool(budget.depends_on),
+            "depends_on": declared_files(budget.depends_on, budget.span.path.parent),
         }
     )
 

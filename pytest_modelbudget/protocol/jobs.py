@@ -17,6 +17,7 @@ from pytest_modelbudget.budgetfile.types import (
     CallSource,
     CommandTarget,
     Data,
+    FileSource,
     Metric,
     Source,
     Training,
@@ -32,10 +33,24 @@ KERAS_LAYERS = "keras_layers.json"
 """The file beside a ``.tflite`` with the layers of the Keras model it was converted from."""
 
 
+class DeclaredFiles(Frozen):
+    """The files that ``depends_on`` names.
+
+    Attributes:
+        entries: As they are written.
+        folder: Of the budget file, where relative entries begin.
+        state: A digest of the names and stamps of the files, when the session planned its work.
+    """
+
+    entries: Sequence[str]
+    folder: Path
+    state: str
+
+
 class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else.
 
-    ``depends_on`` tells whether the budget names further files that its results depend on.
+    ``depends_on`` are further files that its results depend on, if the budget names any.
     ``why_rootdir`` is a sentence for the error of a module that is not found.
     """
 
@@ -43,7 +58,7 @@ class Project(Frozen):
     why_rootdir: str = ""
     sys_path: Sequence[str]
     imports: Sequence[str] = ()
-    depends_on: bool = False
+    depends_on: DeclaredFiles | None = None
 
     @property
     def search_path(self) -> tuple[str, ...]:
@@ -78,8 +93,9 @@ class BuildJob(Frozen):
 
     @property
     def sources(self) -> tuple[Source | None, ...]:
-        """The model and the data, None for data that are not read."""
-        return self.model, self.data.train, self.data.calibration
+        """The model, the data (None for data that are not read), and what the stage names."""
+        own = self.stage.own_sources()
+        return self.model, self.data.train, self.data.calibration, *own
 
 
 class PreflightJob(Frozen):
@@ -98,6 +114,12 @@ class PreflightJob(Frozen):
     def project(self) -> Project:
         """Where the user's modules are found."""
         return self.steps[0].project
+
+    @property
+    def sources(self) -> tuple[Source | None, ...]:
+        """The models and the data of all steps."""
+        jobs = (*self.steps, *self.endings)
+        return tuple(source for job in jobs for source in job.sources)
 
 
 class Preflight(Frozen):
@@ -138,6 +160,11 @@ class EvaluateJob(Frozen):
     metric: Metric
     project: Project
     served: Served | None = None
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The data."""
+        return (self.data,)
 
 
 class CompareJob(Frozen):
@@ -288,6 +315,12 @@ def project_of(job: Job) -> Project | None:
     """Return the project whose code ``job`` runs; None if it runs none."""
     project: Project | None = getattr(job, "project", None)
     return project
+
+
+def files_read(job: Job) -> list[Path]:
+    """Return the files and folders that ``job`` is given as models and data."""
+    sources: tuple[Source | None, ...] = getattr(job, "sources", ())
+    return [source.path for source in sources if isinstance(source, FileSource)]
 
 
 Happening = Literal["ready", "waiting", "started", "progress", "done", "failed", "exited"]

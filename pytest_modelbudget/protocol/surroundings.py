@@ -5,11 +5,12 @@ import importlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.protocol.dependencies import (
     ALL_VARIABLES,
     PROJECT_PATH,
@@ -21,7 +22,7 @@ from pytest_modelbudget.protocol.dependencies import (
     PathState,
     Presence,
 )
-from pytest_modelbudget.protocol.digests import file_digest
+from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed, version_of
 from pytest_modelbudget.protocol.jobs import Project
 
@@ -191,6 +192,13 @@ def stamp_of(path: Path) -> FileStamp | None:
         mtime_ns=found.st_mtime_ns,
         ctime_ns=found.st_ctime_ns,
     )
+
+
+def state_of(entries: Iterable[str], directory: Path) -> str:
+    """Return a digest of the names and stamps of the files that entries of ``depends_on`` name."""
+    files = sorted({file for entry in entries for file in files_of(entry, directory)})
+    stamps = [(str(file), stamp_of(file)) for file in files]
+    return digest([(name, stamp and stamp.model_dump()) for name, stamp in stamps])
 
 
 def _sha256(content: bytes) -> str:

@@ -17,6 +17,7 @@ from pytest_modelbudget.protocol.jobs import (
     Happening,
     Job,
     Task,
+    files_read,
     project_of,
 )
 from pytest_modelbudget.protocol.store import DEPENDENCIES, Store
@@ -108,6 +109,8 @@ def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -
                     work(output)
                     return
                 with recorded_by(Recording(surroundings)) as recording:
+                    for path in files_read(task.job):
+                        recording.note_named(path)
                     work(output)
                 _keep(recording.dependencies(), task.job, output)
 

@@ -281,7 +281,7 @@ VARIANTS = """
 version: 1
 model: net:build
 data: {train: data:train, test: data:test}
-budget: {max_bytes: 1 MB, max_accuracy_drop: 1 pp}
+budget: {max_bytes: 1 MB}
 variants:
   float32:
   int8: {recipe: int8}

@@ -14,6 +14,7 @@ import pytest
 from pydantic import JsonValue
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
+from pytest_modelbudget.engine.fingerprint import declared_files
 from pytest_modelbudget.engine.processes import ForkServers, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.dependencies import Dependencies
@@ -54,7 +55,7 @@ class Lab:
         self.store = root.with_name("store")
         self.sys_path: tuple[str, ...] = (str(root), *sys.path)
         self.args: dict[str, JsonValue] = {}
-        self.depends_on = False
+        self.depends_on: tuple[str, ...] = ()
         self.kind: WorkerKind = "litert"
         self._workers = workers
         self._outside: list[Path] = []
@@ -77,10 +78,14 @@ class Lab:
 
     @property
     def key(self) -> str:
-        return digest(["an evaluation", self.depends_on])
+        return digest(["an evaluation", bool(self.depends_on)])
 
     def project(self) -> Project:
-        return Project(rootdir=self.root, sys_path=self.sys_path, depends_on=self.depends_on)
+        return Project(
+            rootdir=self.root,
+            sys_path=self.sys_path,
+            depends_on=declared_files(self.depends_on, self.root),
+        )
 
     def make(self) -> None:
         """Evaluate the model, in a worker process."""

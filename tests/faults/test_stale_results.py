@@ -18,8 +18,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_modelbudget.budgetfile.stages import Distill
+from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Training
 from pytest_modelbudget.engine.processes import WorkerError
+from pytest_modelbudget.protocol.jobs import BuildJob, files_read
 from pytest_modelbudget.protocol.surroundings import Surroundings
+from pytest_modelbudget.workers.userdata.recording import Recording
 from tests.faults.conftest import Lab
 
 pytestmark = pytest.mark.faults
@@ -434,6 +438,38 @@ def test_an_accident_is_not_a_refusal(lab: Lab, code: str, refused: bool) -> Non
     assert lab.status.failure.refused == refused
 
 
+@pytest.mark.parametrize("change", [write("stands/a.txt", "2"), write("stands/b.txt")])
+def test_what_depends_on_names_must_not_change_meanwhile(lab: Lab, change: Act) -> None:
+    """A native reader has read the new content, and the result has the key of the old one."""
+    lab.write("stands/a.txt", "1")
+    lab.depends_on = ("stands",)
+    monitored = lab.project()
+    change(lab)
+    lab.project = lambda: monitored  # type: ignore[method-assign]
+    with pytest.raises(WorkerError, match="a file that depends_on names changed while this was"):
+        prepare(lab, "pass", lambda _: None)
+
+
+def test_files_that_the_budget_names_count_as_they_are_when_the_work_begins(lab: Lab) -> None:
+    """TensorFlow reads them in native code, maybe after the session took their digests."""
+    lab.write("saved/variables/one", "1")
+    lab.write("train.npz", "1")
+    job = BuildJob(
+        stage=Distill(student=str(lab.root / "saved")),
+        parent=None,
+        model=CallSource(call="data:model"),
+        data=Data(train=FileSource(path=lab.root / "train.npz")),
+        training=Training(),
+        seed=0,
+        project=lab.project(),
+    )
+    recording = Recording(Surroundings(lab.project(), os.environ, [lab.store]))
+    for path in files_read(job):
+        recording.note_named(path)
+    found = [each.path for each in recording.dependencies().files]
+    assert found == ["train.npz", "saved/variables/one"]
+
+
 VARIABLES = {
     "os.environ[]": "os.environ['STALE_SET']",
     "os.environ.get": "os.environ.get('STALE_SET')",
@@ -545,7 +581,8 @@ def test_what_cannot_be_recorded_is_named_and_not_served_to_another_session(
     prepare(lab, code, lambda _: None)
     assert lab.dependencies().unrecorded == (what,)
     assert lab.find() is None
-    lab.depends_on = True
+    lab.write("stands_for_it.txt", "1")
+    lab.depends_on = ("*.txt",)
     lab.make()
     assert lab.find() is not None
 

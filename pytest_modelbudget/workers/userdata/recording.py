@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import FrameType
 
+from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.errors import SourceChangedError
 from pytest_modelbudget.protocol.dependencies import (
     PROJECT_PATH,
@@ -31,6 +32,7 @@ from pytest_modelbudget.protocol.surroundings import (
     OF_PYTEST,
     Surroundings,
     stamp_of,
+    state_of,
 )
 from pytest_modelbudget.workers.userdata.whose_code import PACKAGE, is_for_the_user
 
@@ -76,6 +78,9 @@ class Recording:
         """
         files = [self._file_read(path, *seen) for path, seen in self._read.items()]
         files += map(self._made_where_missing, self._looked_for)
+        declared = self._project.depends_on
+        if declared and state_of(declared.entries, declared.folder) != declared.state:
+            raise _changed("a file that depends_on names")
         folders = [
             then
             for path, then in self._listed.items()
@@ -89,7 +94,7 @@ class Recording:
             variables=tuple(map(self._surroundings.variable, sorted(self._variables))),
             packages=tuple(map(self._surroundings.package, sorted(_packages()))),
             unrecorded=tuple(self._unrecorded),
-            declared=self._project.depends_on,
+            declared=self._project.depends_on is not None,
         )
 
     def note_read(self, path: object) -> None:
@@ -100,6 +105,11 @@ class Recording:
         elif whole and whole not in self._written and whole not in self._read:
             stamp = stamp_of(Path(whole))
             self._read[whole] = stamp, self._state_if_new(whole, stamp)
+
+    def note_named(self, path: Path) -> None:
+        """Note that what the budget file names is read: a file, or everything below a folder."""
+        for file in files_of(".", path) if path.is_dir() else [path]:
+            self.note_read(file)
 
     def note_written(self, path: object) -> None:
         """Note that this process makes the file at ``path``."""
