@@ -100,15 +100,12 @@ class Project:
         (self.root / name).write_text(text.replace(old, new))
 
     def pytest(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
-        """Run pytest without other plugins, but with xdist if ``args`` contain -n.
-
-        The process is forked, unless xdist starts more of them.
-        """
+        """Run pytest without other plugins, but with xdist if ``args`` contain -n."""
         is_distributed = any(arg.startswith("-n") for arg in args)
         plugins = ["-p", "xdist"] if is_distributed else []
         words = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "modelbudget", *plugins, *args]
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
-        return self.run(*words, env=own) if is_distributed else self.forked(*words, env=own)
+        return self.forked(*words, env=own)
 
     def forked(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
         """Run a command of ``python`` in a process that is forked."""

@@ -45,7 +45,7 @@ class Zygotes:
         env: "Mapping[str, str]",
         streams: "Sequence[int]",
     ) -> int:
-        """Run what ``python *args`` would, ``-m pytest`` or a fork server, to its end.
+        """Run what ``python *args`` would to its end: pytest, a worker of xdist, a fork server.
 
         Args:
             args: The arguments of the interpreter.
@@ -56,7 +56,7 @@ class Zygotes:
         Returns:
             The exit code, negative if a signal ended the process.
         """
-        kind = "pytest" if "pytest" in args else args[-1]
+        kind = args[-1] if FORK_SERVER in args else "pytest"
         connection = _socket.socket(_socket.AF_UNIX)
         self._connect(connection, kind, env)
         request = repr((list(args), cwd, dict(env))).encode()
@@ -150,7 +150,8 @@ def _preload(kind: str) -> None:
     if kind == "pytest":
         from _pytest.config import default_plugins
 
-        modules = [f"_pytest.{name}" for name in default_plugins]
+        modules = ["execnet"]
+        modules += [f"_pytest.{name}" for name in default_plugins]
         modules += ["pytest_modelbudget.gate.session", "pytest_modelbudget.gate.nodes"]
         modules += ["pytest_modelbudget.report.terminal", "pytest_modelbudget.report.artifacts"]
     else:
@@ -199,20 +200,27 @@ def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
 
 
 def _become(zygotes: Zygotes, args: list[str]) -> None:
-    """Run a module as ``python *args`` does."""
+    """Run a module or code as ``python *args`` does."""
     import runpy
     import tempfile
 
-    is_safe_path = args[0] == "-P"
     if not _takes(os.environ.get("PYTHONPATH", ""), zygotes.path):
         os.execv(sys.executable, [sys.executable, *args])
-    if not is_safe_path:
+    option = "-c" if _is_xdist_worker(args) else "-m"
+    if args[0] != "-P":
         sys.path.insert(0, os.getcwd())
     sys.executable = zygotes.interpreter()
     tempfile.tempdir = None
-    dash_m, *sys.argv = args[is_safe_path:]
-    assert dash_m == "-m", args
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    sys.argv = args[args.index(option) + 1 :]
+    if option == "-c":
+        exec(sys.argv[0], {"__name__": "__main__"})
+    else:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+def _is_xdist_worker(args: list[str]) -> bool:
+    """Tell whether these are the arguments with which execnet starts a process."""
+    return args[:2] == ["-u", "-c"]
 
 
 def _takes(path: str, inherited: str) -> bool:
@@ -234,8 +242,8 @@ def _takes(path: str, inherited: str) -> bool:
 
 
 def stand_in(zygotes: Zygotes, args: list[str]) -> None:
-    """Be the interpreter for ``args``: forked if it is to be a fork server, else itself."""
-    if FORK_SERVER not in args:
+    """Be the interpreter for ``args``: forked if a session of pytest starts it, else itself."""
+    if FORK_SERVER not in args and not _is_xdist_worker(args):
         os.execv(sys.executable, [sys.executable, *args])
     code = zygotes.run(args, os.getcwd(), os.environ, (0, 1, 2))
     if code < 0:

@@ -114,8 +114,9 @@ def test_items_are_selected_like_any_other(blobs: Project) -> None:
     edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
     first = blobs.pytest("-x", "-v")
     assert list(outcomes(first.output)) == ALL[:1]
-    blobs.run("-m", "pytest")
-    again = blobs.run("-m", "pytest", "--lf", "-v")
+    cached = ("-p", "cacheprovider")
+    blobs.pytest(*cached)
+    again = blobs.pytest(*cached, "--lf", "-v")
     assert list(outcomes(again.output)) == ALL[:1]
 
 
