@@ -284,11 +284,11 @@ data: {train: data:train, test: data:test}
 budget: {max_bytes: 1 MB}
 variants:
   float32:
-  int8: {recipe: int8}
-  int4: {recipe: int4}
-  float16: {recipe: float16}
-  written: {recipe: [convert: {}, quantize: {scheme: int8}]}
-  converter: {recipe: [quantize: {scheme: int8, backend: converter}]}
+  int8: {recipe: int8, budget: &drop {max_accuracy_drop: 1 pp}}
+  int4: {recipe: int4, budget: *drop}
+  float16: {recipe: float16, budget: *drop}
+  written: {recipe: [convert: {}, quantize: {scheme: int8}], budget: *drop}
+  converter: {recipe: [quantize: {scheme: int8, backend: converter}], budget: *drop}
 """
 
 

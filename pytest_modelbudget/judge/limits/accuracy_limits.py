@@ -107,7 +107,7 @@ def _drop(findings: Findings, divisor: float, unit: str) -> Measurement:
         f"{findings.metric} {format_score(baseline)}",
         resolvable=resolvable / divisor,
         samples=scored.samples,
-        spread=None if findings.confident else _ends(interval),
+        spread=None if findings.confident else _ends(interval, divisor),
     )
 
 
@@ -116,8 +116,8 @@ def _difference(first: float, second: float) -> float:
     return float(Decimal(str(first)) - Decimal(str(second)))
 
 
-def _ends(interval: Interval | None) -> tuple[float, float] | None:
-    return (interval.low, interval.high) if interval else None
+def _ends(interval: Interval | None, divisor: float = 1.0) -> tuple[float, float] | None:
+    return (interval.low / divisor, interval.high / divisor) if interval else None
 
 
 def _certain(interval: Interval | None, comparison: Comparison) -> Interval:
