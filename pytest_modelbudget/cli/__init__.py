@@ -1,4 +1,4 @@
-"""The command ``modelbudget``, with one module for each subcommand; none builds or measures."""
+"""The command ``modelbudget``, with one module for each subcommand."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from pytest_modelbudget.cli import cache, check, print_recipes, print_schema
+from pytest_modelbudget.cli import cache, check, inspect, print_recipes, print_schema
 from pytest_modelbudget.errors import ModelBudgetError
 
 
@@ -23,7 +23,13 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
-    {"check": check, "recipes": print_recipes, "schema": print_schema, "cache": cache}
+    {
+        "check": check,
+        "inspect": inspect,
+        "recipes": print_recipes,
+        "schema": print_schema,
+        "cache": cache,
+    }
 )
 
 
@@ -47,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="modelbudget",
-        description="Check budget files, print the presets and the schema, and manage the cache.",
+        description="Check budget files, look into artifacts, print presets and the schema, manage "
+        "the cache.",
         epilog="Run `pytest` to build and measure what the budget files describe.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")

@@ -37,6 +37,11 @@ LATE_S = 30.0
 CONTENTS_TIMEOUT_S = 600.0
 
 
+def contents_worker(path: Path) -> WorkerKind:
+    """Return which worker process reads the contents of an artifact."""
+    return "tensorflow" if (path / SAVED_MODEL_GRAPH).is_file() else "litert"
+
+
 class Measurements:
     """The measurements of one session.
 
@@ -82,8 +87,7 @@ class Measurements:
 
         async def read() -> Contents:
             job, status = ContentsJob(divided=path), TaskStatus(f"{title} contents")
-            is_saved_model = (path / SAVED_MODEL_GRAPH).is_file()
-            kind: WorkerKind = "tensorflow" if is_saved_model else "litert"
+            kind = contents_worker(path)
             found = await self._scheduler.measured(
                 kind, key, job, Contents, CONTENTS_TIMEOUT_S, status
             )

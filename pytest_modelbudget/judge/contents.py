@@ -7,6 +7,7 @@ from pydantic import model_validator
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.results import Form
 
+Grouping = Literal["layer", "operator", "dtype"]
 Scales = Literal["none", "per tensor", "per channel", "blockwise"]
 
 
@@ -31,8 +32,9 @@ class StoredTensor(StoredPart):
         name: In the file; empty if names were stripped.
         layer: The layers that the operator which reads it computes, ``outer/inner`` in a nested
             model; empty if they are not known.
-        operator: What reads it first, such as ``CONV_2D``; the class of the layer in a ``.keras``
-            file; empty if that is not known.
+        operator: What reads it first, such as ``CONV_2D``; in a ``.keras`` file the class of its
+            layer, or ``optimizer``; in a SavedModel ``signature``, ``optimizer`` or ``nothing``;
+            empty if it is not known.
         dtype: As stored, such as ``int4``.
         shape: Of the dense tensor.
         sparsity: The share of its values that stand for 0; None if they are not numbers.
@@ -69,6 +71,21 @@ class Contents(Frozen):
     gzip_bytes: int
     tensors: Sequence[StoredTensor]
     others: Sequence[StoredPart]
+
+    def totals(self, by: Grouping) -> tuple[StoredPart, ...]:
+        """Return what the tensors of each layer, operator or dtype take, the largest first."""
+        groups: dict[str, list[StoredTensor]] = {}
+        for tensor in self.tensors:
+            groups.setdefault(getattr(tensor, by), []).append(tensor)
+        parts = [
+            StoredPart(
+                name=name,
+                size_bytes=sum(tensor.size_bytes for tensor in group),
+                gzip_bytes=sum(tensor.gzip_bytes for tensor in group),
+            )
+            for name, group in groups.items()
+        ]
+        return tuple(sorted(parts, key=lambda part: part.size_bytes, reverse=True))
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from pydantic import computed_field
+
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.contents import Contents, StoredPart, StoredTensor
 
@@ -20,11 +22,13 @@ class Change(Frozen):
     old: StoredPart | None
     new: StoredPart | None
 
+    @computed_field  # type: ignore[prop-decorator]  # https://github.com/python/mypy/issues/1362
     @property
     def growth_bytes(self) -> int:
         """By how much it grew in the file; negative if it shrank."""
         return (self.new.size_bytes if self.new else 0) - (self.old.size_bytes if self.old else 0)
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def gzip_growth_bytes(self) -> int:
         """By how much it grew in the deflated file."""

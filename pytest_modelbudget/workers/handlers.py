@@ -14,7 +14,6 @@ from typing import Any
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.results import (
-    SAVED_MODEL_GRAPH,
     Arena,
     Comparison,
     Figures,
@@ -89,24 +88,9 @@ def _inspect(job: InspectJob, _output: Path, _progress: Progress) -> Structure:
 
 
 def _divide(job: ContentsJob, _output: Path, _progress: Progress) -> Contents:
-    from pytest_modelbudget.workers.compress.models import formats
+    from pytest_modelbudget.workers.compress.export.artifact_contents import artifact_contents
 
-    path = job.divided
-    if (path / SAVED_MODEL_GRAPH).is_file():
-        from pytest_modelbudget.workers.compress.export.saved_model_parts import (
-            saved_model_contents,
-        )
-
-        return saved_model_contents(path)
-    if formats.starts_with(path, formats.ZIP):
-        from pytest_modelbudget.workers.compress.export.keras_file_parts import keras_file_contents
-
-        return keras_file_contents(path)
-    is_tflite = formats.starts_with(path, formats.TFLITE, offset=4)
-    formats.require(path, is_tflite, "a .tflite, a .keras file or a SavedModel")
-    from pytest_modelbudget.workers.contents.tflite_contents import tflite_contents
-
-    return tflite_contents(path)
+    return artifact_contents(job.divided)
 
 
 def _plan_arena(job: MemoryJob, _output: Path, _progress: Progress) -> Arena:

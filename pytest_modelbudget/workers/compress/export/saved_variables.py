@@ -22,7 +22,7 @@ _INDEX = "variables.index"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _CHECKSUM_BYTES = 4  # after the length of a text
 
-VariableReader = Literal["signature", "optimizer", ""]
+VariableReader = Literal["signature", "optimizer", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,4 @@ def _nodes_read(graph: Any) -> Iterator[int]:
 
 def _reader_by_key(key: str) -> VariableReader:
     is_slot = ".OPTIMIZER_SLOT" in key or key.startswith(("optimizer/", "_optimizer/"))
-    return "optimizer" if is_slot else ""
+    return "optimizer" if is_slot else "nothing"
