@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbudget.workers.tflite.tflite_file import (
+    operator_name,
+    operators,
+    parse,
+    tensor_type,
+)
 from tests.recipes.conftest import Gate, Gated
 from tests.recipes.reading import read
 
@@ -67,7 +73,7 @@ STORED = {
     "two_inputs": ["int8"] * 4,
     "nested": ["int8"] * 3,
     "attention": ["float32"] * 5 + ["int8"] * 2,
-    "activations": ["int8", "float32", "int8", "float32", "int8", "int8"],
+    "activations": ["int8"] * 6,
 }
 
 
@@ -79,6 +85,18 @@ def test_what_the_stages_took_is_sparse_clustered_and_integer(variant: str, gate
     for kernel in kernels:
         assert kernel.sparsity == pytest.approx(0.8, abs=0.01)
         assert kernel.unique_in_a_channel <= 16
+
+
+def test_activations_are_integer_where_litert_has_such_an_operator(gated: Gated) -> None:
+    model = parse(gated.model("activations_keras").read_bytes())
+    types = {
+        operator_name(model, operator): tensor_type(graph.tensors[operator.outputs[0]])
+        for operator, graph in operators(model)
+    }
+    assert types["HARD_SWISH"] == types["LOGISTIC"] == "int8"
+    gated.result.has(
+        "quantization-aware training does not support its activation hard_sigmoid (gate/activation)"
+    )
 
 
 def test_recurrent_layers_stay_what_they_are(gated: Gated) -> None:

@@ -1,6 +1,6 @@
 """Rebuilds the graph of a tf_keras model, layer call by layer call."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tf_keras
 
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model, Tensor
 
-DEPTHWISE = "/depthwise"
+DEPTHWISE, ACTIVATION = "/depthwise", "/activation"
 LayerCall = Callable[[Layer, str, tuple[Any, ...], dict[str, Any]], Any]
 """Called with a layer, its full name, and the arguments of one call; returns the outputs."""
 
@@ -35,7 +35,7 @@ def rebuild(model: Model, call: LayerCall) -> Model:
     )
 
 
-def flatten(model: Model) -> Model:
+def flatten(model: Model, splits: Callable[[Layer], bool]) -> Model:
     """Copy a model so that it has no nested models; their layers are named ``outer/inner``.
 
     tfmot cannot quantize nested models
@@ -45,6 +45,11 @@ def flatten(model: Model) -> Model:
 
     Where a nested model is called with ``training=False``, its batch normalization becomes not
     trainable and its dropout is removed, because the copies are called without that argument.
+
+    Args:
+        model: A functional or Sequential tf_keras model.
+        splits: Tells whether the activation of a layer becomes a layer of its own, which is named
+            ``name/activation``.
     """
     copies: dict[int, list[Layer]] = {}
 
@@ -56,7 +61,7 @@ def flatten(model: Model) -> Model:
                 return args[0]
         if id(layer) in copies:
             return _chain(copies[id(layer)], args, kwargs)
-        made = _copies(layer, name)
+        made = list(_copies(layer, name, splits=splits(layer)))
         copies[id(layer)] = [copy for copy, _ in made]
         outputs = _chain(copies[id(layer)], args, kwargs)
         for copy, weights in made:
@@ -75,11 +80,22 @@ def _chain(layers: Sequence[Layer], args: tuple[Any, ...], kwargs: dict[str, Any
     return outputs
 
 
-def _copies(layer: Layer, name: str) -> list[tuple[Layer, list[Any]]]:
-    """Return the layers that replace a layer, with their weights."""
+def _copies(layer: Layer, name: str, *, splits: bool) -> Iterator[tuple[Layer, list[Any]]]:
+    """Yield the layers that replace a layer, with their weights."""
     config, weights = layer.get_config(), layer.get_weights()
-    if type(layer) is not tf_keras.layers.SeparableConv2D:
-        return [(type(layer).from_config({**config, "name": name}), weights)]
+    if splits:
+        config["activation"] = "linear"
+    if type(layer) is tf_keras.layers.SeparableConv2D:
+        depthwise, pointwise = _halves(layer, config, name)
+        yield from ((depthwise, weights[:1]), (pointwise, weights[1:]))
+    else:
+        yield type(layer).from_config({**config, "name": name}), weights
+    if splits:
+        yield tf_keras.layers.Activation(layer.activation, name=name + ACTIVATION), []
+
+
+def _halves(layer: Layer, config: dict[str, Any], name: str) -> tuple[Layer, Layer]:
+    """Return the depthwise and the pointwise convolution of a separable one."""
     same = ("strides", "padding", "depth_multiplier", "data_format", "dilation_rate")
     depthwise = tf_keras.layers.DepthwiseConv2D(
         config["kernel_size"],
@@ -93,14 +109,14 @@ def _copies(layer: Layer, name: str) -> list[tuple[Layer, list[Any]]]:
         config["filters"],
         1,
         data_format=config["data_format"],
-        activation=layer.activation,
+        activation=config["activation"],
         use_bias=config["use_bias"],
         kernel_regularizer=config["pointwise_regularizer"],
         bias_regularizer=config["bias_regularizer"],
         trainable=layer.trainable,
         name=name,
     )
-    return [(depthwise, weights[:1]), (pointwise, weights[1:])]
+    return depthwise, pointwise
 
 
 def is_model(layer: Layer) -> bool:

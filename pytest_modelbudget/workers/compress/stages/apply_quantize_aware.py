@@ -9,13 +9,21 @@ from pytest_modelbudget.budgetfile.stages import QuantizeAware
 from pytest_modelbudget.protocol.jobs import BuildJob, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
-from pytest_modelbudget.workers.compress.models.keras_graph import DEPTHWISE, flatten
+from pytest_modelbudget.workers.compress.models.keras_graph import (
+    ACTIVATION,
+    DEPTHWISE,
+    flatten,
+)
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.training import qat
 from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
 from pytest_modelbudget.workers.compress.training.preserve import Preserve
-from pytest_modelbudget.workers.compress.training.qat_layers import convolution_of, why_unsupported
+from pytest_modelbudget.workers.compress.training.qat_layers import (
+    convolution_of,
+    splits,
+    why_unsupported,
+)
 from pytest_modelbudget.workers.compress.training.qat_ranges import averaged_ranges
 from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin
@@ -34,7 +42,7 @@ def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -
         JobError: If no layer can be quantized, or the training fails.
     """
     start = begin(job)
-    flat = flatten(start.model)
+    flat = _flat(start.model)
     choice = _choose(start.model, flat, stage)
     model = _quantize(flat, choice)
     preserve = Preserve(model.trainable_variables, job.before)
@@ -55,7 +63,7 @@ def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -
 def preflight(stage: QuantizeAware, job: BuildJob, start: Trainable) -> Outlook:
     """Choose the layers; quantize, save, load and convert the model as it is."""
     with user_code(f"copying the layers of the model {start.model.name}"):
-        flat = flatten(start.model)
+        flat = _flat(start.model)
     choice = _choose(start.model, flat, stage)
     check(start, job)
     with tempfile.TemporaryDirectory() as folder:
@@ -66,17 +74,33 @@ def preflight(stage: QuantizeAware, job: BuildJob, start: Trainable) -> Outlook:
     return Outlook(choice=choice)
 
 
+def _flat(model: Model) -> Model:
+    return flatten(model, lambda layer: splits(layer, model))
+
+
 def _quantize(flat: Model, choice: LayerChoice) -> Model:
     chosen = {layer.name for layer in flat.layers if _origin(layer) in choice.chosen}
-    return qat.quantize(flat, chosen)
+    return qat.quantize(flat, chosen - choice.skipped.keys())
 
 
 def _origin(layer: Layer) -> str:
     """Return the name of the layer that a layer of the flat model was made from."""
-    return str(layer.name).removesuffix(DEPTHWISE)
+    return str(layer.name).removesuffix(DEPTHWISE).removesuffix(ACTIVATION)
 
 
 def _choose(model: Model, flat: Model, stage: QuantizeAware) -> LayerChoice:
+    """Choose the layers; activations that were split off are skipped where they stay float."""
+    choice = _choose_layers(model, flat, stage)
+    reasons = {
+        layer.name: why_unsupported(layer, flat)
+        for layer in flat.layers
+        if layer.name.endswith(ACTIVATION) and _origin(layer) in choice.chosen
+    }
+    skipped = {name: why for name, why in reasons.items() if why}
+    return LayerChoice(chosen=choice.chosen, skipped={**choice.skipped, **skipped})
+
+
+def _choose_layers(model: Model, flat: Model, stage: QuantizeAware) -> LayerChoice:
     names = {id(layer): name for name, layer in walk(model)}
     flat_layers = {layer.name: layer for layer in flat.layers}
 

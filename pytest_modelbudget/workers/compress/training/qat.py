@@ -24,6 +24,7 @@ from pytest_modelbudget.workers.compress.models.formats import QUANTIZED_MODEL
 from pytest_modelbudget.workers.compress.models.keras_graph import rebuild
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.models.sources import keras_layers
+from pytest_modelbudget.workers.compress.training.qat_layers import quantize_config
 from pytest_modelbudget.workers.tflite.layers import find_operators
 from pytest_modelbudget.workers.tflite.tflite_file import operators, parse, tensor_type
 
@@ -61,7 +62,9 @@ def quantize(model: Model, chosen: Collection[str]) -> Model:
         if name not in chosen:
             return layer(*args, **kwargs)
         if name not in annotated:
-            annotated[name] = tfmot.quantization.keras.quantize_annotate_layer(layer)
+            annotated[name] = tfmot.quantization.keras.quantize_annotate_layer(
+                layer, quantize_config(layer)
+            )
         # The inputs and the output of a concatenation must have the same range.
         if not isinstance(layer, tf_keras.layers.Concatenate):
             args = tf.nest.map_structure(quantize_input, args)

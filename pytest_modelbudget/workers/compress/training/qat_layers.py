@@ -1,18 +1,26 @@
 """Tells which layers quantization-aware training supports in tfmot and in the converter."""
 
+from typing import Any
+
 import tf_keras
 from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
     default_8bit_quantize_registry,
+)
+from tensorflow_model_optimization.python.core.quantization.keras.default_8bit.default_8bit_quantize_configs import (  # noqa: E501
+    Default8BitOutputQuantizeConfig,
 )
 
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.models.sources import class_name
 
 L = tf_keras.layers
+_WITH_ACTIVATION = (L.Conv2D, L.Conv2DTranspose, L.Dense, L.DepthwiseConv2D, L.SeparableConv2D)
 _REGISTRY = default_8bit_quantize_registry.Default8BitQuantizeRegistry()
 # A layer with one of these activations gets integer weights; with swish they stay float.
 _FUSED_ACTIVATIONS = {"linear", "relu", "softmax", "sigmoid", "tanh", "gelu"}
-_ACTIVATIONS = _FUSED_ACTIVATIONS | {"relu6", "swish"}
+# LiteRT has one integer operator for each of these, and tfmot refuses to quantize them.
+_UNKNOWN_TO_TFMOT = {"hard_silu", "leaky_relu"}
+_ACTIVATIONS = _FUSED_ACTIVATIONS | {"relu6", "swish"} | _UNKNOWN_TO_TFMOT
 
 
 def why_unsupported(layer: Layer, model: Model) -> str | None:
@@ -40,6 +48,26 @@ def why_unsupported(layer: Layer, model: Model) -> str | None:
             "its output goes to an LSTM, and the converter fails on an LSTM with quantized inputs"
         )
     return None
+
+
+def splits(layer: Layer, model: Model) -> bool:
+    """Return whether a layer becomes integer only if its activation is a layer of its own.
+
+    Not for an output of ``model``, which would get another name.
+
+    Args:
+        layer: A layer of ``model`` or of a model nested in it.
+        model: A functional or Sequential tf_keras model.
+    """
+    is_split = type(layer) in _WITH_ACTIVATION and _activation(layer) not in _FUSED_ACTIVATIONS
+    is_output = any(tensor._keras_history.layer is layer for tensor in model.outputs)
+    return is_split and not is_output and layer.activity_regularizer is None
+
+
+def quantize_config(layer: Layer) -> Any:
+    """Return how tfmot quantizes a layer; None for its own choice."""
+    is_unknown = type(layer) is L.Activation and _activation(layer) in _UNKNOWN_TO_TFMOT
+    return Default8BitOutputQuantizeConfig() if is_unknown else None
 
 
 def convolution_of(layer: Layer, model: Model) -> Layer | None:

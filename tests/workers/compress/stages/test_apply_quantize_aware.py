@@ -52,6 +52,7 @@ def residual() -> Any:
     x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", name="dilated")(x)
     x = layers.Flatten(name="flat")(x)
     x = layers.Dense(16, activation="swish", name="swish")(x)
+    x = layers.Dense(16, activation="elu", name="elu")(x)
     x = layers.Dense(CLASSES, activation="softmax", name="class")(x)
     model = tf_keras.Model(image, x)
     model.compile("adam", "sparse_categorical_crossentropy")
@@ -181,7 +182,7 @@ def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path
         "first_norm": "batch normalization that does not follow a Conv2D",
         "lone_norm": "batch normalization that does not follow a Conv2D",
         "dilated": "a dilated convolution, which stays float in LiteRT",
-        "swish": "quantization-aware training does not support its activation swish",
+        "elu/activation": "quantization-aware training does not support its activation elu",
     }
     model = convert(folder)
     assert dtypes(model) == {
@@ -190,7 +191,8 @@ def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path
         "separable/depthwise": "int8",
         "separable": "int8",
         "dilated": "float32",
-        "swish": "float32",
+        "swish": "int8",
+        "elu": "int8",
         "class": "int8",
     }
     # https://github.com/tensorflow/model-optimization/issues/979
