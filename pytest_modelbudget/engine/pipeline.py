@@ -5,6 +5,7 @@ steps of the beginning, and all that need a result wait for the same task.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
+from pytest_modelbudget.judge.results import LatencySample
 from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
 
 
@@ -67,6 +69,7 @@ class Pipeline:
             self._builder, self._evaluations, self._measurements
         )
         self._scored: dict[int, Limit] = {}
+        self._timed: dict[str, Plan] = {}
         self._detailed: set[int] = set()
 
     @property
@@ -84,6 +87,8 @@ class Pipeline:
         limits = tuple(limits)
         try:
             plan = self._plan(budget)
+            if any("latency" in _needs(limit, plan) for limit in limits):
+                self._timed[plan.step.key] = plan
             if scored := [limit for limit in limits if "score" in _needs(limit, plan)]:
                 self._scored[id(budget)] = scored[0]
             await self._rehearse(plan, self._scored.get(id(budget)))
@@ -123,7 +128,7 @@ class Pipeline:
         needs = _needs(limit, plan)
         artifact = await self._builder.artifact(plan.step)
         unrecorded = artifact.unrecorded
-        score = baseline = comparison = latency = None
+        score = baseline = comparison = latency = baseline_latency = None
         structure = figures = arena = instructions = None
         if "score" in needs:
             score = await self._evaluations.score(plan)
@@ -133,6 +138,7 @@ class Pipeline:
             baseline = await self._evaluations.baseline(plan)
         if "latency" in needs:
             latency = await self._measurements.latency(artifact, None, plan)
+            baseline_latency = await self._baseline_latency(plan)
         if "ratio" in needs:
             assert isinstance(plan.baseline, Step), "the reader refuses a ratio to a fixed score"
             against = await self._builder.artifact(plan.baseline)
@@ -156,6 +162,7 @@ class Pipeline:
             test_data=str(budget.data.test or ""),
             unrecorded=tuple(dict.fromkeys(unrecorded)),
             latency=latency,
+            baseline_latency=baseline_latency,
             structure=structure,
             figures=figures,
             arena=arena,
@@ -165,6 +172,19 @@ class Pipeline:
             tools=tool_versions(),
             accepted=budget.accepted,
         )
+
+    async def _baseline_latency(self, plan: Plan) -> LatencySample | None:
+        """Return the latency of the baseline, if a variant of this session is the same file."""
+        baseline = plan.baseline
+        if not isinstance(baseline, Step) or baseline.key == plan.step.key:
+            return None
+        other = self._timed.get(baseline.key)
+        if other is None or other.invocation.conditions != plan.invocation.conditions:
+            return None
+        with suppress(StepError, UnmeasuredError):  # its own items tell that
+            artifact = await self._builder.artifact(baseline)
+            return await self._measurements.latency(artifact, None, other)
+        return None
 
     async def _rehearse(self, plan: Plan, scored: Limit | None) -> None:
         """Evaluate before any training what needs none, so that wrong data or metrics show.

@@ -106,6 +106,11 @@ class Invocation:
     bounds: tuple[LatencyBound, ...]
     ratio_bounds: tuple[LatencyBound, ...]
 
+    @property
+    def conditions(self) -> tuple[str | CommandTarget, int, int]:
+        """What must be the same where two latencies are compared."""
+        return self.target, self.threads, self.batch_size
+
 
 @dataclass(frozen=True)
 class OtherForm:

@@ -88,6 +88,7 @@ class Findings:
         confident: Whether the interval must lie inside the limit, not only the value.
         test_data: The source of the test set, as messages name it.
         unrecorded: What its artifact or score depends on that could not be recorded.
+        baseline_latency: Of the baseline, if this session measures it for another variant.
         target: What the latency is measured on.
         batch_size: Of one inference.
         tools: The versions of everything that a result depends on.
@@ -104,6 +105,7 @@ class Findings:
     test_data: str = ""
     unrecorded: tuple[str, ...] = ()
     latency: LatencySample | None = None
+    baseline_latency: LatencySample | None = None
     structure: Structure | None = None
     figures: Figures | None = None
     arena: Arena | None = None

@@ -357,6 +357,25 @@ def test_other_operators_than_the_allowed_are_counted(
     assert measure(limit, only) == Measurement(count, how)
 
 
+@pytest.mark.parametrize(
+    ("high", "remark"),
+    [(0.001, ""), (0.0009, "slower than the baseline, which takes 800 us")],
+)
+def test_a_latency_that_is_surely_higher_than_that_of_the_baseline_says_so(
+    high: float, remark: str
+) -> None:
+    def sample(value: float, low: float, high: float) -> LatencySample:
+        found = LatencyEstimate(value=value, low=low, high=high)
+        return present(FINDINGS.latency).model_copy(update={"estimates": {"p50": found}})
+
+    findings = replace(
+        FINDINGS,
+        latency=sample(0.0011, 0.001, 0.0012),
+        baseline_latency=sample(0.0008, 0.0007, high),
+    )
+    assert read("max_latency", findings).remark == remark
+
+
 @pytest.mark.parametrize(("low", "value", "remark"), [(0.99, 1.2, ""), (1.5, 1.7, "1.70 times")])
 def test_a_model_that_is_surely_slower_than_its_baseline_says_so(
     low: float, value: float, remark: str

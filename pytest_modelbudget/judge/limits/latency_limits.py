@@ -49,6 +49,16 @@ class MaxLatency(LatencyLimit):
     figure = "latency"
     by_machine = True
 
+    def read(self, findings: Findings) -> Measurement:
+        """Read the median, and say so if it is surely higher than that of the baseline."""
+        sample, measured = findings.baseline_latency, super().read(findings)
+        baseline = sample.estimates.get(self.statistic) if sample else None
+        low, _ = measured.interval or (0.0, None)
+        if baseline is None or low <= baseline.high:
+            return measured
+        remark = f"slower than the baseline, which takes {format_seconds(baseline.value)}"
+        return measured.remarking(remark)
+
     def environment(self, findings: Findings) -> Environment:
         """Return the machine, and what runs the model on it."""
         run = {"target": findings.target, "batch_size": str(findings.batch_size)}
