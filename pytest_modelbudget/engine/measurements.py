@@ -159,6 +159,7 @@ class Measurements:
             threads=invocation.threads,
             batch_size=invocation.batch_size,
             served=plan.step.served,
+            samples=plan.evaluation.data if plan.step.served and plan.evaluation else None,
         )
         status = TaskStatus(f"{plan.title} latency")
         kind: WorkerKind = "tensorflow" if job.served else "litert"

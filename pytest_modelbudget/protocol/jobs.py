@@ -226,6 +226,7 @@ class LatencyJob(Frozen):
     Attributes:
         baseline: The model that a ratio compares with; None if no bound is of a ratio.
         served: How TensorFlow runs those of both that are not a ``.tflite``, if any.
+        samples: What a model that takes text gets; other models get random numbers.
     """
 
     model: Path
@@ -234,6 +235,7 @@ class LatencyJob(Frozen):
     bounds: Sequence[LatencyBound]
     baseline: Path | None = None
     served: Served | None = None
+    samples: Source | None = None
 
 
 class Adb(Frozen):

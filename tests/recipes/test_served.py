@@ -50,7 +50,13 @@ variants:
     model: {words}
     data: {{test: tests.recipes.served:words}}
     recipe: [saved_model]
-    budget: {{min_accuracy: 0.95}}
+    budget: {{min_accuracy: 0.95, max_latency: 500 ms}}
+  many_words:
+    model: {words}
+    data: {{test: tests.recipes.served:words}}
+    recipe: [saved_model]
+    latency: {{batch_size: 401}}
+    budget: {{max_latency: 500 ms}}
   vectors:
     model: {words}
     signature: embed
@@ -145,6 +151,10 @@ def test_accuracy_is_that_of_the_signature_in_tensorflow(gated: Gated) -> None:
 def test_latency_is_measured_in_tensorflow(gated: Gated) -> None:
     assert 1e-5 < measured(gated, "folder", "max_latency") < 0.5
     assert 1e-5 < measured(gated, "keras", "max_latency") < 0.5
+    assert 1e-5 < measured(gated, "words", "max_latency") < 0.5
+    gated.result.has(
+        "served:words has 400 samples, but latency.batch_size is 401\nwrite 400 or less"
+    )
     assert 0.02 < measured(gated, "half", "max_latency_ratio") < 50
 
 

@@ -14,7 +14,6 @@ from pytest_modelbudget.workers.compress.models.keras_files import load_stage
 from pytest_modelbudget.workers.compress.models.serving import serving_function, state_variables
 from pytest_modelbudget.workers.compress.models.sources import load_saved_model
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
-from pytest_modelbudget.workers.userdata.batches import TEXT
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _ANY = -1
@@ -93,7 +92,7 @@ class TensorFlowRunner:
         Raises:
             JobError: If an input gets values of another kind, or TensorFlow cannot run the model.
         """
-        stored = {name: _stored(self.inputs[name], value) for name, value in values.items()}
+        stored = {name: self.inputs[name].to_served(value) for name, value in values.items()}
         count = len(next(iter(stored.values())))
         batch = count if self._fixed == _ANY else self._fixed
         parts = [
@@ -147,11 +146,6 @@ def open_served(path: Path, served: Served) -> TensorFlowRunner:
         return TensorFlowRunner(function, owner)
     model = load_saved_model(path, [served.signature])
     return TensorFlowRunner(model.signatures[served.signature], model)
-
-
-def _stored(tensor: TensorDetails, values: Array) -> Array:
-    is_text = tensor.dtype.kind == "O" and values.dtype.kind in TEXT
-    return values if is_text else tensor.to_stored(values)
 
 
 def _details(name: str, spec: Any) -> TensorDetails:

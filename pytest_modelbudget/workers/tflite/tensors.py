@@ -79,6 +79,11 @@ class TensorDetails:
             )
         return stored
 
+    def to_served(self, values: Array) -> Array:
+        """Return values as TensorFlow takes them: text for text, else as ``to_stored``."""
+        is_text = self.dtype.kind == "O" and values.dtype.kind in TEXT
+        return values if is_text else self.to_stored(values)
+
     def to_real(self, stored: Array) -> Array:
         """Return the float32 values of a quantized output; any other output unchanged."""
         if not self.scale:

@@ -11,20 +11,21 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import LatencySample
 from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
+from pytest_modelbudget.workers.measure.latency.filling import made_inputs
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, Timings, time_window
 from pytest_modelbudget.workers.measure.runner import Runner, open_runner
-from pytest_modelbudget.workers.tflite.random_inputs import random_invocation
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 
 def measure_latency(job: LatencyJob, progress: Progress) -> LatencySample:
     """Time ``invoke()`` alone, one call at a time, on random inputs from a fixed seed.
 
-    For a ratio, both models run in this process, block by block in turn.
+    A model that takes text gets the first samples of the test data. For a ratio, both models run in
+    this process, block by block in turn.
 
     Raises:
         JobError: If the model cannot be loaded or does not accept ``batch_size``, if there are no
-            random inputs for its input types, or if ``threads`` is more than the cores.
+            inputs of its types, or if ``threads`` is more than the cores.
     """
     if job.threads > host.cores():
         cause = f"latency.threads is {job.threads}, but only {host.cores()} cores are available"
@@ -82,7 +83,7 @@ def _percentiles(windows: Sequence[Array]) -> tuple[float, ...]:
 
 def _prepared(path: Path, job: LatencyJob) -> Runner:
     runner = open_runner(path, job.served, job.threads)
-    inputs = random_invocation(runner.inputs, job.batch_size)
+    inputs = made_inputs(runner.inputs, job)
     runner.allocate(job.batch_size)
     runner.fill(inputs)
     return runner

@@ -94,4 +94,6 @@ def test_an_input_of_strings(tmp_path: Path) -> None:
         graph.tensors[graph.inputs[0]].type = schema.TensorType.STRING
 
     model = edited(tmp_path / "strings.tflite", take_strings)
-    assert "takes strings, and random inputs are numbers only; gate the part" in refused(job(model))
+    assert "takes text, and how long that takes depends on the text; write data:" in refused(
+        job(model)
+    )
