@@ -21,6 +21,9 @@ variants:
   loop_int16x8: {{model: {lstm_keras}, recipe: int16x8, budget: *drop}}
   fused_int8: {{model: {lstm_tf_keras}, recipe: int8, budget: *drop}}
   fused_litert: {{model: {lstm_tf_keras}, recipe: [quantize: {{backend: litert}}], budget: *drop}}
+  fused_converter:
+    {{model: {lstm_tf_keras}, recipe: [quantize: {{backend: converter}}], budget: *drop}}
+  mobile_int16x8: {{model: {activations_keras}, recipe: int16x8, budget: *drop}}
   fused_int16x8: {{model: {lstm_tf_keras}, recipe: int16x8, budget: *drop}}
   pruned:
     {{model: {lstm_keras}, recipe: [prune: {{sparsity: 0.3}}, quantize: {{}}], budget: *drop}}
@@ -42,6 +45,8 @@ REPORTED = {
     "loop_int16x8": LITERT,
     "fused_int8": f"{CONVERTER}; with the LiteRT quantizer, {LSTM}",
     "fused_litert": f"{LITERT}; {LSTM}",
+    "fused_converter": CONVERTER,
+    "mobile_int16x8": LITERT,
     "fused_int16x8": f"{LITERT}; {LSTM}; LiteRT has no LSTM operator of int16 activations",
     "pruned": f"{CONVERTER}; with the LiteRT quantizer, {LSTM}",
     "table_int8": LITERT,
@@ -54,7 +59,12 @@ REPORTED = {
 def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
     models = {
         f"{name}_{generation}": trained(name, generation)
-        for name, generation in [("lstm", "keras"), ("lstm", "tf_keras"), ("embedded", "keras")]
+        for name, generation in [
+            ("lstm", "keras"),
+            ("lstm", "tf_keras"),
+            ("embedded", "keras"),
+            ("activations", "keras"),
+        ]
     }
     return gate(BUDGET.format(**models))
 

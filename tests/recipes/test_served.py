@@ -67,6 +67,7 @@ variants:
   absent:
     model: {words}
     recipe: [saved_model: {{signatures: [serving_default, rank]}}]
+  unnamed: {{model: {words}, recipe: float32}}
   other_layers:
     model: {model}
     data: {{train: tests.recipes.own:OneBatch}}
@@ -183,6 +184,12 @@ def test_what_follows_a_stage_of_the_users_own_is_checked_before_it_trains(gated
         "Keras 3 model\n"
     )
     assert "the training has begun" not in gated.result.output
+
+
+def test_one_of_several_signatures_must_be_named(gated: Gated) -> None:
+    gated.result.has(
+        "words has 2 signatures: embed, serving_default\nwrite signature: with the one to gate\n"
+    )
 
 
 def test_only_the_signatures_that_are_named_are_kept(gated: Gated) -> None:
