@@ -8,8 +8,11 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 
-def write_chain(path: Path, side: int, channels: int, layers: int) -> None:
-    """Write ``layers`` 3x3 convolutions on ``side`` x ``side`` x ``channels``, weights random."""
+def write_chain(path: Path, side: int, channels: int, layers: int, more: int = 0) -> None:
+    """Write ``layers`` 3x3 convolutions on ``side`` x ``side`` x ``channels``, weights random.
+
+    The tensor in the middle has ``more`` channels than the others.
+    """
     random = np.random.default_rng(0)
     model, graph = schema.ModelT(version=3), schema.SubGraphT(tensors=[], operators=[])
     code = schema.BuiltinOperator.CONV_2D
@@ -36,13 +39,15 @@ def write_chain(path: Path, side: int, channels: int, layers: int) -> None:
         )
         return len(graph.tensors) - 1
 
-    kernel, image = (channels, 3, 3, channels), (1, side, side, channels)
-    last = tensor(image, 0.05)
+    widths = [channels] * (layers + 1)
+    widths[layers // 2] += more
+    last = tensor((1, side, side, channels), 0.05)
     graph.inputs = [last]
-    for _ in range(layers):
+    for width, before in zip(widths[1:], widths, strict=False):
+        kernel = (width, 3, 3, before)
         weights = tensor(kernel, 0.01, random.integers(-127, 128, kernel, np.int8))
-        bias = tensor((channels,), 0.0005, np.zeros(channels, np.int32))
-        result = tensor(image, 0.05)
+        bias = tensor((width,), 0.0005, np.zeros(width, np.int32))
+        result = tensor((1, side, side, width), 0.05)
         graph.operators.append(
             schema.OperatorT(
                 opcodeIndex=0,

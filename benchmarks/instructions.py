@@ -1,0 +1,136 @@
+"""Whether counts of instructions differ on a busy machine, and how they relate to time.
+
+Run ``python -m benchmarks.instructions``, with ``--artifacts`` for the second table: a folder that
+``pytest budgets --budget-artifacts`` has filled. Every trial is a line of the log: a run that was
+stopped goes on where it was.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from benchmarks.chains import write_chain
+from benchmarks.latency import LOADS, busy
+from benchmarks.pairs import spread
+
+ROOT = Path(__file__).parents[1]
+SIDE, CHANNELS, LAYERS = 19, 16, 10
+MODELS = {"as it is": 0, "one more channel": 1}
+FAMILIES = {
+    "xnn_qs8": "int8 in XNNPACK",
+    "xnn_qd8": "dynamic in XNNPACK",
+    "xnn_f": "float in XNNPACK",
+}
+Trials = dict[str, dict[str, Any]]
+
+
+def run(log: Path, folder: Path, runs: int, artifacts: Sequence[Path]) -> Trials:
+    """Run what the log lacks, and return all trials by their keys."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    trials: Trials = {entry["key"]: entry for entry in map(json.loads, lines)}
+
+    def once(key: str, model: Path, number: int, *also: str) -> None:
+        if key not in trials:
+            trials[key] = {"key": key, **trial(folder, model, number, *also)}
+            with log.open("a") as file:
+                file.write(json.dumps(trials[key]) + "\n")
+
+    files = {name: folder / f"{name}.tflite" for name in MODELS}
+    for name, file in files.items():
+        write_chain(file, SIDE, CHANNELS, LAYERS, more=MODELS[name])
+    once("one more channel", files["one more channel"], 0)
+    for artifact in artifacts:
+        once(f"artifact {artifact.stem}", artifact, 0, "latency")
+    for number in range(runs):
+        load = LOADS[number % len(LOADS)]
+        with busy(load):
+            once(f"as it is, {load} busy, {number}", files["as it is"], number)
+    return trials
+
+
+def trial(folder: Path, model: Path, number: int, *also: str) -> dict[str, Any]:
+    """Count in one of two directories, with another hash seed and environment each time."""
+    directory = folder / ("even" if number % 2 else "an odd directory with a longer name")
+    directory.mkdir(exist_ok=True)
+    own = {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(number), "PADDING": number * 997 * "x"}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.instructions_trial", str(model.resolve()), *also],
+        cwd=directory,
+        env=os.environ | own,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        # A count that differs from another is the answer, not the end of the benchmark.
+        return {"count": None, "error": done.stderr.strip().splitlines()[-1]}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def summary(trials: Trials) -> Iterator[str]:
+    """Yield the lines of the Markdown tables."""
+    counted = [entry for key, entry in trials.items() if key.startswith("as it is")]
+    expected = counted[0]["count"]
+    yield "| busy processes | runs | that differ | a count takes (CPU) | (wall) |"
+    yield "| --- | --- | --- | --- | --- |"
+    for load in LOADS:
+        own = [entry for entry in counted if f", {load} busy," in entry["key"]]
+        if own:
+            differ = sum(entry["count"] != expected for entry in own)
+            took = [spread([each[name] for each in own], " s") for name in ("cpu_s", "seconds")]
+            yield f"| {load} | {len(own)} | {differ} | {' | '.join(took)} |"
+    wider = trials["one more channel"]["count"]
+    yield ""
+    yield f"{expected:,} instructions; with one more channel in one of {LAYERS} layers {wider:,}"
+    artifacts = [entry for key, entry in trials.items() if key.startswith("artifact")]
+    if artifacts:
+        yield ""
+        yield from by_family(artifacts)
+
+
+def by_family(artifacts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| kernels | models | instructions per us | rank correlation with the median latency |"
+    yield "| --- | --- | --- | --- |"
+    families: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in artifacts:
+        families.setdefault(family(entry["kernel"]), []).append(entry)
+    for name, own in [*families.items(), ("all", artifacts)]:
+        rates = spread([each["count"] / each["p50_s"] / 1e6 for each in own])
+        yield f"| {name} | {len(own)} | {rates} | {rank_correlation(own)} |"
+
+
+def family(kernel: str) -> str:
+    return next((name for start, name in FAMILIES.items() if kernel.startswith(start)), "built-in")
+
+
+def rank_correlation(own: Sequence[Mapping[str, Any]]) -> str:
+    if len(own) < 3:
+        return ""
+    counts, seconds = [each["count"] for each in own], [each["p50_s"] for each in own]
+    return f"{stats.spearmanr(counts, seconds).statistic:.2f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--artifacts", type=Path)
+    parser.add_argument("--log", type=Path, default=ROOT / ".modelbudget" / "instructions.jsonl")
+    options = parser.parse_args()
+    options.log.parent.mkdir(exist_ok=True)
+    artifacts = sorted(options.artifacts.rglob("*.tflite")) if options.artifacts else []
+    with tempfile.TemporaryDirectory() as folder:
+        trials = run(options.log, Path(folder), options.runs, artifacts)
+    print("\n".join(summary(trials)))
+
+
+if __name__ == "__main__":
+    main()
