@@ -10,6 +10,7 @@ from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.valgrind import Valgrind, find_valgrind, machine
+from pytest_modelbudget.judge.accepted import AcceptedVariant
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results import (
@@ -133,14 +134,18 @@ class Measurements:
         name = f"instructions {artifact.sha256} {plan.invocation.batch_size}"
         return self._scheduler.once(name, read)
 
-    async def known_instructions(self, sha256: str, batch_size: int) -> Instructions | None:
-        """Return the instructions of an artifact that were counted before; None if they were not.
+    async def known_instructions(
+        self, accepted: AcceptedVariant | None, plan: Plan
+    ) -> Instructions | None:
+        """Return the instructions of the accepted artifact, if they are in the cache.
 
-        Args:
-            sha256: Of an artifact, which need not be in the store any more.
-            batch_size: How many samples one invocation takes.
+        The artifact itself need not be there.
         """
-        key = _instructions_key(sha256, batch_size, await self._valgrind())
+        figure = accepted.figures.get("instructions") if accepted else None
+        if figure is None:
+            return None
+        valgrind = await self._valgrind()
+        key = _instructions_key(figure.artifact, plan.invocation.batch_size, valgrind)
         found = self._scheduler.find(key, None, Instructions)
         return found.result if found else None
 

@@ -129,7 +129,7 @@ class Pipeline:
         artifact = await self._builder.artifact(plan.step)
         unrecorded = artifact.unrecorded
         score = baseline = comparison = latency = baseline_latency = None
-        structure = figures = arena = instructions = None
+        structure = figures = arena = instructions = accepted_instructions = None
         if "score" in needs:
             score = await self._evaluations.score(plan)
             unrecorded += await self._evaluations.unrecorded(plan)
@@ -151,6 +151,9 @@ class Pipeline:
             arena = await self._measurements.arena(artifact, plan)
         if "instructions" in needs:
             instructions = await self._measurements.instructions(artifact, plan)
+            accepted_instructions = await self._measurements.known_instructions(
+                budget.accepted, plan
+            )
         return Findings(
             artifact=artifact,
             metric=str(budget.metric),
@@ -171,6 +174,7 @@ class Pipeline:
             batch_size=plan.invocation.batch_size,
             tools=tool_versions(),
             accepted=budget.accepted,
+            accepted_instructions=accepted_instructions,
         )
 
     async def _baseline_latency(self, plan: Plan) -> LatencySample | None:

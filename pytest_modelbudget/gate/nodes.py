@@ -142,6 +142,10 @@ class LimitItem(pytest.Item):
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
                 scores = session.stage_scores(self.budget)
                 self._row = self._row.by_stage(scores, findings.higher_is_better)
+            if findings.instructions and self._row.outcome == "exceeded":
+                self._row = self._row.by_function(
+                    findings.instructions, findings.accepted_instructions
+                )
         except UnmeasuredError as error:
             self._row = self._row.unmeasured(str(error))
         if self._row.outcome != "within":

@@ -93,6 +93,7 @@ class Findings:
         batch_size: Of one inference.
         tools: The versions of everything that a result depends on.
         accepted: What the ledger has of the variant, if anything.
+        accepted_instructions: Of the accepted artifact, if they are in the cache.
     """
 
     artifact: Artifact
@@ -114,6 +115,7 @@ class Findings:
     batch_size: int = 1
     tools: Environment = field(default_factory=dict)
     accepted: AcceptedVariant | None = None
+    accepted_instructions: Instructions | None = None
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,39 @@
 """Where the instructions of an invocation are, and where they have grown; pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pytest_modelbudget.judge.results import FunctionCost, Instructions
-from pytest_modelbudget.units.format import format_share, format_value
+from pytest_modelbudget.units.format import format_share
 
 _SHOWN = 3
 
 
-def shares(costs: Sequence[FunctionCost], count: int) -> str:
-    """Return the largest costs as shares of ``count``, such as ``conv::Eval 94.6 %``."""
-    return ", ".join(
-        f"{each.name} {format_share(each.instructions / count)}" for each in costs[:_SHOWN]
-    )
-
-
-def growth(accepted: Instructions, measured: Instructions) -> tuple[str, ...]:
-    """Return a line on the functions that grew most, and one on operators that XNNPACK lost.
+def explain_instructions(
+    measured: Instructions, accepted: Instructions | None
+) -> Iterator[tuple[str, str]]:
+    """Yield what explains a count: a name, and a text.
 
     Args:
-        accepted: The instructions before.
         measured: The instructions now.
-
-    Returns:
-        No line on what is not there.
+        accepted: Those of the accepted artifact, if they are known.
     """
-    grown = _grown(accepted.functions, measured.functions)
-    ran = {each.name for each in accepted.outside_xnnpack}
-    lost = [each for each in measured.outside_xnnpack if each.name not in ran]
-    lines = []
-    if grown:
-        lines.append(f"grew: {', '.join(grown[:_SHOWN])}")
-    if lost:
-        lines.append(f"not in XNNPACK any more: {shares(lost, measured.count)}")
-    return tuple(lines)
+    yield "functions", _shares(measured.functions, measured.count)
+    invoked = measured.count + measured.uncounted
+    if measured.outside_xnnpack:
+        yield "no XNNPACK", _shares(measured.outside_xnnpack, invoked)
+    if accepted is None:
+        return
+    if grown := _grown(accepted.functions, measured.functions):
+        yield "grew", _listed(grown)
+    before = {each.name for each in accepted.outside_xnnpack}
+    if fell_back := [each for each in measured.outside_xnnpack if each.name not in before]:
+        yield "fell back", f"not in XNNPACK any more: {_shares(fell_back, invoked)}"
+
+
+def _shares(costs: Sequence[FunctionCost], count: int) -> str:
+    """Return the largest costs as shares of ``count``, such as ``conv::Eval 94.6 %``."""
+    return _listed([f"{each.name} {format_share(each.instructions / count)}" for each in costs])
 
 
 def _grown(accepted: Sequence[FunctionCost], measured: Sequence[FunctionCost]) -> list[str]:
@@ -42,13 +41,14 @@ def _grown(accepted: Sequence[FunctionCost], measured: Sequence[FunctionCost]) -
     before = {each.name: each.instructions for each in accepted}
     added = Counter({each.name: each.instructions for each in measured})
     added.subtract(before)
+    origin = {name: f"from {instructions:,}" for name, instructions in before.items()}
     return [
-        f"{name} +{_counted(more)}"
-        + (f" (from {_counted(before[name])})" if name in before else " (new)")
+        f"{name} +{more:,} ({origin.get(name, 'new')})"
         for name, more in added.most_common()
         if more > 0
     ]
 
 
-def _counted(instructions: int) -> str:
-    return format_value(instructions, "count", "")
+def _listed(texts: Sequence[str]) -> str:
+    """Return the first of ``texts``, which are sorted by what matters."""
+    return ", ".join(texts[:_SHOWN])

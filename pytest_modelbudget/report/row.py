@@ -16,8 +16,10 @@ from pytest_modelbudget.judge.findings import (
     StageScore,
     UnmeasuredError,
 )
+from pytest_modelbudget.judge.function_costs import explain_instructions
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure, measure_figure
 from pytest_modelbudget.judge.limits.limit_kind import Limit
+from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
@@ -243,6 +245,11 @@ class Row:
         worst = scores[1 + losses.index(most)]
         helps = f"{worst.where} lost most: {worst.gentler}" if most > 0 else ""
         return dataclasses.replace(self, why=_line("by stage", line), helps=helps)
+
+    def by_function(self, found: Instructions, accepted: Instructions | None) -> Self:
+        """Return the row with the functions that take most, and those that grew."""
+        lines = [_line(*each) for each in explain_instructions(found, accepted)]
+        return dataclasses.replace(self, why="\n".join(lines))
 
     def unmeasured(self, why: str) -> Self:
         """Return the row of a limit that could not be measured."""

@@ -2,9 +2,7 @@
 
 from pytest_modelbudget.judge.accepted import Environment
 from pytest_modelbudget.judge.findings import Findings, Measurement, present
-from pytest_modelbudget.judge.function_costs import shares
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit
-from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.units.written import Count
 
 
@@ -20,22 +18,13 @@ class MaxInstructions(FigureLimit):
     figure = "instructions"
 
     def read(self, findings: Findings) -> Measurement:
-        """Read the count, the functions that took most of it, and the CPU that Valgrind shows."""
+        """Read the count, and the CPU that Valgrind shows."""
         found = present(findings.instructions)
-        return Measurement(found.count, "; ".join(_details(found)))
+        how = f"one invocation, 1 thread; {found.valgrind} shows {found.cpu}"
+        return Measurement(found.count, how)
 
     def environment(self, findings: Findings) -> Environment:
         """Return the tools, the CPU that Valgrind shows, and the size of the batch."""
         found = present(findings.instructions)
         counted = {"valgrind": found.valgrind.removeprefix("valgrind-"), "cpu": found.cpu}
         return {**findings.tools, **counted, "batch_size": str(findings.batch_size)}
-
-
-def _details(found: Instructions) -> list[str]:
-    outside = shares(found.outside_xnnpack, found.count + found.uncounted) or "no operator"
-    return [
-        "one invocation, 1 thread",
-        shares(found.functions, found.count),
-        f"outside XNNPACK: {outside}",
-        f"{found.valgrind} shows {found.cpu}",
-    ]
