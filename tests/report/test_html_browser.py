@@ -95,7 +95,7 @@ def test_the_page_works_without_scripts(browser: Browser, hostile: Path) -> None
         browser.send("Emulation.setScriptExecutionDisabled", value=False)
 
 
-@pytest.mark.parametrize("width", [400, 1600])
+@pytest.mark.parametrize("width", [400, 700, 1600])
 def test_nothing_is_wider_than_the_window(browser: Browser, hostile: Path, width: int) -> None:
     browser.resize(width)
     browser.open(hostile)

@@ -244,7 +244,7 @@
     };
   }
 
-  function sparsity({ tensors: all }) {
+  function sparsity({ tensors: all }, place) {
     const shown = all.filter((tensor) => tensor.sparsity !== null).reverse(); // the first bar is the lowest
     const options = base("share of zeros in each tensor");
     return {
@@ -252,7 +252,7 @@
       grid: grid({ left: 8, containLabel: true, bottom: 32, top: 8 }),
       tooltip: { ...options.tooltip, formatter: ({ dataIndex, value }) => `<b>${escape(shown[dataIndex].name)}</b><br>${percent(value)} zeros<br>${bytes(shown[dataIndex].size_bytes)}` },
       xAxis: axis({ type: "value", min: 0, max: 1, axisLabel: { color: color("faint"), formatter: percent } }),
-      yAxis: axis({ type: "category", data: shown.map((tensor) => tensor.name), axisLabel: { color: color("faint"), width: 180, overflow: "truncate" } }),
+      yAxis: axis({ type: "category", data: shown.map((tensor) => tensor.name), axisLabel: { color: color("faint"), width: 0.4 * place.clientWidth, overflow: "truncate" } }),
       series: [{ type: "bar", data: shown.map((tensor) => tensor.sparsity), itemStyle: { color: color("blue") } }],
     };
   }
@@ -273,7 +273,7 @@
         const place = element.querySelector(`.chart.${name}`);
         if (!place || charts.has(place)) continue;
         if (name === "sparsity") place.style.height = `${Math.max(8, 2.5 + 1.4 * variant.tensors.length)}rem`;
-        draw(place, () => options(variant));
+        draw(place, () => options(variant, place));
       }
     };
     element.addEventListener("toggle", show);
