@@ -5,10 +5,11 @@ from collections.abc import Awaitable
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Cluster
-from pytest_modelbudget.engine.plan import Plan, tool_versions
+from pytest_modelbudget.engine.plan import Plan
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.engine.tool_state import tool_state
 from pytest_modelbudget.engine.valgrind import Valgrind, find_valgrind, machine
 from pytest_modelbudget.judge.accepted import AcceptedVariant
 from pytest_modelbudget.judge.contents import Contents
@@ -61,9 +62,7 @@ class Measurements:
             clustered=tuple(artifact.clustered),
             per_channel=any(isinstance(each, Cluster) and each.per_channel for each in stages),
         )
-        key = digest(
-            ["structure", artifact.sha256, job.clustered, job.per_channel, tool_versions()]
-        )
+        key = digest(["structure", artifact.sha256, job.clustered, job.per_channel, tool_state()])
 
         async def read() -> Structure:
             status = TaskStatus(f"{plan.title} inspect")
@@ -84,7 +83,7 @@ class Measurements:
         """
         layers = path.with_name(KERAS_LAYERS)
         named_by = file_digest(layers) if layers.exists() else ""
-        key = digest(["contents", sha256, named_by, tool_versions()])
+        key = digest(["contents", sha256, named_by, tool_state()])
 
         async def read() -> Contents:
             job, status = ContentsJob(divided=path), TaskStatus(f"{title} contents")
@@ -101,7 +100,7 @@ class Measurements:
         job = MemoryJob(model=artifact.path, batch_size=plan.invocation.batch_size)
 
         async def read() -> Arena:
-            key = digest(["arena", artifact.sha256, job.batch_size, tool_versions()])
+            key = digest(["arena", artifact.sha256, job.batch_size, tool_state()])
             status = TaskStatus(f"{plan.title} memory")
             found = await self._scheduler.measured(
                 "litert", key, job, Arena, plan.timeout_s, status
@@ -194,6 +193,4 @@ class Measurements:
 
 
 def _instructions_key(sha256: str, batch_size: int, valgrind: Valgrind) -> str:
-    return digest(
-        ["instructions", sha256, batch_size, tool_versions(), valgrind.version, machine()]
-    )
+    return digest(["instructions", sha256, batch_size, tool_state(), valgrind.version, machine()])

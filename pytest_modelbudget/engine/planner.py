@@ -11,7 +11,6 @@ from dataclasses import replace
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
-from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.fingerprint import (
     Fingerprint,
     Fingerprints,
@@ -27,6 +26,7 @@ from pytest_modelbudget.engine.plan import (
     StageForm,
     Step,
 )
+from pytest_modelbudget.engine.tool_state import tool_state
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
@@ -81,7 +81,7 @@ class _Steps:
         self._surroundings = [
             fingerprints.of_modules(budget.imports).sha256,
             of_files(budget.depends_on, budget.span.path.parent),
-            plans.tool_versions(),
+            tool_state(),
         ]
 
     def plan(self) -> Plan:
