@@ -6,6 +6,7 @@ a budget file or a folder that pytest skips is found.
 
 from __future__ import annotations
 
+import os
 from dataclasses import astuple
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ class Recorder:
 
     Attributes:
         is_judged: Whether limits are judged, and not only figures measured.
+        session_name: A name that no other session has.
         collected: The variants of all budget files, as keys; ``BudgetFile`` adds them.
         notes: What the written reports say at the end of the terminal's output, also if they were
             not written.
@@ -45,6 +47,7 @@ class Recorder:
 
     def __init__(self, *, is_judged: bool) -> None:
         self.is_judged = is_judged
+        self.session_name = os.urandom(16).hex()
         self._rows: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._details: list[tuple[tuple[str, str], str]] = []
         self._mistakes: list[dict[str, Any]] = []
@@ -63,6 +66,11 @@ class Recorder:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Keep what is wrong in a budget file; ``pytest_make_collect_report`` added it."""
         self._mistakes.extend(getattr(report, "modelbudget_mistakes", ()))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker the name of the session: the user may repeat ``--testrunuid``."""
+        node.workerinput[SESSION_NAME] = self.session_name
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -91,6 +99,7 @@ class Recorder:
 
 
 COLLECTED = "modelbudget_collected"
+SESSION_NAME = "modelbudget_session"
 RECORDER = pytest.StashKey[Recorder]()
 
 

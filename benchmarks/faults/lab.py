@@ -43,7 +43,7 @@ variants:
     budget: {max_bytes: 6300, min_accuracy: 0.96}
   int8:
     recipe: int8
-    budget: {max_bytes: 4 kB, max_accuracy_drop: 1 pp, max_unique_weights: 256, max_memory: 1 kB}
+    budget: {max_bytes: 4 kB, max_accuracy_drop: 1 pp, max_unique_weights: 255, max_memory: 1 kB}
   large:
     recipe: int8
     budget: {max_bytes: 3 kB, max_accuracy_drop: 1 pp}

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
-from uuid import uuid4
 
 import pytest
 
@@ -166,7 +165,7 @@ def _options(config: pytest.Config) -> PipelineOptions:
 def _session_name(config: pytest.Config) -> str:
     """Return a name that all processes of pytest-xdist share, and no other session has."""
     workerinput: dict[str, str] = getattr(config, "workerinput", {})
-    return workerinput.get("testrunuid") or uuid4().hex
+    return workerinput.get("modelbudget_session") or os.urandom(16).hex()
 
 
 def _memory(config: pytest.Config) -> MemoryLimit:

@@ -60,6 +60,25 @@ def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(blobs: Proje
     )
 
 
+def test_a_repeated_name_of_an_xdist_run_is_another_session(blobs: Project) -> None:
+    """What could not be recorded is used in one session only."""
+    blobs.write("count.txt", "400")
+    of_data(
+        blobs,
+        """
+        import blobs, subprocess
+        def test():
+            (x, y), count = blobs.test(), int(subprocess.check_output(["cat", "count.txt"]))
+            return x[:count], y[:count]
+        """,
+    )
+    for count in ("400", "200"):
+        blobs.write("count.txt", count)
+        result = blobs.pytest("-n1", "--testrunuid=ci", "-k", "min_accuracy", "--junitxml=j.xml")
+        assert result.exitcode == 0, result.output
+        assert f"over {count} samples" in (blobs.root / "j.xml").read_text()
+
+
 def test_two_budget_files_each_have_the_module_beside_them(blobs: Project) -> None:
     budget = (blobs.root / "blobs.budget.yaml").read_text()
     for name, kept in [("a", 400), ("b", 200)]:

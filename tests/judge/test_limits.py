@@ -174,6 +174,22 @@ def test_each_limit_reads_its_value_and_says_how(name: str) -> None:
     assert read(name) == MEASURED[name]
 
 
+@pytest.mark.parametrize(("bound", "is_judged"), [(255, True), (256, False), (math.inf, True)])
+def test_unique_weights_are_not_judged_where_nothing_could_exceed_the_limit(
+    bound: float, is_judged: bool
+) -> None:
+    limit = Limit("max_unique_weights", bound, "", PLACE)
+    if is_judged:
+        assert measure(limit, FINDINGS).value == 16
+        return
+    with pytest.raises(UnmeasuredError) as raised:
+        measure(limit, FINDINGS)
+    assert str(raised.value) == (
+        "no int8 tensor of the model can have more than 256 values; write fewer, such as the "
+        "number of `clusters`"
+    )
+
+
 def test_every_limit_is_read_above() -> None:
     assert set(LIMITS) - set(MEASURED) == {"allowed_ops"}
 

@@ -10,10 +10,11 @@ from pytest_modelbudget.frozen import Sequence as FrozenSequence
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
 from pytest_modelbudget.judge.limits.operator_names import OperatorName
-from pytest_modelbudget.judge.results import Structure
+from pytest_modelbudget.judge.results import Structure, WeightTensor
 from pytest_modelbudget.units.invalid import expected
 from pytest_modelbudget.units.written import Count
 
+_VALUES = {"int2": 4, "int4": 16, "int8": 256, "uint8": 256}  # by the type of a tensor
 _NEEDS: Any = frozenset({"artifact", "structure"})
 
 
@@ -53,11 +54,19 @@ class MaxUniqueWeights(LimitKind):
         """Read the most different values, and the tensor that has them.
 
         Raises:
-            UnmeasuredError: If the file has no weights.
+            UnmeasuredError: If the file has no weights, or if they cannot exceed the limit.
         """
         structure = _with_weights(findings)
+        bound = self.highest_allowed(limit)
+        is_limited = math.isfinite(bound)
+        if is_limited and all(_most_values(weight) <= bound for weight in structure.weights):
+            dtypes = " or ".join(sorted({weight.dtype for weight in structure.weights}))
+            raise UnmeasuredError(
+                f"no {dtypes} tensor of the model can have more than {bound:,.0f} values; write "
+                "fewer, such as the number of `clusters`"
+            )
         most, *others = sorted(structure.weights, key=lambda weight: -weight.unique)
-        over = [each for each in others if each.unique > self.highest_allowed(limit)]
+        over = [each for each in others if each.unique > bound]
         listed = ", ".join(f"{each.name} ({each.unique:,})" for each in over[:2])
         more = f" and {len(over) - 2} more" if len(over) > 2 else ""
         also = f"; also too many in {listed}{more}" if over else ""
@@ -95,6 +104,12 @@ class MaxMacs(FigureLimit):
                 "recurrent layer and no matrix product"
             )
         return Measurement(found, "read from the graph, for one sample")
+
+
+def _most_values(weight: WeightTensor) -> int:
+    """Return how many different values a tensor of the type and size could have."""
+    elements = math.prod(weight.shape)
+    return min(elements, _VALUES.get(weight.dtype, elements))
 
 
 def _with_weights(findings: Findings) -> Structure:
