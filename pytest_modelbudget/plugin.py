@@ -118,6 +118,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="judge nothing: measure and show every figure, also of variants without a limit",
     )
+    group.addoption(
+        "--budget-update",
+        nargs="?",
+        metavar="write|anchor",
+        help="accept what is measured into the ledger beside each budget file; where CI is set "
+        "only show it, unless =write; =anchor also starts to count growth anew",
+    )
     group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
     group.addoption("--budget-adb-serial", metavar="SERIAL", help="the serial number of the device")
     group.addoption(
@@ -134,12 +141,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini("modelbudget_rebuild", "ignore cached results", type="bool", default=False)
     parser.addini("modelbudget_measure", "judge nothing: measure and show", type="bool")
+    parser.addini("modelbudget_update", "as --budget-update: true, write or anchor", default="")
     parser.addini("modelbudget_adb", "the path of the program adb", default="adb")
     parser.addini("modelbudget_adb_serial", "the serial number of the device")
     parser.addini("modelbudget_adb_benchmark", "benchmark_model, built for the device")
     for report in REPORTS:
         group.addoption(f"--budget-{report.name}", metavar=report.metavar, help=report.help)
         parser.addini(f"modelbudget_{report.name}", report.help)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Let ``--budget-update budgets/`` not take the path for the value of the option."""
+    if "--budget-update" in args:
+        args[:] = ["--budget-update=true" if word == "--budget-update" else word for word in args]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -157,6 +172,10 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_modelbudget.gate.rootdir import refuse_moved_rootdir
 
             refuse_moved_rootdir(config)
+        if config.option.budget_update or config.getini("modelbudget_update"):
+            from pytest_modelbudget.gate.accepting import update_mode
+
+            update_mode(config)  # it refuses an unknown value before anything is built
         check_reports(wanted_reports(config))
 
 
@@ -254,6 +273,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     elif record := recorder.record():
         recorder.notes, recorder.errors = write_reports(record, wanted_reports(config))
         recorder.notes += append_summary(record)
+        if config.option.budget_update or config.getini("modelbudget_update"):
+            from pytest_modelbudget.gate.accepting import accept
+
+            notes, errors = accept(record, session)
+            recorder.notes += notes
+            recorder.errors += errors
     elif wanted := wanted_reports(config):
         recorder.notes = not_written(
             (report, path)

@@ -7,6 +7,7 @@ from pytest_modelbudget.budgetfile.document import Document
 from pytest_modelbudget.budgetfile.sections import Setting
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.judge.limits.growth_bound import GrowthBound
 from pytest_modelbudget.units.table import Quantity
 
 _LARGEST_DROP = 0.5  # A model that loses half of all samples is useless, whatever it was before.
@@ -35,19 +36,32 @@ def certain_passes(
     if relative and relative.value is not None and relative.value.value >= 1:
         what = f"no drop can exceed it: 100% of the baseline leaves {metric} 0"
         yield document.problem(relative.location, what, "write a smaller share, such as 1%")
+    loss = limits.get("max_accuracy_loss")
+    if loss and isinstance(loss.value, GrowthBound):
+        yield from (document.problem(loss.location, *each) for each in _of_loss(loss.value, metric))
     if floor and floor.value is not None and floor.value <= 0:
         what = f"every model reaches it: {metric} is never below 0"
         yield document.problem(floor.location, what, "write the lowest that is good enough")
 
 
-def _drop_problem(drop: Quantity, metric: Metric, score: float) -> tuple[str, str] | None:
+def _of_loss(loss: GrowthBound, metric: Metric) -> Iterator[tuple[str, str]]:
+    if loss.relative is not None and loss.relative >= 1:
+        what = f"no loss can exceed it: 100% of what was accepted leaves {metric} 0"
+        yield what, "write a smaller share, such as 1%"
+    if loss.absolute and (problem := _drop_problem(loss.absolute, metric, 1.0, "the accepted")):
+        yield problem
+
+
+def _drop_problem(
+    drop: Quantity, metric: Metric, score: float, whose: str = "the baseline's"
+) -> tuple[str, str] | None:
     """Return what is wrong with a drop and what to write, if no useful model exceeds it."""
     bound = drop.value
     if bound > 1:
         return None  # reported as a drop in percent
     points = f"{100 * bound:g} pp"
     if bound >= score:
-        what = f"no drop can exceed {points}, because the baseline's {metric} is at most {score:g}"
+        what = f"no drop can exceed {points}, because {whose} {metric} is at most {score:g}"
     elif bound >= _LARGEST_DROP:
         what = f"{points} lets a useless model pass"
     else:

@@ -18,6 +18,9 @@ from pytest_modelbudget.budgetfile.settings import (
 from pytest_modelbudget.budgetfile.stages import STAGES, LayerSelection
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.growth_bound import SizeGrowth
+from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
 from pytest_modelbudget.units.invalid import (
     InvalidValueError,
     closest,
@@ -52,6 +55,7 @@ _MAPPINGS: Mapping[str, type[BaseModel]] = {
     "top_k_accuracy": TopK,
     "baseline": FixedScore,
     "target": CommandMapping,
+    **{name: SizeGrowth for name, kind in LIMITS.items() if isinstance(kind, GrowthLimit)},
     **dict.fromkeys(("model", "train", "test", "calibration"), CallSource),
 }
 

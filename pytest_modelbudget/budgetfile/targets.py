@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.judge.limits import LIMITS
 
-_LATENCIES = frozenset({"max_latency", "max_latency_p90", "max_latency_p99"})
+_LATENCY_FIELDS = ("latency_s", "p90_s", "p99_s")
+_LATENCIES = frozenset(
+    name for name, kind in LIMITS.items() if kind.target_field in _LATENCY_FIELDS
+)
 _ALL_FIGURES = frozenset(name for name, kind in LIMITS.items() if kind.target_field)
 
 

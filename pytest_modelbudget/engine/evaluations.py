@@ -13,6 +13,7 @@ from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Found, Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.accepted import AcceptedFigure
 from pytest_modelbudget.judge.findings import StageScore, UnmeasuredError
 from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
 from pytest_modelbudget.protocol.digests import digest
@@ -74,6 +75,29 @@ class Evaluations:
         name = f"compare {plan.step.key} {against} {evaluation.key} {evaluation.confidence}"
         return self._scheduler.once(name, lambda: self._compare(evaluation, plan.step, baseline))
 
+    async def since_accepted(
+        self, plan: Plan, path: Path, accepted: AcceptedFigure
+    ) -> Comparison | None:
+        """Compare the variant sample by sample with an artifact that was accepted.
+
+        Args:
+            plan: The plan of the variant.
+            path: The accepted artifact, in the store.
+            accepted: Its score.
+
+        Returns:
+            None if it scores otherwise now: other data, another metric or other tools.
+        """
+        evaluation = _evaluation(plan)
+        scored = await self._evaluated(evaluation, plan.step)
+        before = await self._evaluate_artifact(evaluation, plan.step, path, accepted.artifact)
+        is_same_test = before.result.sample_set == scored.result.sample_set
+        if before.result.value != accepted.value or not is_same_test:
+            return None
+        return await self._compare_entries(
+            evaluation, plan.step, scored, before.entry.path, before.entry.content
+        )
+
     async def _score(self, evaluation: Evaluation, step: Step) -> ModelScore:
         return (await self._evaluated(evaluation, step)).result
 
@@ -116,12 +140,18 @@ class Evaluations:
 
     async def _evaluate(self, evaluation: Evaluation, step: Step) -> Found[ModelScore]:
         artifact = await self._builder.artifact(step)
+        return await self._evaluate_artifact(evaluation, step, artifact.path, artifact.sha256)
+
+    async def _evaluate_artifact(
+        self, evaluation: Evaluation, step: Step, path: Path, sha256: str
+    ) -> Found[ModelScore]:
+        """Evaluate an artifact that ``step`` has made, or had made before."""
         served = step.served
-        key = digest(["score", artifact.sha256, served and served.signature, evaluation.key])
+        key = digest(["score", sha256, served and served.signature, evaluation.key])
         if found := self._scheduler.find(key, evaluation.project, ModelScore):
             return found  # a cached result does not wait for a slot
         job = EvaluateJob(
-            model=artifact.path,
+            model=path,
             data=evaluation.data,
             metric=evaluation.metric,
             project=evaluation.project,
@@ -146,11 +176,30 @@ class Evaluations:
             known, against = entry.path, entry.content
         elif isinstance(baseline, FixedBaseline):
             known = against = baseline.score
+        return await self._compare_entries(evaluation, step, scored, known, against)
+
+    async def _compare_entries(
+        self,
+        evaluation: Evaluation,
+        step: Step,
+        scored: Found[ModelScore],
+        known: Path | float | None,
+        against: str | float,
+    ) -> Comparison:
+        """Compare an evaluation with another one, with a score, or with nothing.
+
+        Args:
+            evaluation: How both were evaluated.
+            step: The step that made the artifact of ``scored``.
+            scored: The evaluation.
+            known: The folder of the other one, or a score.
+            against: What identifies ``known``.
+        """
         confidence = evaluation.confidence or USUAL_CONFIDENCE
         key = digest(["comparison", evaluation.key, scored.entry.content, against, confidence])
         if found := self._scheduler.find(key, evaluation.project, Comparison):
             return found.result  # it was made after the check below
-        if not before or known == scored.entry.path:
+        if not isinstance(known, Path) or known == scored.entry.path:
             # The job itself compares the samples of two evaluations.
             await self._read_again(evaluation, step, scored)
         job = CompareJob(

@@ -29,6 +29,7 @@ from pytest_modelbudget.protocol.jobs import (
     ContentsJob,
     InspectJob,
     InstructionsJob,
+    LatencyBound,
     LatencyJob,
     MemoryJob,
     TargetJob,
@@ -152,14 +153,18 @@ class Measurements:
         return self._scheduler.once("valgrind", lambda: asyncio.to_thread(find_valgrind))
 
     def latency(
-        self, artifact: Artifact, baseline: Artifact | None, plan: Plan
+        self,
+        artifact: Artifact,
+        baseline: Path | None,
+        plan: Plan,
+        bounds: tuple[LatencyBound, ...],
     ) -> Awaitable[LatencySample]:
         """Time a model, once for all limits in seconds; with ``baseline``, both by turns."""
         invocation = plan.invocation
         job = LatencyJob(
             model=artifact.path,
-            baseline=baseline.path if baseline else None,
-            bounds=invocation.ratio_bounds if baseline else invocation.bounds,
+            baseline=baseline,
+            bounds=bounds,
             threads=invocation.threads,
             batch_size=invocation.batch_size,
             served=plan.step.served,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.targets import target_kind
+from pytest_modelbudget.engine.accepted_comparisons import AcceptedComparisons
 from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.evaluations import Evaluations
 from pytest_modelbudget.engine.measurements import Measurements
@@ -67,6 +68,9 @@ class Pipeline:
         self._measurements = Measurements(self._scheduler, options.adb)
         self._gatherer = VariantDetailsGatherer(
             self._builder, self._evaluations, self._measurements
+        )
+        self._comparisons = AcceptedComparisons(
+            self._scheduler, self._evaluations, self._measurements
         )
         self._scored: dict[int, Limit] = {}
         self._timed: dict[str, Plan] = {}
@@ -137,12 +141,14 @@ class Pipeline:
         if "baseline" in needs:
             baseline = await self._evaluations.baseline(plan)
         if "latency" in needs:
-            latency = await self._measurements.latency(artifact, None, plan)
+            bounds = plan.invocation.bounds
+            latency = await self._measurements.latency(artifact, None, plan, bounds)
             baseline_latency = await self._baseline_latency(plan)
         if "ratio" in needs:
             assert isinstance(plan.baseline, Step), "the reader refuses a ratio to a fixed score"
             against = await self._builder.artifact(plan.baseline)
-            latency = await self._measurements.latency(artifact, against, plan)
+            ratio_bounds = plan.invocation.ratio_bounds
+            latency = await self._measurements.latency(artifact, against.path, plan, ratio_bounds)
         if "structure" in needs:
             structure = await self._measurements.structure(artifact, plan)
         if "figures" in needs:
@@ -154,7 +160,7 @@ class Pipeline:
             accepted_instructions = await self._measurements.known_instructions(
                 budget.accepted, plan
             )
-        return Findings(
+        findings = Findings(
             artifact=artifact,
             metric=str(budget.metric),
             higher_is_better=budget.metric.higher_is_better,
@@ -176,6 +182,7 @@ class Pipeline:
             accepted=budget.accepted,
             accepted_instructions=accepted_instructions,
         )
+        return await self._comparisons.added_to(findings, plan, limit, needs)
 
     async def _baseline_latency(self, plan: Plan) -> LatencySample | None:
         """Return the latency of the baseline, if a variant of this session is the same file."""
@@ -187,7 +194,7 @@ class Pipeline:
             return None
         with suppress(StepError, UnmeasuredError):  # its own items tell that
             artifact = await self._builder.artifact(baseline)
-            return await self._measurements.latency(artifact, None, other)
+            return await self._measurements.latency(artifact, None, other, other.invocation.bounds)
         return None
 
     async def _rehearse(self, plan: Plan, scored: Limit | None) -> None:

@@ -252,6 +252,8 @@ def _invocation(budget: Budget) -> Invocation:
         for limit in budget.limits
         if isinstance(kind := LIMITS[limit.name], LatencyLimit)
     )
+    if "max_latency_growth" in {limit.name for limit in budget.limits}:
+        bounds += _growth_bounds(budget)
     return Invocation(
         target=budget.latency.target,
         threads=budget.latency.threads,
@@ -259,3 +261,14 @@ def _invocation(budget: Budget) -> Invocation:
         bounds=tuple(bound for bound in bounds if bound.statistic != "ratio"),
         ratio_bounds=tuple(bound for bound in bounds if bound.statistic == "ratio"),
     )
+
+
+def _growth_bounds(budget: Budget) -> tuple[LatencyBound, ...]:
+    """Return what decides when the latency whose growth is limited is timed well enough.
+
+    Every accepted latency counts, because the machine is not known here. Where there is none, the
+    bound is below every latency, so that timing confirms it before the latency is accepted.
+    """
+    machines = budget.accepted.by_machine.get("latency", {}) if budget.accepted else {}
+    accepted = [figure.value for figure in machines.values()] or [0.0]
+    return tuple(LatencyBound(statistic="p50", bound=value) for value in accepted)

@@ -96,6 +96,10 @@ class Scheduler:
             self._store.discard(key, entry)
             return None
 
+    def find_content(self, sha256: str) -> Path | None:
+        """Return a file or folder of this digest in the store; see ``Store.find_content``."""
+        return self._store.find_content(sha256)
+
     def _surroundings_of(self, project: Project | None) -> Surroundings | None:
         if project is None:
             return None

@@ -13,6 +13,7 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, Problem, not_utf8
+from pytest_modelbudget.gate.accepting import update_mode
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
@@ -20,6 +21,7 @@ from pytest_modelbudget.gate.written_reports import wanted_reports
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import Findings, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
+from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.ledger.accepted_budgets import with_accepted
@@ -136,7 +138,7 @@ class LimitItem(pytest.Item):
             if figure := LIMITS[self.limit.name].figure:
                 self._row = self._row.of_figure(figure, findings)
             verdict = judge(self.limit, measure(self.limit, findings))
-            self._row = self._row.judged(verdict, findings.test_data)
+            self._row = self._accepted(self._row.judged(verdict, findings.test_data))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = self._row.explained(session.explain_size(self.budget))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
@@ -147,8 +149,8 @@ class LimitItem(pytest.Item):
                     findings.instructions, findings.accepted_instructions
                 )
         except UnmeasuredError as error:
-            self._row = self._row.unmeasured(str(error))
-        if self._row.outcome != "within":
+            self._row = self._accepted(self._row.unmeasured(str(error)))
+        if not self._row.holds:
             pytest.fail(self._row.explain(), pytrace=False)
 
     def find(self) -> Findings:
@@ -164,6 +166,13 @@ class LimitItem(pytest.Item):
             self._details = session.details(self.budget, self.limit, findings)
         return findings
 
+    def _accepted(self, row: Row) -> Row:
+        """Return the row of a limit of growth as accepted, if this session accepts its figure."""
+        mode = update_mode(self.config)
+        is_growth = isinstance(LIMITS[row.name], GrowthLimit)
+        is_accepted = is_growth and mode is not None and mode.writes and row.value is not None
+        return row.accepted_growth() if is_accepted and not row.holds else row
+
     def reportinfo(self) -> tuple["os.PathLike[str] | str", int | None, str]:
         """Point at the limit's own line in the budget file."""
         names = [self.budget.variant, self.limit.item_name]
@@ -175,7 +184,7 @@ class LimitItem(pytest.Item):
         JUnit shows the properties. They are added to the report and not to the item, whose
         ``user_properties`` belong to the user and to other plugins.
         """
-        if report.failed and self._row.outcome in ("within", "measured"):
+        if report.failed and self._row.holds:
             self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()
         report.user_properties.extend(properties)

@@ -19,6 +19,7 @@ from pytest_modelbudget.judge.results import (
     Quantization,
     Structure,
 )
+from pytest_modelbudget.units.table import BaseUnit
 
 Need = Literal[
     "artifact",
@@ -30,6 +31,8 @@ Need = Literal[
     "figures",
     "arena",
     "instructions",
+    "accepted_score",
+    "accepted_latency",
 ]
 T = TypeVar("T")
 
@@ -94,6 +97,8 @@ class Findings:
         tools: The versions of everything that a result depends on.
         accepted: What the ledger has of the variant, if anything.
         accepted_instructions: Of the accepted artifact, if they are in the cache.
+        since_accepted: Sample by sample against the accepted outcomes, if these are at hand.
+        beside_accepted: By turns with the accepted artifact, if that is at hand.
     """
 
     artifact: Artifact
@@ -116,6 +121,23 @@ class Findings:
     tools: Environment = field(default_factory=dict)
     accepted: AcceptedVariant | None = None
     accepted_instructions: Instructions | None = None
+    since_accepted: Comparison | None = None
+    beside_accepted: LatencySample | None = None
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The highest value that a limit allows, if that depends on what was found.
+
+    Attributes:
+        value: In ``base_unit``.
+        base_unit: Of the measurement, too.
+        unit: In which reports show both.
+    """
+
+    value: float
+    base_unit: BaseUnit
+    unit: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +153,7 @@ class Measurement:
         spread: The confidence interval of a value that is judged itself.
         disturbed: What widened the interval.
         remark: What a reader must know although the limit may hold, if anything.
+        allowed: What it is compared with instead of the bound that is written.
     """
 
     value: float
@@ -143,6 +166,7 @@ class Measurement:
     spread: tuple[float, float] | None = None
     disturbed: str = ""
     remark: str = ""
+    allowed: Allowed | None = None
 
     def against(self, baseline: str) -> Self:
         """Return the measurement, naming what it was compared with."""

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_modelbudget.judge.findings import Measurement, UnmeasuredError
+from pytest_modelbudget.judge.findings import Allowed, Measurement, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.units.format import format_exact, format_interval, format_value
@@ -52,24 +52,26 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         UnmeasuredError: If the value is NaN or infinity, or its interval contains the limit.
     """
     kind = LIMITS[limit.name]
-    bound = kind.highest_allowed(limit)
+    allowed = measurement.allowed or Allowed(
+        kind.highest_allowed(limit), kind.base_unit, limit.unit
+    )
     if measurement.interval:
-        _require_conclusive(measurement, measurement.interval, limit, bound)
+        _require_conclusive(measurement, measurement.interval, allowed)
     if not math.isfinite(measurement.value):
         raise UnmeasuredError(f"the measured value is {measurement.value}: {measurement.how}")
-    room = _difference(bound, measurement.value)
+    room = _difference(allowed.value, measurement.value)
     margin = room if kind.lower_is_better else -room
     return Verdict(
         limit=limit.name,
         outcome="within" if margin >= 0 else "exceeded",
-        base_unit=kind.base_unit,
-        unit=limit.unit,
+        base_unit=allowed.base_unit,
+        unit=allowed.unit,
         measured=measurement.value,
-        bound=bound,
+        bound=allowed.value,
         margin=margin,
         how=measurement.how,
         baseline=measurement.baseline,
-        note=_too_small(measurement, limit, bound),
+        note=_too_small(measurement, allowed),
         interval=measurement.interval,
         remark=measurement.remark,
     )
@@ -87,26 +89,27 @@ def _difference(bound: float, value: float) -> float:
 
 
 def _require_conclusive(
-    measurement: Measurement, interval: tuple[float, float | None], limit: Limit, bound: float
+    measurement: Measurement, interval: tuple[float, float | None], allowed: Allowed
 ) -> None:
     low, high = interval
-    if low <= bound and (high is None or high > bound):
-        base = LIMITS[limit.name].base_unit
+    if low <= allowed.value and (high is None or high > allowed.value):
+        limit = format_exact(allowed.value, allowed.base_unit, allowed.unit)
         raise UnmeasuredError(
             f"inconclusive: the {100 * measurement.confidence:g} % interval "
-            f"{format_interval(low, high, base, limit.unit)} contains the limit "
-            f"{format_exact(bound, base, limit.unit)}; {measurement.disturbed}"
+            f"{format_interval(low, high, allowed.base_unit, allowed.unit)} contains the limit "
+            f"{limit}; {measurement.disturbed}"
         )
 
 
-def _too_small(measurement: Measurement, limit: Limit, bound: float) -> str:
+def _too_small(measurement: Measurement, allowed: Allowed) -> str:
     """Return a note if the test set cannot tell a change as small as the limit from zero."""
-    if not measurement.resolvable or bound >= measurement.resolvable:
+    if not measurement.resolvable or allowed.value >= measurement.resolvable:
         return ""
-    base = LIMITS[limit.name].base_unit
-    smallest = format_value(measurement.resolvable, base, limit.unit, apart_from=bound)
+    smallest = format_value(
+        measurement.resolvable, allowed.base_unit, allowed.unit, apart_from=allowed.value
+    )
     samples = "1 sample" if measurement.samples == 1 else f"{measurement.samples:,} samples"
     return (
         f"test set too small: with {samples}, drops under {smallest} cannot "
-        f"be told from zero (limit: {format_exact(bound, base, limit.unit)})"
+        f"be told from zero (limit: {format_exact(allowed.value, allowed.base_unit, allowed.unit)})"
     )

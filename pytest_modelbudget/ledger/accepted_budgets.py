@@ -55,12 +55,12 @@ def _accepted(ledger: Ledger, name: str) -> AcceptedVariant | None:
     if variant is None:
         return None
     figures: dict[str, AcceptedFigure] = {}
-    by_machine: dict[str, tuple[AcceptedFigure, ...]] = defaultdict(tuple)
+    by_machine: dict[str, dict[str, AcceptedFigure]] = defaultdict(dict)
     for key, figure in variant.figures.items():
         kind, _, machine = key.partition("@")
         accepted = _figure(ledger, variant, figure, machine)
         if machine:
-            by_machine[kind] += (accepted,)
+            by_machine[kind][machine] = accepted
         else:
             figures[kind] = accepted
     return AcceptedVariant(variant.artifact, figures, by_machine)
@@ -76,5 +76,5 @@ def _figure(
         interval=None if figure.low is None else (figure.low, figure.high),
         environment=ledger.environments.get(machine or figure.environment or "", {}),
         metric=figure.metric or "",
-        data=ledger.data.get(figure.data or "", ""),
+        data=ledger.data.get(figure.data or "", figure.data or ""),
     )

@@ -65,6 +65,9 @@ class Ledger(Frozen):
     variants: dict[str, LedgerVariant]
 
 
+EMPTY = Ledger(version=1, environments={}, data={}, variants={})
+
+
 def ledger_path(budget_file: Path) -> Path:
     """Return the path of the ledger of a budget file: ``digits.ledger.json`` beside it."""
     stem = budget_file.name.rpartition(".")[0] or budget_file.name

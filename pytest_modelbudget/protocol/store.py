@@ -58,12 +58,7 @@ class Entry:
 
     def digest_of(self, name: str) -> str:
         """Return the ``content_digest`` of a file or folder in it."""
-        below = {
-            file.removeprefix(f"{name}/"): each
-            for file, each in self.sha256.items()
-            if file.startswith(f"{name}/")
-        }
-        return digest(below) if below else self.sha256[name]
+        return _digest_of(self.sha256, name)
 
 
 class Store:
@@ -93,6 +88,18 @@ class Store:
                 with suppress(OSError):  # A read-only cache can still be used.
                     os.utime(folder)
                 return entry
+        return None
+
+    def find_content(self, sha256: str) -> Path | None:
+        """Return a verified file or folder of this ``content_digest``, of whichever entry."""
+        for folder in self.folders():
+            with suppress(OSError, ValidationError):
+                manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+                names = {name.partition("/")[0] for name in manifest.sha256}
+                found = [name for name in names if _digest_of(manifest.sha256, name) == sha256]
+                if found and _read(folder):
+                    os.utime(folder)
+                    return folder / found[0]
         return None
 
     def first_change(self, key: str, surroundings: Surroundings | None) -> str:
@@ -222,6 +229,15 @@ class Store:
             f"the cache directory {self.root} cannot be written: {error.strerror}; "
             "name another with --budget-cache=DIR"
         )
+
+
+def _digest_of(sha256: dict[str, str], name: str) -> str:
+    below = {
+        file.removeprefix(f"{name}/"): each
+        for file, each in sha256.items()
+        if file.startswith(f"{name}/")
+    }
+    return digest(below) if below else sha256[name]
 
 
 def _remove(entry: Path) -> None:

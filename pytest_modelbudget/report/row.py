@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.judge.accepted import environment_changes
 from pytest_modelbudget.judge.findings import (
     Artifact,
     FileSize,
@@ -18,11 +19,13 @@ from pytest_modelbudget.judge.findings import (
 )
 from pytest_modelbudget.judge.function_costs import explain_instructions
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure, measure_figure
+from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
+    format_change,
     format_exact,
     format_interval,
     format_score,
@@ -85,6 +88,7 @@ class Row:
         accepted: The figure that the ledger has, if any.
         anchor: The figure that was accepted first, if any.
         environment: What the figure was measured with, as JSON.
+        environment_changes: How it differs from the one in which another value was accepted.
         metric: What a score was computed with.
         samples: Digest of the samples of a score.
     """
@@ -123,6 +127,7 @@ class Row:
     accepted: float | None = None
     anchor: float | None = None
     environment: str = ""
+    environment_changes: str = ""
     metric: str = ""
     samples: str = ""
 
@@ -157,6 +162,7 @@ class Row:
         low, high = found.interval or (None, None)
         accepted = findings.accepted and findings.accepted.figure(name, environment)
         score = findings.score if "score" in FIGURES[name].needs else None
+        before = accepted.environment if accepted and accepted.value != found.value else None
         return dataclasses.replace(
             self,
             figure=name,
@@ -166,6 +172,7 @@ class Row:
             accepted=accepted.value if accepted else None,
             anchor=accepted.anchor if accepted else None,
             environment=json.dumps(environment, ensure_ascii=False, sort_keys=True),
+            environment_changes=environment_changes(before, environment) if before else "",
             metric=findings.metric if score else "",
             samples=(score.sample_set or score.data) if score else "",
         )
@@ -255,6 +262,10 @@ class Row:
         """Return the row of a limit that could not be measured."""
         return dataclasses.replace(self, outcome="unmeasured", how=why)
 
+    def accepted_growth(self) -> Self:
+        """Return the row of a limit of growth in a session that accepts the figure."""
+        return dataclasses.replace(self, outcome="accepted")
+
     def not_built(self, why: str) -> Self:
         """Return the row of a limit whose artifact could not be built."""
         return dataclasses.replace(self, outcome="error", how=why)
@@ -285,21 +296,39 @@ class Row:
             return f"{self.name}: not built: {self.how}\n{self.place}"
         if self.outcome == "unmeasured":
             return f"{self.name} could not be measured: {self.how}\n{self.place}"
+        changes = self.environment_changes
         if self.unit == "operators":
             return "\n".join([f"{self.name}: {self.how}", "", *self._last_lines()])
-        measured, limit, _ = self.amounts()
-        side = "over the limit" if LIMITS[self.name].lower_is_better else "below the minimum"
-        by = self._margin(self.unit) if self.unit else ""
         lines = [
-            f"{self.name}: {measured} is {by} {side} of {limit}",
+            self._headline(),
             "",
-            _line("measured", f"{self._exactly(measured)}  {self.how}"),
+            _line("measured", f"{self._exactly()}  {self.how}"),
             *([self.why] if self.why else []),
             *([_line("baseline", self.baseline)] if self.baseline else []),
             *([_line("note", self.note)] if self.note else []),
             *([_line("note", self.remark)] if self.remark else []),
+            *([_line("note", f"the environment changed: {changes}")] if changes else []),
         ]
         return "\n".join([*lines, *self._last_lines()])
+
+    def _headline(self) -> str:
+        """Return in one line by how much which limit is exceeded."""
+        kind = LIMITS[self.name]
+        measured, limit, _ = self.amounts()
+        if isinstance(kind, GrowthLimit):
+            grown = f"{self.figure} {kind.verb} by {measured}"
+            return (
+                f"{self.name}: {grown}, from {self.baseline} to {self._new()}; allowed is {limit}"
+            )
+        side = "over the limit" if kind.lower_is_better else "below the minimum"
+        by = self._margin(self.unit) if self.unit else ""
+        return f"{self.name}: {measured} is {by} {side} of {limit}"
+
+    def _new(self) -> str:
+        """Return the figure beside the one that was accepted."""
+        reference = self.value if self.accepted is None else self.accepted
+        assert self.value is not None, "a limit of growth has measured its figure"
+        return format_change(reference or 0.0, self.value, FIGURES[self.figure].base_unit)[1]
 
     def _margin(self, base: BaseUnit) -> str:
         """Return the room that is left or missing, without a sign."""
@@ -307,18 +336,27 @@ class Row:
         share = f" ({format_share(amount / limit)})" if limit and base in COMPARABLE else ""
         return f"{format_value(amount, base, self.written_unit)}{share}"
 
-    def _exactly(self, measured: str) -> str:
+    def _exactly(self) -> str:
         """Return a size to the byte, or a count to the last one, behind its rounded amount."""
-        whole = {"bytes": "B", "count": ""}.get(self.unit)
-        if whole is None or self.unit == "" or self.written_unit == whole:
+        is_growth = isinstance(LIMITS[self.name], GrowthLimit)
+        base = FIGURES[self.figure].base_unit if is_growth else self.unit
+        measured = self._new() if is_growth else self.amounts()[0]
+        whole = {"bytes": "B", "count": ""}.get(base)
+        if whole is None or base == "" or (self.written_unit == whole and not is_growth):
             return measured
-        return f"{measured} ({format_value(self.measured or 0, self.unit, whole)})"
+        value = self.value if is_growth else self.measured
+        return f"{measured} ({format_value(value or 0, base, whole)})"
+
+    def _or_accept(self) -> str:
+        budget_file = self.place.rsplit(":", 2)[0]
+        return _line("or", f"accept it: pytest {budget_file} --budget-update")
 
     def _last_lines(self) -> list[str]:
         return [
             _line("limit", self.place),
             _line("artifact", f"{self.artifact} ({self.built})"),
             _line("what helps", self.helps or LIMITS[self.name].advice),
+            *([self._or_accept()] if isinstance(LIMITS[self.name], GrowthLimit) else []),
         ]
 
 

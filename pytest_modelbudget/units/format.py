@@ -67,6 +67,18 @@ def format_interval(low: float, high: float | None, base: BaseUnit, unit: str) -
     return _with_unit(f"{first} to {last}" if low < 0 else f"{first}\u2013{last}", unit)
 
 
+def format_change(before: float, after: float, base: BaseUnit) -> tuple[str, str]:
+    """Return two values of a figure, such as ``40.1 kB`` and ``43.7 kB``, in the same unit.
+
+    They get more digits until they look different, unless they are the same.
+    """
+    unit = natural_unit(max(before, after, key=abs), base)
+    return (
+        format_value(before, base, unit, apart_from=after if after != before else None),
+        format_value(after, base, unit, apart_from=before if after != before else None),
+    )
+
+
 def format_bytes(size_bytes: float) -> str:
     """Return the exact size, such as ``225,704 B``."""
     return format_value(size_bytes, "bytes", "B")

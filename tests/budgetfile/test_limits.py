@@ -1,6 +1,8 @@
 import pytest
 
 from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.growth_bound import GrowthBound
+from pytest_modelbudget.units.table import Quantity
 from tests.budgetfile.conftest import Load, Problems
 
 HEAD = """\
@@ -9,6 +11,7 @@ model: m:f
 data: {train: m:a, test: m:b}
 budget:
 """
+TAIL = "recipe: dynamic\n"  # the float model would be compared with itself
 
 WRONG = [
     (
@@ -330,6 +333,56 @@ WRONG = [
         ],
     ),
     (
+        "max_bytes_growth: 101%",
+        [
+            "5:21: budget > max_bytes_growth: expected a share from 0% to 100%, got '101%'",
+        ],
+    ),
+    (
+        "max_latency_growth: 5",
+        [
+            "5:23: budget > max_latency_growth: expected a duration with its unit, got 5; "
+            "write 5 ms, 5 s or 5 min",
+        ],
+    ),
+    (
+        "max_macs_growth: {relative: 1, absolute: 12 kB, sinse: x}",
+        [
+            "5:31: budget > max_macs_growth > relative: expected a share such as 1%, got 1; "
+            "write 1%",
+            "5:44: budget > max_macs_growth > absolute: unknown unit 'kB'; write 12 k",
+            "5:51: budget > max_macs_growth: unknown key 'sinse'; did you mean 'since'?",
+        ],
+    ),
+    (
+        "max_memory_growth: {since: anchors}",
+        [
+            "5:30: budget > max_memory_growth > since: expected 'accepted' or 'anchor', got "
+            "'anchors'; did you mean 'anchor'?",
+        ],
+    ),
+    (
+        "max_gzip_bytes_growth: {since: anchor}",
+        [
+            "5:26: budget > max_gzip_bytes_growth: there is neither relative nor absolute; "
+            "write {relative: 1%}, or absolute with an amount, or both",
+        ],
+    ),
+    (
+        "max_accuracy_loss: 1",
+        [
+            "5:22: budget > max_accuracy_loss: no drop can exceed 100 pp, because the accepted "
+            "accuracy is at most 1; write 1 pp for percentage points",
+        ],
+    ),
+    (
+        "max_accuracy_loss: 100%",
+        [
+            "5:22: budget > max_accuracy_loss: no loss can exceed it: 100% of what was accepted "
+            "leaves accuracy 0; write a smaller share, such as 1%",
+        ],
+    ),
+    (
         "allowed_ops: CONV_2D",
         [
             "5:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",
@@ -340,7 +393,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("line", "expected"), WRONG)
 def test_every_problem_of_a_limit(problems: Problems, line: str, expected: list[str]) -> None:
-    assert problems(f"{HEAD}  {line}\n") == expected
+    assert problems(f"{HEAD}  {line}\n{TAIL}") == expected
 
 
 RIGHT: dict[str, tuple[object, str]] = {
@@ -360,11 +413,21 @@ RIGHT: dict[str, tuple[object, str]] = {
     "max_unique_weights: 16": (16, ""),
     "integer_only: true": (True, ""),
     "allowed_ops: [CONV_2D, FlexErf, CUSTOM:a.b]": (("CONV_2D", "FlexErf", "CUSTOM:a.b"), ""),
+    "max_bytes_growth: 1%": (GrowthBound(0.01), ""),
+    "max_gzip_bytes_growth: 10 kB": (GrowthBound(absolute=Quantity(10_000, "kB")), ""),
+    "max_accuracy_loss: 0.5 pp": (GrowthBound(absolute=Quantity(0.005, "pp")), ""),
+    "max_latency_growth: {relative: 5%, since: anchor}": (GrowthBound(0.05, since="anchor"), ""),
+    "max_memory_growth: {absolute: 1 KiB}": (GrowthBound(absolute=Quantity(1024, "KiB")), ""),
+    "max_macs_growth: {relative: 0%, absolute: 12 k}": (
+        GrowthBound(0.0, Quantity(12_000, "k")),
+        "",
+    ),
+    "max_instructions_growth: 0%": (GrowthBound(0.0), ""),
 }
 
 
 def test_every_limit_is_read_in_the_order_written(load_text: Load) -> None:
-    [budget] = load_text(HEAD + "".join(f"  {line}\n" for line in RIGHT))
+    [budget] = load_text(HEAD + "".join(f"  {line}\n" for line in RIGHT) + TAIL)
     assert [limit.name for limit in budget.limits] == list(LIMITS)
     assert [(limit.bound, limit.unit) for limit in budget.limits] == list(RIGHT.values())
     assert [limit.span.line for limit in budget.limits] == list(range(5, 5 + len(RIGHT)))

@@ -15,6 +15,7 @@ from pytest_modelbudget.judge.findings import (
     present,
 )
 from pytest_modelbudget.judge.limits import LIMITS, measure
+from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
     Arena,
@@ -191,7 +192,8 @@ def test_unique_weights_are_not_judged_where_nothing_could_exceed_the_limit(
 
 
 def test_every_limit_is_read_above() -> None:
-    assert set(LIMITS) - set(MEASURED) == {"allowed_ops"}
+    growth = {name for name, kind in LIMITS.items() if isinstance(kind, GrowthLimit)}
+    assert set(LIMITS) - set(MEASURED) - growth == {"allowed_ops"}
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -337,14 +339,15 @@ def test_what_a_target_does_not_report_is_unmeasured_and_the_file_has_its_size()
     assert read("max_bytes", silent) == MEASURED["max_bytes"]
 
 
-ELSEWHERE = {"max_bytes", "max_memory", "max_latency", "max_latency_p90", "max_latency_p99"}
+LATENCIES = {"max_latency", "max_latency_p90", "max_latency_p99", "max_latency_growth"}
+ELSEWHERE = {"max_bytes", "max_bytes_growth", "max_memory", "max_memory_growth", *LATENCIES}
 
 
 @pytest.mark.parametrize(
     ("target", "limits"),
     [
         ("host", set()),
-        ("adb", {"max_latency", "max_latency_p90", "max_latency_p99"}),
+        ("adb", LATENCIES),
         ("ethos-u55-128", ELSEWHERE),
         ("m:f", ELSEWHERE),
         (CommandTarget(command=("run", "{model}")), ELSEWHERE),

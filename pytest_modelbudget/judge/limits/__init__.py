@@ -9,6 +9,15 @@ from pytest_modelbudget.judge.limits.accuracy_limits import (
     MaxRelativeAccuracyDrop,
     MinAccuracy,
 )
+from pytest_modelbudget.judge.limits.growth_limits import (
+    MaxAccuracyLoss,
+    MaxBytesGrowth,
+    MaxGzipBytesGrowth,
+    MaxInstructionsGrowth,
+    MaxLatencyGrowth,
+    MaxMacsGrowth,
+    MaxMemoryGrowth,
+)
 from pytest_modelbudget.judge.limits.instruction_limits import MaxInstructions
 from pytest_modelbudget.judge.limits.latency_limits import (
     MaxLatency,
@@ -44,6 +53,13 @@ _KINDS: tuple[LimitKind, ...] = (
     MaxUniqueWeights(),
     IntegerOnly(),
     AllowedOps(),
+    MaxBytesGrowth(),
+    MaxGzipBytesGrowth(),
+    MaxAccuracyLoss(),
+    MaxLatencyGrowth(),
+    MaxMemoryGrowth(),
+    MaxMacsGrowth(),
+    MaxInstructionsGrowth(),
 )
 
 LIMITS: Mapping[str, LimitKind] = MappingProxyType({kind.name: kind for kind in _KINDS})
@@ -62,7 +78,8 @@ def measure(limit: Limit, findings: Findings) -> Measurement:
         UnmeasuredError: If it cannot be read from ``findings``.
     """
     kind = LIMITS[limit.name]
-    return kind.measure_on_target(findings) if findings.figures else kind.measure(findings, limit)
+    read = kind.measure_on_target if findings.figures else kind.measure
+    return read(findings, limit)
 
 
 def measure_figure(name: str, findings: Findings) -> Measurement:
@@ -72,4 +89,4 @@ def measure_figure(name: str, findings: Findings) -> Measurement:
         UnmeasuredError: If it cannot be read from ``findings``.
     """
     kind = FIGURES[name]
-    return kind.measure_on_target(findings) if findings.figures else kind.read(findings)
+    return kind.read_on_target(findings) if findings.figures else kind.read(findings)

@@ -34,8 +34,8 @@ class MinAccuracy(FigureLimit):
     def read(self, findings: Findings) -> Measurement:
         """Read the score."""
         scored, comparison = present(findings.score), present(findings.comparison)
-        spread = _spread(comparison, comparison.score, "")
-        how = f"{findings.metric} over {scored.samples:,} samples; {spread}"
+        interval = spread(comparison, comparison.score, "")
+        how = f"{findings.metric} over {scored.samples:,} samples; {interval}"
         return Measurement(scored.value, how, spread=_ends(comparison.score))
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
@@ -44,7 +44,7 @@ class MinAccuracy(FigureLimit):
         if not findings.confident:
             return found
         comparison = present(findings.comparison)
-        low = _certain(comparison.score, comparison).low
+        low = certain(comparison.score, comparison).low
         return Measurement(low, f"low end of {format_score(found.value)} {found.how}")
 
 
@@ -57,6 +57,7 @@ class MaxAccuracyDrop(LimitKind):
     written = Drop
     needs = frozenset({"artifact", "score", "baseline"})
     advice = _GENTLER
+    guards = "accuracy"
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
         """Read the drop in the metric's own units."""
@@ -72,6 +73,7 @@ class MaxRelativeAccuracyDrop(LimitKind):
     written = Share
     needs = frozenset({"artifact", "score", "baseline"})
     advice = _GENTLER
+    guards = "accuracy"
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Read the drop as a share of the baseline.
@@ -91,13 +93,13 @@ def _drop(findings: Findings, divisor: float, unit: str) -> Measurement:
     """Measure the drop in multiples of ``divisor``; ``unit`` is that of the text, pp or none."""
     scored, baseline = present(findings.score), present(findings.baseline)
     comparison = present(findings.comparison)
-    lost = _difference(baseline, scored.value)
+    lost = difference(baseline, scored.value)
     lost = lost if findings.higher_is_better else 0.0 - lost  # and never -0.0
     interval = comparison.drop
     drop = format_value(lost, "score", unit)
-    text = f"drop {drop}, {_spread(comparison, interval, unit)}"
+    text = f"drop {drop}, {spread(comparison, interval, unit)}"
     if findings.confident:
-        interval = _certain(interval, comparison)
+        interval = certain(interval, comparison)
         lost, text = interval.high, f"high end of {text}"
     value = f"{findings.metric} {format_score(scored.value)} over {scored.samples:,} samples"
     resolvable = (interval.high - interval.low) / 2 if interval else 0.0
@@ -111,7 +113,7 @@ def _drop(findings: Findings, divisor: float, unit: str) -> Measurement:
     )
 
 
-def _difference(first: float, second: float) -> float:
+def difference(first: float, second: float) -> float:
     """Subtract numbers as they are written: 0.98 - 0.975 is 0.0050000000000000044 in binary."""
     return float(Decimal(str(first)) - Decimal(str(second)))
 
@@ -120,13 +122,18 @@ def _ends(interval: Interval | None, divisor: float = 1.0) -> tuple[float, float
     return (interval.low / divisor, interval.high / divisor) if interval else None
 
 
-def _certain(interval: Interval | None, comparison: Comparison) -> Interval:
+def certain(interval: Interval | None, comparison: Comparison) -> Interval:
+    """Return an interval that `confidence` needs.
+
+    Raises:
+        UnmeasuredError: If there is none.
+    """
     if interval is None:
         raise UnmeasuredError(f"`confidence` needs an interval: {comparison.why}")
     return interval
 
 
-def _spread(comparison: Comparison, interval: Interval | None, unit: str) -> str:
+def spread(comparison: Comparison, interval: Interval | None, unit: str) -> str:
     """Return one of the intervals of ``comparison``, or why it is missing."""
     if interval is None:
         return f"no interval: {comparison.why}"

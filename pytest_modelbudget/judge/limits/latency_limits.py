@@ -24,6 +24,7 @@ class LatencyLimit(FigureLimit):
     written = Duration
     needs = frozenset({"artifact", "latency"})
     advice = _FASTER
+    guards = "latency"
     statistic: ClassVar[LatencyStatistic]
 
     def read(self, findings: Findings) -> Measurement:
@@ -32,10 +33,10 @@ class LatencyLimit(FigureLimit):
         found = sample.estimates[self.statistic]
         return Measurement(
             found.value,
-            _described(self.statistic, sample),
+            described(self.statistic, sample),
             interval=(found.low, found.high if math.isfinite(found.high) else None),
             confidence=sample.confidence,
-            disturbed=_disturbed(sample),
+            disturbed=disturbed(sample),
         )
 
 
@@ -112,7 +113,7 @@ class MaxLatencyRatio(LatencyLimit):
         return measured.against("the float model").remarking(remark if is_slower else "")
 
 
-def _described(statistic: LatencyStatistic, sample: LatencySample) -> str:
+def described(statistic: LatencyStatistic, sample: LatencySample) -> str:
     """Return how many invocations the statistic is from, and where they ran."""
     dropped = sample.invocations - sample.counted
     threads = "1 thread" if sample.threads == 1 else f"{sample.threads} threads"
@@ -124,7 +125,7 @@ def _described(statistic: LatencyStatistic, sample: LatencySample) -> str:
     )
 
 
-def _disturbed(sample: LatencySample) -> str:
+def disturbed(sample: LatencySample) -> str:
     """Return what disturbed a sample, and how long it took."""
     return f"after {format_seconds(sample.seconds)}, " + ", ".join(_disturbances(sample))
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.accepted import Environment
 from pytest_modelbudget.judge.findings import Findings, Measurement, Need, UnmeasuredError, present
+from pytest_modelbudget.judge.limits.growth_bound import GrowthBound
 from pytest_modelbudget.units.table import BaseUnit
 
 TargetField = Literal["latency_s", "p90_s", "p99_s", "memory_bytes", "size_bytes"]
@@ -18,14 +19,14 @@ class Limit:
 
     Attributes:
         name: A key of ``LIMITS``.
-        bound: In the base unit of the limit's kind; the names of ``allowed_ops``; or true.
+        bound: In the base unit of the limit's kind; the names of ``allowed_ops``; true; a growth.
         unit: The unit that the bound was written in, such as ``kB``; empty for none.
         span: Where it is written.
         figure: The name of what is measured and not judged; empty where it is judged.
     """
 
     name: str
-    bound: float | bool | tuple[str, ...]
+    bound: float | bool | tuple[str, ...] | GrowthBound
     unit: str
     span: Span
     figure: str = ""
@@ -49,6 +50,7 @@ class LimitKind(ABC):
         lower_is_better: Whether the bound is a maximum.
         target_field: Which of a target's ``Figures`` answers it; None if no target does.
         figure: The name under which the ledger keeps what it measures; empty if it does not.
+        guards: The figure that is not accepted into the ledger unless the limit holds.
     """
 
     name: ClassVar[str]
@@ -60,6 +62,7 @@ class LimitKind(ABC):
     lower_is_better: ClassVar[bool] = True
     target_field: ClassVar[TargetField | None] = None
     figure: ClassVar[str] = ""
+    guards: ClassVar[str] = ""
 
     @abstractmethod
     def measure(self, findings: Findings, limit: Limit) -> Measurement:
@@ -69,7 +72,15 @@ class LimitKind(ABC):
             UnmeasuredError: If it cannot be read from ``findings``.
         """
 
-    def measure_on_target(self, findings: Findings) -> Measurement:
+    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
+        """Read what is compared with ``limit`` from what the target reports.
+
+        Raises:
+            UnmeasuredError: If the target does not report it.
+        """
+        return self.read_on_target(findings)
+
+    def read_on_target(self, findings: Findings) -> Measurement:
         """Read what a target other than this machine reports in place of ``measure``.
 
         Raises:
@@ -97,6 +108,10 @@ class FigureLimit(LimitKind):
 
     by_machine: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """Let a limit guard its own figure."""
+        cls.guards = cls.guards or cls.figure
+
     @abstractmethod
     def read(self, findings: Findings) -> Measurement:
         """Read the figure.
@@ -111,4 +126,5 @@ class FigureLimit(LimitKind):
 
     def environment(self, findings: Findings) -> Environment:
         """Return the tools and the machine that the figure depends on."""
-        return findings.tools
+        on_target = {"target": findings.target} if findings.figures else {}
+        return {**findings.tools, **on_target}

@@ -31,4 +31,4 @@ class MaxMemory(FigureLimit):
 
     def environment(self, findings: Findings) -> Environment:
         """Return the tools, and the size of the batch."""
-        return {**findings.tools, "batch_size": str(findings.batch_size)}
+        return {**super().environment(findings), "batch_size": str(findings.batch_size)}

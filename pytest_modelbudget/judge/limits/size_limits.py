@@ -24,11 +24,11 @@ class MaxBytes(FigureLimit):
         """Read the size of the file."""
         return Measurement(findings.artifact.size_bytes, f"{findings.artifact.form} as it is")
 
-    def measure_on_target(self, findings: Findings) -> Measurement:
+    def read_on_target(self, findings: Findings) -> Measurement:
         """Read what is stored on the target, or the size of the file if it stores that."""
         if present(findings.figures).size_bytes is None:
             return self.read(findings)
-        stored = super().measure_on_target(findings)
+        stored = super().read_on_target(findings)
         tflite = format_bytes(findings.artifact.size_bytes)
         return Measurement(stored.value, f"on the target, {stored.how}; the .tflite has {tflite}")
 

@@ -1,0 +1,283 @@
+"""How much a figure has grown since it was accepted into the ledger."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.judge.accepted import AcceptedFigure
+from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
+from pytest_modelbudget.judge.limits.accuracy_limits import (
+    MinAccuracy,
+    certain,
+    difference,
+    spread,
+)
+from pytest_modelbudget.judge.limits.growth_bound import WRITTEN, GrowthBound
+from pytest_modelbudget.judge.limits.instruction_limits import MaxInstructions
+from pytest_modelbudget.judge.limits.latency_limits import MaxLatency, described, disturbed
+from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
+from pytest_modelbudget.judge.limits.memory_limits import MaxMemory
+from pytest_modelbudget.judge.limits.size_limits import MaxBytes, MaxGzipBytes
+from pytest_modelbudget.judge.limits.structure_limits import MaxMacs
+from pytest_modelbudget.judge.results import Interval
+from pytest_modelbudget.units.format import format_change
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a figure is compared with.
+
+    Attributes:
+        value: In the base unit of the figure.
+        accepted: What the ledger has of it.
+        is_anchor: Whether it is the value that was accepted first.
+    """
+
+    value: float
+    accepted: AcceptedFigure
+    is_anchor: bool
+
+
+class GrowthLimit(LimitKind):
+    """A change of a figure for the worse since it was accepted.
+
+    Attributes:
+        fixed: The limit that measures the figure.
+        verb: What the figure did if it changed for the worse.
+    """
+
+    fixed: ClassVar[FigureLimit]
+    verb: ClassVar[str] = "grew"
+
+    def __init_subclass__(cls) -> None:
+        """Take from ``fixed`` what is the same of its growth."""
+        fixed = cls.fixed
+        cls.base_unit, cls.written = fixed.base_unit, WRITTEN[fixed.base_unit]
+        cls.needs = cls.needs | fixed.needs if hasattr(cls, "needs") else fixed.needs
+        cls.advice, cls.target_field, cls.figure = fixed.advice, fixed.target_field, fixed.figure
+
+    def measure(self, findings: Findings, limit: Limit) -> Measurement:
+        """Read how much the figure has grown.
+
+        Raises:
+            UnmeasuredError: If it was not accepted, or cannot be compared with what was.
+        """
+        return self._growth(self.fixed.read(findings), findings, limit)
+
+    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:
+        """Read how much the figure of the target has grown."""
+        return self._growth(self.fixed.read_on_target(findings), findings, limit)
+
+    def highest_allowed(self, limit: Limit) -> float:
+        """Return the share; what an amount allows depends on what was accepted."""
+        return _bound(limit).relative or 0.0
+
+    def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:  # noqa: ARG002
+        """Return the change for the worse from ``reference`` to ``found``, in the base unit.
+
+        Raises:
+            UnmeasuredError: If they cannot be compared.
+        """
+        return replace(found, value=found.value - reference.value)
+
+    def reference(self, found: Measurement, findings: Findings, limit: Limit) -> Basis:
+        """Return what the figure is compared with.
+
+        Raises:
+            UnmeasuredError: If it was not accepted.
+        """
+        environment = self.fixed.environment(findings)
+        known = findings.accepted
+        accepted = known.figure(self.figure, environment) if known else None
+        if accepted is None:
+            where = " on this machine" if self.fixed.by_machine else ""
+            value, _ = format_change(found.value, found.value, self.base_unit)
+            raise UnmeasuredError(
+                f"{self.figure} is {value}, and none was accepted yet{where}; "
+                f"{accepting(limit, 'accept it')}"
+            )
+        is_anchor = _bound(limit).since == "anchor"
+        return Basis(accepted.anchor if is_anchor else accepted.value, accepted, is_anchor)
+
+    def _growth(self, found: Measurement, findings: Findings, limit: Limit) -> Measurement:
+        reference = self.reference(found, findings, limit)
+        change = self.change(found, reference, findings)
+        allowed = _bound(limit).allowed(reference.value, self.base_unit)
+        scale = abs(reference.value) if allowed.base_unit == "share" else 1.0
+        low, high = change.interval or (change.value, change.value)
+        old, new = format_change(reference.value, found.value, self.base_unit)
+        remark = change.remark
+        if high is not None and high < -allowed.value * scale:
+            text = f"{self.figure} improved from {old} to {new}"
+            remark = f"{text}; {accepting(limit, 'accept it')}"
+        ends = (low / scale, None if high is None else high / scale)
+        return replace(
+            change,
+            value=change.value / scale,
+            baseline=f"{old} ({'anchor' if reference.is_anchor else 'accepted'})",
+            resolvable=change.resolvable / scale,
+            interval=ends if change.interval else None,
+            allowed=allowed,
+            remark=remark,
+        )
+
+
+def accepting(limit: Limit, what: str) -> str:
+    """Return how to accept, in words."""
+    return f"{what} with `pytest {as_seen(limit.span.path)} --budget-update`"
+
+
+def _bound(limit: Limit) -> GrowthBound:
+    assert isinstance(limit.bound, GrowthBound), "the reader gives it for a limit of growth"
+    return limit.bound
+
+
+class MaxBytesGrowth(GrowthLimit):
+    """Growth of the file."""
+
+    name = "max_bytes_growth"
+    description = "growth of the .tflite since it was accepted"
+    fixed = MaxBytes()
+
+
+class MaxGzipBytesGrowth(GrowthLimit):
+    """Growth of the deflated file."""
+
+    name = "max_gzip_bytes_growth"
+    description = "growth of the deflated .tflite since it was accepted"
+    fixed = MaxGzipBytes()
+
+
+class MaxMemoryGrowth(GrowthLimit):
+    """Growth of what one inference needs beside the weights."""
+
+    name = "max_memory_growth"
+    description = "growth of the tensor arena since it was accepted"
+    fixed = MaxMemory()
+
+
+class MaxMacsGrowth(GrowthLimit):
+    """Growth of the multiply-accumulates."""
+
+    name = "max_macs_growth"
+    description = "growth of the multiply-accumulates since they were accepted"
+    fixed = MaxMacs()
+
+
+class MaxInstructionsGrowth(GrowthLimit):
+    """Growth of the instructions of one inference."""
+
+    name = "max_instructions_growth"
+    description = "growth of the instructions of one inference since they were accepted"
+    fixed = MaxInstructions()
+
+
+class MaxAccuracyLoss(GrowthLimit):
+    """The change of the metric for the worse; with `confidence`, the high end of its interval."""
+
+    name = "max_accuracy_loss"
+    description = "change of the metric for the worse since it was accepted"
+    fixed = MinAccuracy()
+    verb = "got worse"
+    needs = frozenset({"accepted_score"})
+
+    def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
+        """Return the loss: sample by sample where the accepted outcomes are at hand.
+
+        Raises:
+            UnmeasuredError: If the score was accepted for another metric, or on other samples.
+        """
+        _require_same_test(reference.accepted, findings)
+        sign = 1.0 if findings.higher_is_better else -1.0
+        value = sign * difference(reference.value, found.value) + 0.0  # and never -0.0
+        paired = None if reference.is_anchor else findings.since_accepted
+        comparison = paired or present(findings.comparison)
+        interval = comparison.drop if paired else None
+        if not paired and comparison.score:
+            ends = sorted(
+                sign * (reference.value - end)
+                for end in (comparison.score.low, comparison.score.high)
+            )
+            interval = Interval(low=ends[0], high=ends[1])
+        remark = ""
+        is_other = findings.artifact.sha256 != reference.accepted.artifact
+        if not paired and is_other and not reference.is_anchor:
+            remark = (
+                f"{self.name} compares score against score: the outcomes of the accepted "
+                "artifact are not in the cache"
+            )
+        samples = present(findings.score).samples
+        how = f"{found.how}; loss {spread(comparison, interval, '')}"
+        if findings.confident:
+            value = certain(interval, comparison).high
+            how = f"high end of the loss, {how}"
+        width = (interval.high - interval.low) / 2 if interval and paired else 0.0
+        return Measurement(value, how, resolvable=width, samples=samples, remark=remark)
+
+
+def _require_same_test(accepted: AcceptedFigure, findings: Findings) -> None:
+    again = "accept the score again with --budget-update if that is meant"
+    if accepted.metric != findings.metric:
+        raise UnmeasuredError(
+            f"the accepted score is {accepted.metric} and this one is {findings.metric}; {again}"
+        )
+    score = present(findings.score)
+    samples = score.sample_set or score.data
+    if not samples.startswith(accepted.data):
+        raise UnmeasuredError(
+            f"the score was accepted on other samples: {findings.test_data} had the digest "
+            f"{accepted.data[:12]} and has {samples[:12]}; {again}"
+        )
+
+
+class MaxLatencyGrowth(GrowthLimit):
+    """Growth of the median latency of one invocation."""
+
+    name = "max_latency_growth"
+    description = "growth of the median latency since it was accepted"
+    fixed = MaxLatency()
+    needs = frozenset({"accepted_latency"})
+
+    def reference(self, found: Measurement, findings: Findings, limit: Limit) -> Basis:
+        """Return the accepted latency, or that of the accepted artifact on this machine."""
+        known, sample = findings.accepted, findings.beside_accepted
+        is_same = known is not None and known.artifact == findings.artifact.sha256
+        environment = self.fixed.environment(findings)
+        is_known = known is not None and known.figure(self.figure, environment) is not None
+        if known is None or is_known or not (sample or is_same) or _bound(limit).since == "anchor":
+            return super().reference(found, findings, limit)
+        value = found.value / (sample.estimates["ratio"].value if sample else 1.0)
+        return Basis(value, AcceptedFigure(value, value, known.artifact), is_anchor=False)
+
+    def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
+        """Return the growth: of both artifacts by turns, or from interval to interval."""
+        sample = findings.beside_accepted
+        if reference.is_anchor:
+            return _between(found, reference)
+        if findings.artifact.sha256 == reference.accepted.artifact:
+            return Measurement(0.0, "the artifact is the accepted one")
+        if sample is None:
+            return _between(found, reference)
+        ratio = sample.estimates["ratio"]
+        high = (ratio.high - 1) * reference.value if math.isfinite(ratio.high) else None
+        return Measurement(
+            (ratio.value - 1) * reference.value,
+            f"both artifacts by turns; {described('ratio', sample)}",
+            interval=((ratio.low - 1) * reference.value, high),
+            confidence=sample.confidence,
+            disturbed=disturbed(sample),
+        )
+
+
+def _between(found: Measurement, reference: Basis) -> Measurement:
+    """Return the growth from the interval of ``reference`` to that of ``found``."""
+    change = replace(found, value=found.value - reference.value)
+    if found.interval is None:
+        return change
+    known = None if reference.is_anchor else reference.accepted.interval
+    low, high = known or (reference.value, reference.value)
+    fastest, slowest = found.interval
+    latest = reference.value if high is None else high
+    ends = (fastest - latest, None if slowest is None else slowest - low)
+    return replace(change, interval=ends)

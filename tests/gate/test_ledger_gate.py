@@ -1,0 +1,177 @@
+"""``--budget-update`` and limits of growth as a user sees them."""
+
+import json
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Project, Result, outcomes
+
+HERE: Mapping[str, str] = {"CI": ""}
+BUDGET = """
+version: 1
+model: blobs.tflite
+data: {test: blobs:test, calibration: blobs:calibration}
+variants:
+  float32:
+    budget: {max_bytes: 6300, max_bytes_growth: 1%}
+  small:
+    recipe: dynamic
+    budget: {max_bytes_growth: 1%, max_accuracy_loss: 1 pp, max_macs_growth: 0%}
+"""
+
+
+@pytest.fixture
+def gate(blobs: Project) -> Project:
+    blobs.write("blobs.budget.yaml", BUDGET)
+    return blobs
+
+
+def accepted(project: Project, *args: str, env: Mapping[str, str] = HERE) -> Result:
+    return project.pytest("-v", "--budget-update", *args, env=env)
+
+
+def ledger(project: Project) -> Any:
+    return json.loads((project.root / "blobs.ledger.json").read_text())
+
+
+def test_what_is_accepted_is_what_growth_counts_from(gate: Project) -> None:
+    first = gate.pytest("-v", "-rN")
+    assert first.exitcode == 1
+    first.has(
+        "max_bytes_growth could not be measured: bytes is 6.30 kB, and none was accepted yet; "
+        "accept it with `pytest blobs.budget.yaml --budget-update`",
+        "max_bytes_growth UNMEASURED",
+    )
+    assert not (gate.root / "blobs.ledger.json").exists()  # nothing else ever writes it
+
+    taken = accepted(gate, "blobs.budget.yaml")  # the path is not the value of the option
+    assert taken.exitcode == 0
+    taken.has(
+        "max_bytes_growth ACCEPTED",
+        "blobs.ledger.json was written:",
+        "  float32 bytes 6.30 kB (new)",
+        "  small bytes 3.32 kB (new)",
+        "  small accuracy 0.9650 (new)",
+        "  small macs 1.28 k (new)",
+    )
+    text = (gate.root / "blobs.ledger.json").read_text()
+    assert str(gate.root) not in text
+
+    held = gate.pytest("-v")
+    assert held.exitcode == 0
+    held.has("float32", "max_bytes_growth 0.00 % 1 % +1.00 %")
+    again = accepted(gate)
+    assert again.exitcode == 0
+    again.has("blobs.ledger.json: nothing to accept")
+    assert (gate.root / "blobs.ledger.json").read_text() == text
+
+
+def test_growth_is_red_until_it_is_accepted(gate: Project) -> None:
+    accepted(gate)
+    gate.edit("blobs.budget.yaml", "recipe: dynamic", "recipe: int8")
+    grown = gate.pytest("-v", "-rN")
+    assert grown.exitcode == 1
+    assert outcomes(grown.output) == {
+        "blobs.budget.yaml::float32::max_bytes": "PASSED",
+        "blobs.budget.yaml::float32::max_bytes_growth": "PASSED",
+        "blobs.budget.yaml::small::max_bytes_growth": "FAILED",
+        "blobs.budget.yaml::small::max_accuracy_loss": "PASSED",
+        "blobs.budget.yaml::small::max_macs_growth": "PASSED",
+    }
+    grown.has(
+        "max_bytes_growth: bytes grew by 13.7 %, from 3.32 kB (accepted) to 3.78 kB; "
+        "allowed is 1 %",
+        "measured 3.78 kB (3,776 B) the .tflite as it is",
+        "baseline 3.32 kB (accepted)",
+        "or accept it: pytest blobs.budget.yaml --budget-update",
+    )
+    before = (gate.root / "blobs.ledger.json").read_text()
+
+    shown = accepted(gate, "-rN", env={"CI": "true"})
+    assert shown.exitcode == 1  # nothing is written, so the growth is judged
+    shown.has(
+        "blobs.ledger.json was not written, because CI is set (--budget-update=write does):",
+        "  small artifact changed",
+        "  small bytes 3.32 kB -> 3.78 kB",
+    )
+    assert (gate.root / "blobs.ledger.json").read_text() == before
+
+    some = accepted(gate, "-k", "float32")
+    assert some.exitcode == 0
+    some.has("blobs.ledger.json: nothing to accept")
+
+    taken = gate.pytest("--budget-update=write", env={"CI": "true"})
+    assert taken.exitcode == 0
+    taken.has("blobs.ledger.json was written:", "  small bytes 3.32 kB -> 3.78 kB")
+    figure = ledger(gate)["variants"]["small"]["figures"]["bytes"]
+    assert (figure["accepted"], figure["anchor"]) == (3776, 3320)
+    anew = gate.pytest("--budget-update=anchor", env=HERE)
+    anew.has("  small bytes anchor 3.32 kB -> 3.78 kB")
+    assert gate.pytest().exitcode == 0
+
+
+def test_what_is_over_a_fixed_limit_or_was_not_judged_is_refused(gate: Project) -> None:
+    gate.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6 kB")
+    refused = accepted(gate, "-rN")
+    assert refused.exitcode == 1
+    refused.has(
+        "  small bytes 3.32 kB (new)",
+        "blobs.ledger.json: float32 bytes 6.30 kB is not accepted: max_bytes is exceeded",
+    )
+    assert list(ledger(gate)["variants"]) == ["small"]
+
+    gate.edit("blobs.budget.yaml", "max_bytes: 6 kB", "max_bytes: 6300")
+    alone = accepted(gate, "-k", "float32 and growth")
+    assert alone.exitcode == 1
+    alone.has("blobs.ledger.json: float32 bytes 6.30 kB is not accepted: max_bytes did not run")
+
+
+def test_only_a_full_run_removes_what_is_gone(gate: Project) -> None:
+    accepted(gate)
+    gate.edit("blobs.budget.yaml", "float32:", "renamed:")
+    gate.edit("blobs.budget.yaml", ", max_macs_growth: 0%", "")
+    some = accepted(gate, "-k", "renamed")
+    assert some.exitcode == 0
+    assert list(ledger(gate)["variants"]) == ["float32", "renamed", "small"]
+    all_of_it = accepted(gate)
+    all_of_it.has(
+        "  float32 removed: it is not in the budget file",
+        "  small macs removed: no limit measures it",
+    )
+    assert list(ledger(gate)["variants"]) == ["renamed", "small"]
+    assert list(ledger(gate)["variants"]["small"]["figures"]) == ["accuracy", "bytes"]
+
+
+def test_workers_of_xdist_accept_together(gate: Project) -> None:
+    result = gate.pytest("-n2", "--budget-update", env=HERE)
+    assert result.exitcode == 0, result.output
+    result.has("blobs.ledger.json was written:")
+    assert list(ledger(gate)["variants"]) == ["float32", "small"]
+
+
+def test_a_damaged_ledger_stops_the_session_and_stays_as_it_is(gate: Project) -> None:
+    gate.write("blobs.ledger.json", '{"version": 1,\n<<<<<<< HEAD\n}')
+    result = accepted(gate)
+    assert result.exitcode == 2
+    result.has("blobs.ledger.json:2:1: a merge conflict begins here: <<<<<<<; keep one side")
+    assert (gate.root / "blobs.ledger.json").read_text().startswith('{"version": 1,\n<<<<')
+    checked = gate.run(str(Path(sysconfig.get_path("scripts"), "modelbudget")), "check")
+    assert checked.exitcode == 1
+    checked.has("blobs.ledger.json:2:1: a merge conflict begins here")
+
+
+def test_mistakes_in_the_option_are_told_before_anything_is_built(gate: Project) -> None:
+    unknown = gate.pytest("--budget-update=x")
+    assert unknown.exitcode == 4
+    unknown.has("--budget-update: expected nothing, write or anchor, got 'x'")
+    both = gate.pytest("--budget-update", "--budget-measure")
+    assert both.exitcode == 4
+    both.has("--budget-update accepts what was judged, and --budget-measure judges nothing")
+    gate.write("pytest.ini", "[pytest]\nmodelbudget_update = sometimes\n")
+    ini = gate.pytest()
+    assert ini.exitcode == 4
+    ini.has("modelbudget_update: expected nothing, write or anchor, got 'sometimes'")
