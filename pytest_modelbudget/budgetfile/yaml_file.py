@@ -8,7 +8,7 @@ from yaml.reader import Reader
 
 from pytest_modelbudget.budgetfile.document import Document, refuse
 from pytest_modelbudget.budgetfile.yaml_document import convert
-from pytest_modelbudget.budgetfile.yaml_loader import Loader, TooLargeError
+from pytest_modelbudget.budgetfile.yaml_loader import TOO_DEEP, Loader, TooLargeError
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.units.invalid import shown
 
@@ -68,7 +68,9 @@ def _text(path: Path) -> str:
 def _refuse_yaml(path: Path, text: str, error: yaml.MarkedYAMLError) -> NoReturn:
     mark, problem = error.problem_mark, error.problem or ""
     span = Span(path, mark.line + 1, mark.column + 1) if mark else Span(path, 1, 1)
-    if isinstance(error, TooLargeError):
+    if "maximum nesting depth" in problem:  # libyaml 0.2.6 stops by itself where many levels open
+        problem = TOO_DEEP
+    if isinstance(error, TooLargeError) or problem == TOO_DEEP:
         refuse(span, problem, "no budget file needs that: write several")
     if "another document" in problem:
         refuse(span, "a second YAML document begins", "write one document a file")

@@ -20,6 +20,7 @@ NULL, BOOL, INT, FLOAT, STR, MERGE, SEQ, MAP = (
 )
 MAX_DEPTH = 50
 MAX_NODES = 10_000
+TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 
 SCALARS = (NULL, BOOL, INT, FLOAT, STR, MERGE)
 
@@ -45,9 +46,7 @@ class Loader(SafeLoader):
         self._nodes += 1
         mark = current_node.start_mark if current_node else None
         if self._depth > MAX_DEPTH + 1:
-            raise TooLargeError(
-                problem=f"nested more than {MAX_DEPTH} levels deep", problem_mark=mark
-            )
+            raise TooLargeError(problem=TOO_DEEP, problem_mark=mark)
         if self._nodes > MAX_NODES:
             raise TooLargeError(
                 problem=f"more than {MAX_NODES:,} keys and values", problem_mark=mark
