@@ -172,6 +172,22 @@ class MaxInstructionsGrowth(GrowthLimit):
     description = "growth of the instructions of one inference since they were accepted"
     fixed = MaxInstructions()
 
+    def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
+        """Return the growth: other kernels run on another CPU, even if the model is the same.
+
+        Raises:
+            UnmeasuredError: If the accepted ones were counted on another CPU, or for another batch.
+        """
+        now, then = self.fixed.environment(findings), reference.accepted.environment
+        for name in ("cpu", "batch_size"):
+            if then.get(name, now[name]) != now[name]:
+                raise UnmeasuredError(
+                    f"the accepted instructions were counted with {name} {then[name]}, and these "
+                    f"with {name} {now[name]}; accept them again with --budget-update if that is "
+                    "meant"
+                )
+        return super().change(found, reference, findings)
+
 
 class MaxAccuracyLoss(GrowthLimit):
     """The change of the metric for the worse; with `confidence`, the high end of its interval."""

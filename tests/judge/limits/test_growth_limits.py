@@ -21,6 +21,7 @@ from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
     Comparison,
     Figures,
+    Instructions,
     Interval,
     LatencyEstimate,
     LatencySample,
@@ -93,6 +94,35 @@ def refused(name: str, findings: Findings, bound: GrowthBound | None = None) -> 
     with pytest.raises(UnmeasuredError) as error:
         verdict(name, bound or growth(0.01), findings)
     return str(error.value)
+
+
+INSTRUCTIONS = Instructions(
+    count=2_020,
+    uncounted=0,
+    functions=(),
+    outside_xnnpack=(),
+    valgrind="valgrind-3.19.0",
+    cpu="AVX2, no AVX-512",
+)
+
+
+def test_instructions_are_compared_for_one_kind_of_cpu_and_one_batch() -> None:
+    def found(**environment: str) -> Findings:
+        known = accepted("instructions", 2_000, environment=environment)
+        return replace(known, instructions=INSTRUCTIONS)
+
+    same = {"cpu": "AVX2, no AVX-512", "batch_size": "1", "valgrind": "3.22.0"}
+    for known in (same, {}):
+        judged = verdict("max_instructions_growth", growth(absolute=19, unit=""), found(**known))
+        assert (judged.outcome, judged.measured) == ("exceeded", 20)
+    assert refused("max_instructions_growth", found(cpu="AVX, no AVX-512")) == (
+        "the accepted instructions were counted with cpu AVX, no AVX-512, and these with cpu "
+        "AVX2, no AVX-512; accept them again with --budget-update if that is meant"
+    )
+    assert refused("max_instructions_growth", found(batch_size="8")) == (
+        "the accepted instructions were counted with batch_size 8, and these with batch_size 1; "
+        "accept them again with --budget-update if that is meant"
+    )
 
 
 def test_every_figure_has_a_limit_of_its_growth() -> None:
