@@ -1,6 +1,6 @@
 """The results as Markdown: for a comment on a pull request, and for GitHub's step summary.
 
-What needs attention comes first; the limits that hold are folded.
+What failed comes first, then what changed since it was accepted; the limits that hold are folded.
 """
 
 import re
@@ -18,6 +18,7 @@ MARKER = "<!-- pytest-modelbudget -->"
 MAX_CHARACTERS = 60_000
 """GitHub takes 65,536 in a comment; what CI writes around the report needs some, too."""
 _HEAD = "| | model | limit | measured | allowed | margin |\n| - | - | - | -: | -: | -: |"
+_CHANGES = "| model | figure | accepted | measured | change |\n| - | - | -: | -: | -: |"
 _CUT = "\n\nThe rest does not fit into a comment: see the output of pytest.\n"
 _MARKS = {
     "within": "✅",
@@ -69,6 +70,7 @@ def _parts(record: Record) -> Iterator[str]:
     for mistake in record.mistakes:
         yield f"\n\n{_text(str(mistake))}"
     yield from _table(failed)
+    yield from _changes(rows)
     yield from _reasons(failed)
     for note in (
         *dict.fromkeys(row.remark for row in rows if row.remark),
@@ -95,9 +97,11 @@ def _title(record: Record) -> str:
         return "Model budgets: nothing was judged"
     if record.mistakes:
         return "Model budgets: mistakes in budget files"
+    changed = len(_changed(record.rows))
+    also = f", {changed} changed since accepted" if changed else ""
     if not failures:
-        return f"Model budgets: {_count(len(outcomes))} within"
-    return f"Model budgets: {', '.join(failures)} of {_count(len(outcomes))}"
+        return f"Model budgets: {_count(len(outcomes))} within{also}"
+    return f"Model budgets: {', '.join(failures)} of {_count(len(outcomes))}{also}"
 
 
 def _count(limits: int) -> str:
@@ -109,6 +113,18 @@ def _table(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         cells = (_MARKS[row.outcome], _text(_subject(row)), f"`{row.name}`", *row.amounts())
         yield f"{head}\n| {' | '.join(cells)} |"
+        head = ""
+
+
+def _changed(rows: Iterable[Row]) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """Return the figures that differ from what was accepted, by model and name."""
+    return {(_subject(row), row.figure): change for row in rows if (change := row.change())}
+
+
+def _changes(rows: Iterable[Row]) -> Iterator[str]:
+    head = f"\n\n### Changed since accepted\n\n{_CHANGES}"
+    for (subject, figure), change in _changed(rows).items():
+        yield f"{head}\n| {' | '.join((_text(subject), figure, *change))} |"
         head = ""
 
 

@@ -290,6 +290,24 @@ class Row:
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
         return measured, format_exact(self.limit, base, unit), f"{sign}{self._margin(base)}"
 
+    def change(self) -> tuple[str, str, str] | None:
+        """Return the accepted figure, the measured one, and by how much it changed, as text.
+
+        None if nothing was accepted, or if the interval of a noisy figure contains that.
+        """
+        if self.accepted is None or self.value is None or self.value == self.accepted:
+            return None
+        is_noisy = self.value_low is not None and self.value_high is not None
+        if is_noisy and (self.value_low or 0.0) <= self.accepted <= (self.value_high or 0.0):
+            return None
+        base, difference = FIGURES[self.figure].base_unit, self.value - self.accepted
+        sign = "-" if difference < 0 else "+"
+        if base in COMPARABLE and self.accepted:
+            amount = format_share(abs(difference / self.accepted))
+        else:
+            amount = format_value(abs(difference), base, "")
+        return *format_change(self.accepted, self.value, base), f"{sign}{amount}"
+
     def explain(self) -> str:
         """Return the text of a failure; its first line alone says what is wrong."""
         if self.outcome == "error":

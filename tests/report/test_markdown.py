@@ -58,6 +58,30 @@ def test_what_failed_comes_first_with_its_reasons() -> None:
     assert "max_gzip_bytes: not built: no | module\nkws.budget.yaml:4:3" in reasons[2]
 
 
+def test_what_changed_since_it_was_accepted_is_shown_once_before_the_reasons() -> None:
+    grown = replace(FLOAT32, figure="bytes", value=6300, accepted=6000)
+    score = replace(DROP, figure="accuracy", value=0.98, accepted=0.9825)
+    noisy = replace(FLOAT32, variant="fast", figure="latency", value=2e-6, accepted=2.1e-6)
+    rows = [
+        grown,
+        replace(grown, name="max_bytes_growth", outcome="accepted"),
+        score,
+        replace(noisy, value_low=1.9e-6, value_high=2.2e-6),
+        replace(noisy, variant="slow", value_low=1.9e-6, value_high=2.05e-6),
+        replace(grown, variant="same", value=6000),
+        replace(grown, variant="new", accepted=None),
+    ]
+    head, _, changes = rendered(*rows).partition("### Changed since accepted\n\n")
+    assert "## Model budgets: 1 exceeded of 7 limits, 3 changed since accepted\n" in head
+    assert changes.split("\n\n")[0] == (
+        "| model | figure | accepted | measured | change |\n"
+        "| - | - | -: | -: | -: |\n"
+        "| digits.budget.yaml float32 | bytes | 6.00 kB | 6.30 kB | +5.0 % |\n"
+        "| digits.budget.yaml int8 | accuracy | 0.9825 | 0.9800 | -0.002500 |\n"
+        "| digits.budget.yaml slow | latency | 2.10 us | 2.00 us | -4.8 % |"
+    )
+
+
 def test_notes_are_shown_once() -> None:
     noted = replace(DROP, note="test set too small", test_data="digits:test", remark="slower")
     text = rendered(noted, replace(noted, variant="qat"))
