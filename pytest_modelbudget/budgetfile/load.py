@@ -76,7 +76,7 @@ def _variants(document: Document) -> list[Variant]:
     named = document.data["variants"]
     if not isinstance(named, dict) or not named:
         what = f"expected variants by name, got {shown(named)}"
-        hint = "write such as int8: {recipe: int8}"
+        hint = "write a name and what differs, such as int8: {recipe: int8}"
         document.problems.append(document.problem(("variants",), what, hint))
         return []
     variants = []

@@ -80,7 +80,7 @@ def _read_entry(document: Document, location: Location, entry: Any) -> WrittenSt
         what = f"expected one stage, got the keys {names}"
         hint = "write one stage to a dash, its parameters indented below its name"
     else:
-        what, hint = f"expected a stage, got {shown(entry)}", "write such as quantize_aware"
+        what, hint = f"expected a stage, got {shown(entry)}", "write a stage such as quantize_aware"
     document.problems.append(document.problem(location, what, hint))
     return None
 

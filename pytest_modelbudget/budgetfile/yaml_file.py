@@ -71,7 +71,7 @@ def _refuse_yaml(path: Path, text: str, error: yaml.MarkedYAMLError) -> NoReturn
     if "maximum nesting depth" in problem:  # libyaml 0.2.6 stops by itself where many levels open
         problem = TOO_DEEP
     if isinstance(error, TooLargeError) or problem == TOO_DEEP:
-        refuse(span, problem, "no budget file needs that: write several")
+        refuse(span, problem, "split it into several budget files")
     if "another document" in problem:
         refuse(span, "a second YAML document begins", "write one document a file")
     hint = ""

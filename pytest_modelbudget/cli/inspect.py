@@ -11,7 +11,7 @@ from pytest_modelbudget.report.contents_diff_table import contents_diff_table
 from pytest_modelbudget.report.contents_table import contents_table
 from pytest_modelbudget.report.inspect_document import ContentsDiffDocument, ContentsDocument
 
-HELP = "show where the bytes of a .tflite, .keras file or SavedModel are, or what two differ in"
+HELP = "show where the bytes of a .tflite, .keras file or SavedModel are, or how two of them differ"
 _ELSEWHERE = (160, 24)  # columns and lines of what is not a terminal
 
 

@@ -61,12 +61,14 @@ class Surroundings:
         modules, variables = dependencies.modules, dependencies.variables
         yield from (f"{each.path} changed" for each in files if not self._is_same(each, self.file))
         yield from (
-            f"other files are in the folder {each.path}"
+            f"the files in the folder {each.path} changed"
             for each in folders
             if not self._is_same(each, self.folder)
         )
         yield from (
-            f"{each.path} exists now" if not each.kind else f"{each.path} is no {each.kind} now"
+            f"{each.path} exists now"
+            if not each.kind
+            else f"{each.path} is no longer a {each.kind}"
             for each in dependencies.presences
             if self.presence(each.path) != each
         )
@@ -76,7 +78,7 @@ class Surroundings:
             if self.module(each.name, each.where) != each
         )
         yield from (
-            "there are other environment variables"
+            "the environment variables changed"
             if each.name == ALL_VARIABLES
             else f"the environment variable {each.name} changed"
             for each in variables

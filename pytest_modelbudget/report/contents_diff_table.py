@@ -39,7 +39,7 @@ def contents_diff_table(
         growth = sum(each.growth_bytes for each in left)
         yield f"and {len(left):,} more, {growth:+,} B: --all shows them"
     if same := len(changes.tensors) - len(notable):
-        yield f"and {same:,} more with other values and as many bytes: --all shows them"
+        yield f"and {same:,} more with the same size and different values: --all shows them"
     yield from _section("not a tensor", changes.others, width)
 
 

@@ -72,13 +72,14 @@ WRONG = [
     (
         "recipe: [5]",
         [
-            "5:10: recipe[0]: expected a stage, got 5; write such as quantize_aware",
+            "5:10: recipe[0]: expected a stage, got 5; write a stage such as quantize_aware",
         ],
     ),
     (
         "recipe: [{}]",
         [
-            "5:10: recipe[0]: expected a stage, got an empty mapping; write such as quantize_aware",
+            "5:10: recipe[0]: expected a stage, got an empty mapping; "
+            "write a stage such as quantize_aware",
         ],
     ),
     (

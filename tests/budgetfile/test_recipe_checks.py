@@ -62,8 +62,8 @@ ORDER = [
     (
         "recipe: [quantize_aware, quantize]",
         [
-            "5:26: recipe[1] > quantize: has nothing left to do: quantize_aware quantizes "
-            "already; leave one of them out",
+            "5:26: recipe[1] > quantize: is not needed, because quantize_aware already "
+            "quantizes; leave one of them out",
         ],
     ),
     (
@@ -194,7 +194,7 @@ PARAMETERS = [
     (
         "recipe: [quantize: {backend: converter, scheme: int4}]",
         [
-            "5:21: recipe[0] > backend: the converter has no int4; write backend: litert",
+            "5:21: recipe[0] > backend: the converter does not support int4; write backend: litert",
         ],
     ),
 ]

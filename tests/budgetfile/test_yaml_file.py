@@ -13,7 +13,7 @@ MERGE_BOMB = "\n".join(
     ["a0: &a0 {x: 1}"]
     + [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}" for i in range(1, 10)]
 )
-TOO_DEEP = "nested more than 50 levels deep; no budget file needs that: write several"
+TOO_DEEP = "nested more than 50 levels deep; split it into several budget files"
 EXPANDED = (
     "more than 10,000 keys and values once aliases are expanded; "
     "write fewer aliases, or several files"
@@ -75,7 +75,7 @@ HOSTILE = [
     ("[" * 45 + "[], " * 10 + "[" * 10, f"1:91: {TOO_DEEP}"),
     (
         "x: {" + "a," * 2**18 + "}",
-        "1:4: more than 10,000 keys and values; no budget file needs that: write several",
+        "1:4: more than 10,000 keys and values; split it into several budget files",
     ),
     (BOMB, f"1:10: {EXPANDED}"),
     (MERGE_BOMB, f"1:5: {EXPANDED}"),

@@ -149,7 +149,7 @@ gzip   61,905 B -> 44,170 B, 17,735 B less (28.6 %)
  6,400  25,600  +19,200  +23,300  int8 -> float32  100x64             tfl.pseudo_qconst
      -   4,096   +4,096   +4,000  int8             64x64              model/new/MatMul (appeared)
      8       -       -8       -2  int32            2                  (unknown) (went)
-and 1 more with other values and as many bytes: --all shows them
+and 1 more with the same size and different values: --all shows them
 
   old    new  growth  gzip  not a tensor
   300      -    -300   -90  names (went)

@@ -84,7 +84,7 @@ class Quantize(StageBase):
     def conflict_after(cls, earlier: type[StageBase]) -> tuple[str, str] | None:
         """Return what is wrong with this stage behind ``earlier``, and what to write instead."""
         if earlier is QuantizeAware:
-            what = "has nothing left to do: quantize_aware quantizes already"
+            what = "is not needed, because quantize_aware already quantizes"
             return what, "leave one of them out"
         return super().conflict_after(earlier)
 
@@ -97,7 +97,9 @@ class Quantize(StageBase):
             what = "the converter quantizes all layers alike"
             yield ParameterProblem("layers", what, "write backend: litert")
         if self.backend == "converter" and self.scheme == "int4":
-            yield ParameterProblem("backend", "the converter has no int4", "write backend: litert")
+            yield ParameterProblem(
+                "backend", "the converter does not support int4", "write backend: litert"
+            )
 
     def data_read(self, data: Data) -> Data:
         """Return the samples for calibration: the data's own, or the first of the training."""
