@@ -9,7 +9,6 @@ HEAD = """\
 version: 1
 model: m:f
 data: {train: m:a, test: m:b}
-recipe: int8
 budget:
 """
 TAIL = "recipe: dynamic\n"  # the float model would be compared with itself
@@ -18,319 +17,319 @@ WRONG = [
     (
         "max_byte: 5",
         [
-            "6:3: budget: unknown key 'max_byte'; did you mean 'max_bytes'?",
+            "5:3: budget: unknown key 'max_byte'; did you mean 'max_bytes'?",
         ],
     ),
     (
         "recipe: int8",
         [
-            "5:1: budget: there is no limit; write at least one under budget:, such as "
+            "4:1: budget: there is no limit; write at least one under budget:, such as "
             "max_bytes: 900 KiB",
-            "6:3: budget: unknown key 'recipe'; write it outside budget:",
+            "5:3: budget: unknown key 'recipe'; write it outside budget:",
         ],
     ),
     (
         "max_bytes: true",
         [
-            "6:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got true",
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got true",
         ],
     ),
     (
         "max_bytes: -5",
         [
-            "6:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got -5",
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got -5",
         ],
     ),
     (
         "max_bytes: 0",
         [
-            "6:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got 0",
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got 0",
         ],
     ),
     (
         "max_bytes: 900 KB",
         [
-            "6:14: budget > max_bytes: unknown unit 'KB'; write 900 kB or 900 KiB",
+            "5:14: budget > max_bytes: unknown unit 'KB'; write 900 kB or 900 KiB",
         ],
     ),
     (
         "max_bytes: 900 kib",
         [
-            "6:14: budget > max_bytes: unknown unit 'kib'; write 900 KiB",
+            "5:14: budget > max_bytes: unknown unit 'kib'; write 900 KiB",
         ],
     ),
     (
         "max_bytes: 3.4 mb",
         [
-            "6:14: budget > max_bytes: unknown unit 'mb'; write 3.4 MB or 3.4 MiB",
+            "5:14: budget > max_bytes: unknown unit 'mb'; write 3.4 MB or 3.4 MiB",
         ],
     ),
     (
         "max_bytes: 3.5",
         [
-            "6:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got 3.5; "
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got 3.5; "
             "write 3.5 kB or 3.5 KiB; bytes are whole",
         ],
     ),
     (
         "max_bytes: 3,5 MB",
         [
-            "6:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got '3,5 "
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got '3,5 "
             "MB'; write 3.5 MB",
         ],
     ),
     (
         "max_bytes: 900000 bits",
         [
-            "6:14: budget > max_bytes: unknown unit 'bits'; known are B, kB, MB, GB, KiB, MiB, GiB",
+            "5:14: budget > max_bytes: unknown unit 'bits'; known are B, kB, MB, GB, KiB, MiB, GiB",
         ],
     ),
     (
         "max_bytes: 2000000 GB",
         [
-            "6:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got '2000000 GB'",
+            "5:14: budget > max_bytes: expected a size from 1 B to 1 PiB, got '2000000 GB'",
         ],
     ),
     (
         "max_bytes: [5]",
         [
-            "6:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got a list of 1",
+            "5:14: budget > max_bytes: expected a size such as 900 KiB or 3.4 MB, got a list of 1",
         ],
     ),
     (
         "max_accuracy_drop: 0.5%",
         [
-            "6:22: budget > max_accuracy_drop: a drop is absolute, got '0.5%'; write 0.5 pp "
+            "5:22: budget > max_accuracy_drop: a drop is absolute, got '0.5%'; write 0.5 pp "
             "for points of 100; a share goes into max_relative_accuracy_drop",
         ],
     ),
     (
         "max_accuracy_drop: 0.5 percent",
         [
-            "6:22: budget > max_accuracy_drop: expected a drop such as 0.5 pp or 0.005, got "
+            "5:22: budget > max_accuracy_drop: expected a drop such as 0.5 pp or 0.005, got "
             "'0.5 percent'",
         ],
     ),
     (
         "max_accuracy_drop: -0.1",
         [
-            "6:22: budget > max_accuracy_drop: expected a drop of 0 or more, such as 0.5 pp, "
+            "5:22: budget > max_accuracy_drop: expected a drop of 0 or more, such as 0.5 pp, "
             "got -0.1",
         ],
     ),
     (
         "max_accuracy_drop: 5",
         [
-            "6:22: budget > max_accuracy_drop: accuracy lies between 0 and 1, got 5; write "
+            "5:22: budget > max_accuracy_drop: accuracy lies between 0 and 1, got 5; write "
             "0.05 for 5 percent",
         ],
     ),
     (
         "max_accuracy_drop: 1",
         [
-            "6:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
+            "5:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
             "accuracy is at most 1; write 1 pp for percentage points",
         ],
     ),
     (
         "max_accuracy_drop: 100 pp",
         [
-            "6:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
+            "5:22: budget > max_accuracy_drop: no drop can exceed 100 pp, because the baseline's "
             "accuracy is at most 1; write less, such as 1 pp",
         ],
     ),
     (
         "max_accuracy_drop: 0.5",
         [
-            "6:22: budget > max_accuracy_drop: 50 pp lets a useless model pass; write 0.5 pp for "
+            "5:22: budget > max_accuracy_drop: 50 pp lets a useless model pass; write 0.5 pp for "
             "percentage points",
         ],
     ),
     (
         "max_accuracy_drop: 60 pp",
         [
-            "6:22: budget > max_accuracy_drop: 60 pp lets a useless model pass; write less, such "
+            "5:22: budget > max_accuracy_drop: 60 pp lets a useless model pass; write less, such "
             "as 1 pp",
         ],
     ),
     (
         "max_relative_accuracy_drop: 100%",
         [
-            "6:31: budget > max_relative_accuracy_drop: no drop can exceed it: 100% of the "
+            "5:31: budget > max_relative_accuracy_drop: no drop can exceed it: 100% of the "
             "baseline leaves accuracy 0; write a smaller share, such as 1%",
         ],
     ),
     (
         "min_accuracy: 0",
         [
-            "6:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
+            "5:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
             "write the lowest that is good enough",
         ],
     ),
     (
         "min_accuracy: -0.5",
         [
-            "6:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
+            "5:17: budget > min_accuracy: every model reaches it: accuracy is never below 0; "
             "write the lowest that is good enough",
         ],
     ),
     (
         "max_relative_accuracy_drop: 0.01",
         [
-            "6:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got "
+            "5:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got "
             "0.01; write 1%",
         ],
     ),
     (
         "max_relative_accuracy_drop: 1 pp",
         [
-            "6:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got '1 "
+            "5:31: budget > max_relative_accuracy_drop: expected a share such as 1%, got '1 "
             "pp'; write 1%",
         ],
     ),
     (
         "max_relative_accuracy_drop: 101%",
         [
-            "6:31: budget > max_relative_accuracy_drop: expected a share from 0% to 100%, "
+            "5:31: budget > max_relative_accuracy_drop: expected a share from 0% to 100%, "
             "got '101%'",
         ],
     ),
     (
         "min_accuracy: 98",
         [
-            "6:17: budget > min_accuracy: accuracy lies between 0 and 1, got 98; write 0.98 "
+            "5:17: budget > min_accuracy: accuracy lies between 0 and 1, got 98; write 0.98 "
             "for 98 percent",
         ],
     ),
     (
         "min_accuracy: 98%",
         [
-            "6:17: budget > min_accuracy: expected a number, got '98%'; write 0.98",
+            "5:17: budget > min_accuracy: expected a number, got '98%'; write 0.98",
         ],
     ),
     (
         "max_latency: 2",
         [
-            "6:16: budget > max_latency: expected a duration with its unit, got 2; write 2 "
+            "5:16: budget > max_latency: expected a duration with its unit, got 2; write 2 "
             "ms, 2 s or 2 min",
         ],
     ),
     (
         "max_latency: 2 msec",
         [
-            "6:16: budget > max_latency: unknown unit 'msec'; write 2 ms",
+            "5:16: budget > max_latency: unknown unit 'msec'; write 2 ms",
         ],
     ),
     (
         "max_latency_p90: 0 ms",
         [
-            "6:20: budget > max_latency_p90: expected a duration from 1 ns to 168 h, got '0 ms'",
+            "5:20: budget > max_latency_p90: expected a duration from 1 ns to 168 h, got '0 ms'",
         ],
     ),
     (
         "max_latency_ratio: 50%",
         [
-            "6:22: budget > max_latency_ratio: expected a number, got '50%'; write 0.5",
+            "5:22: budget > max_latency_ratio: expected a number, got '50%'; write 0.5",
         ],
     ),
     (
         "max_latency_ratio: 0",
         [
-            "6:22: budget > max_latency_ratio: expected a number above 0, got 0",
+            "5:22: budget > max_latency_ratio: expected a number above 0, got 0",
         ],
     ),
     (
         "max_memory: lots",
         [
-            "6:15: budget > max_memory: expected a size such as 900 KiB or 3.4 MB, got 'lots'",
+            "5:15: budget > max_memory: expected a size such as 900 KiB or 3.4 MB, got 'lots'",
         ],
     ),
     (
         "max_instructions: 2.1 Mi",
         [
-            "6:21: budget > max_instructions: unknown unit 'Mi'; write 2.1 M",
+            "5:21: budget > max_instructions: unknown unit 'Mi'; write 2.1 M",
         ],
     ),
     (
         "max_macs: 12 MMAC",
         [
-            "6:13: budget > max_macs: unknown unit 'MMAC'; write 12 M",
+            "5:13: budget > max_macs: unknown unit 'MMAC'; write 12 M",
         ],
     ),
     (
         "max_macs: 1.5",
         [
-            "6:13: budget > max_macs: expected a whole number, got 1.5",
+            "5:13: budget > max_macs: expected a whole number, got 1.5",
         ],
     ),
     (
         "min_sparsity: 88%",
         [
-            "6:17: budget > min_sparsity: expected a number, got '88%'; write 0.88",
+            "5:17: budget > min_sparsity: expected a number, got '88%'; write 0.88",
         ],
     ),
     (
         "min_sparsity: 1.5",
         [
-            "6:17: budget > min_sparsity: expected a number of at most 1, got 1.5",
+            "5:17: budget > min_sparsity: expected a number of at most 1, got 1.5",
         ],
     ),
     (
         "max_unique_weights: 0",
         [
-            "6:23: budget > max_unique_weights: expected a count from 1 to 10**18, got 0",
+            "5:23: budget > max_unique_weights: expected a count from 1 to 10**18, got 0",
         ],
     ),
     (
         "integer_only: false",
         [
-            "6:17: budget > integer_only: expected true, got false; leave integer_only out "
+            "5:17: budget > integer_only: expected true, got false; leave integer_only out "
             "where it is not wanted",
         ],
     ),
     (
         "integer_only: yes",
         [
-            "6:17: budget > integer_only: expected true, got 'yes'; leave integer_only out "
+            "5:17: budget > integer_only: expected true, got 'yes'; leave integer_only out "
             "where it is not wanted",
         ],
     ),
     (
         "allowed_ops: []",
         [
-            "6:16: budget > allowed_ops: expected a list of at least 1, got an empty list",
+            "5:16: budget > allowed_ops: expected a list of at least 1, got an empty list",
         ],
     ),
     (
         "allowed_ops: [conv_2d]",
         [
-            "6:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
             "'conv_2d'; write CONV_2D",
         ],
     ),
     (
         "allowed_ops: [DEPTHWISE_CONV, FULLY_CONNECTED, Frobnicate, 3]",
         [
-            "6:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
             "'DEPTHWISE_CONV'; write DEPTHWISE_CONV_2D",
-            "6:50: budget > allowed_ops[2]: expected an operator such as FULLY_CONNECTED, got "
+            "5:50: budget > allowed_ops[2]: expected an operator such as FULLY_CONNECTED, got "
             "'Frobnicate'; write CUSTOM:name for one that is not built in",
-            "6:62: budget > allowed_ops[3]: expected an operator such as FULLY_CONNECTED, got 3",
+            "5:62: budget > allowed_ops[3]: expected an operator such as FULLY_CONNECTED, got 3",
         ],
     ),
     (
         "allowed_ops: [LOGICAL, Flex\u00e9]",
         [
-            "6:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
+            "5:17: budget > allowed_ops[0]: expected an operator such as FULLY_CONNECTED, got "
             "'LOGICAL'; write LOGICAL_OR or LOGICAL_NOT or LOGICAL_AND",
-            "6:26: budget > allowed_ops[1]: expected an operator such as FULLY_CONNECTED, got "
+            "5:26: budget > allowed_ops[1]: expected an operator such as FULLY_CONNECTED, got "
             "'Flex\u00e9'; write CUSTOM:name for one that is not built in",
         ],
     ),
     (
         'allowed_ops: "\\nCONV_2D"',
         [
-            "6:16: budget > allowed_ops: expected a list, got '\\nCONV_2D'",
+            "5:16: budget > allowed_ops: expected a list, got '\\nCONV_2D'",
         ],
     ),
     (
@@ -386,7 +385,7 @@ WRONG = [
     (
         "allowed_ops: CONV_2D",
         [
-            "6:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",
+            "5:16: budget > allowed_ops: expected a list, got 'CONV_2D'; write [CONV_2D]",
         ],
     ),
 ]
@@ -431,4 +430,4 @@ def test_every_limit_is_read_in_the_order_written(load_text: Load) -> None:
     [budget] = load_text(HEAD + "".join(f"  {line}\n" for line in RIGHT) + TAIL)
     assert [limit.name for limit in budget.limits] == list(LIMITS)
     assert [(limit.bound, limit.unit) for limit in budget.limits] == list(RIGHT.values())
-    assert [limit.span.line for limit in budget.limits] == list(range(6, 6 + len(RIGHT)))
+    assert [limit.span.line for limit in budget.limits] == list(range(5, 5 + len(RIGHT)))
