@@ -20,7 +20,7 @@ Amount = int | float
 class _Document(Frozen):
     """JSON has no NaN and no infinity, so no number here is one."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 
 
 class ReportedLimit(_Document):

@@ -64,3 +64,31 @@ def test_a_number_that_is_not_finite_is_never_written(value: float) -> None:
 
 def test_the_schema_lets_a_later_version_add_fields() -> None:
     assert "additionalProperties" not in json.dumps(report_schema())
+
+
+VERSION_1 = {
+    "ReportDocument": "version pytest_modelbudget created is_complete is_judged mistakes variants",
+    "ReportedVariant": (
+        "budget variant outcome artifact artifact_sha256 is_cached build_s layers_skipped quantized "
+        "unrecorded limits limits_not_run details"
+    ),
+    "ReportedLimit": (
+        "name outcome place unit written_unit measured measured_low measured_high limit margin "
+        "baseline how message figure figure_unit figure_value accepted anchor notes"
+    ),
+    "VariantDetails": (
+        "recipe metric higher_is_better stages latency contents tools files omitted"
+    ),
+    "StageEffect": "name size_bytes gzip_bytes score",
+    "LatencyDistribution": ("percentiles_s counted invocations threads delegate cpu governor"),
+}
+
+
+@pytest.mark.parametrize("name", VERSION_1)
+def test_no_field_goes_without_a_new_version(name: str) -> None:
+    """Programs of other people read the document. Fields may be added."""
+    schema = report_schema()
+    assert schema["properties"]["version"]["const"] == 1
+    described = schema if name == "ReportDocument" else schema["$defs"][name]
+    assert set(VERSION_1[name].split()) <= set(described["properties"])
+    assert set(VERSION_1[name].split()) <= set(described["required"])
