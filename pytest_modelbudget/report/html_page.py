@@ -9,6 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.ledger.ledger_file import ledger_path
+from pytest_modelbudget.ledger.ledger_history import read_history
+from pytest_modelbudget.report.html_charts import charts
 from pytest_modelbudget.report.html_view import PageView, page_view
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.report_document import document
@@ -24,7 +27,9 @@ def write(path: Path, record: Record) -> list[str]:
     Raises:
         OSError: If it cannot be written.
     """
-    write_file(path, render(page_view(record, document(record))))
+    budgets = {each.path for each in record.collected if each.path}
+    histories = {budget: read_history(ledger_path(Path(budget))) for budget in budgets}
+    write_file(path, render(page_view(record, document(record), histories)))
     return [f"HTML report written to {as_seen(path)}"]
 
 
@@ -34,7 +39,11 @@ def render(page: PageView) -> str:
     Names and messages are text, whatever is in them: Jinja escapes them, and the browser runs only
     the scripts whose digests the Content-Security-Policy names.
     """
-    return _environment().get_template("page.html.jinja").render(page=page, policy=_policy())
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(page=page, charts=charts(page), policy=_policy())
+    )
 
 
 def read_part(name: str) -> Markup:

@@ -1,18 +1,18 @@
 """What the HTML page shows, made from the results of a session."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
-from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.details import StageEffect, ToolVersion, VariantDetails
-from pytest_modelbudget.judge.limits import FIGURES, LIMITS
+from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.ledger.ledger_history import CommittedLedger
+from pytest_modelbudget.report.html_history import VariantHistory, figure_text, variant_history
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import ReportDocument
 from pytest_modelbudget.report.row import BY_SEVERITY, Row, Status, worst
-from pytest_modelbudget.units.format import format_bytes, format_score, format_value
-from pytest_modelbudget.units.table import BaseUnit
+from pytest_modelbudget.units.format import format_bytes, format_score
 
 LABELS: dict[Status, str] = {
     "within": "within",
@@ -23,8 +23,6 @@ LABELS: dict[Status, str] = {
     "exceeded": "exceeded",
     "error": "not built",
 }
-FIRST_UNITS: dict[BaseUnit, str] = {"bytes": "B", "seconds": "us"}
-MOST_TENSORS = 60  # of a variant; a page with 100 variants must stay small
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,7 @@ class LimitView:
         values = (row.anchor, row.accepted, row.value)
         if not row.figure or None in values:
             return []
-        base = FIGURES[row.figure].base_unit
-        unit = row.written_unit if base == row.unit else FIRST_UNITS.get(base, "")
-        return [format_value(value, base, unit) for value in values if value is not None]
+        return [figure_text(row.figure, value) for value in values if value is not None]
 
 
 @dataclass(frozen=True)
@@ -88,12 +84,18 @@ class StageView:
 
 @dataclass(frozen=True)
 class VariantView:
-    """One variant of the page, with its limits; ``anchor`` is its ``id`` on the page."""
+    """One variant of the page.
+
+    Attributes:
+        anchor: Its ``id`` on the page.
+        history: What was accepted before, if git knows more than one state of it.
+    """
 
     variant: CollectedVariant
     anchor: str
     limits: tuple[LimitView, ...]
     details: VariantDetails
+    history: VariantHistory | None
 
     @property
     def outcome(self) -> Status:
@@ -121,8 +123,8 @@ class VariantView:
         return self.variant.left_out(self.rows)
 
     @property
-    def histories(self) -> list[tuple[str, list[str]]]:
-        """The history of each figure that was accepted before."""
+    def accepted(self) -> list[tuple[str, list[str]]]:
+        """The first and last accepted value of each figure, and the present one."""
         known = {limit.row.figure: limit.history for limit in self.limits}
         return [(figure, history) for figure, history in known.items() if history]
 
@@ -148,48 +150,6 @@ class VariantView:
         ]
 
 
-class LatencyLine(Frozen):
-    """A latency limit in a chart: its bound, and the interval that was measured; in seconds."""
-
-    name: str
-    limit_s: float
-    low_s: float | None
-    high_s: float | None
-
-
-class TensorCell(NamedTuple):
-    """A tensor, or what else takes bytes, in the charts: short, because a page has thousands."""
-
-    name: str
-    layer: str
-    dtype: str
-    size_bytes: int
-    sparsity: float | None
-    unique: int | None
-
-
-class ChartedVariant(Frozen):
-    """What the charts show of one variant.
-
-    Attributes:
-        anchor: The ``id`` of the variant on the page.
-        holds: Whether all its limits hold.
-        percentiles_s: Of the latency, from the 0th to the 100th; empty if it was not measured.
-        tensors: The largest, and one that stands for the others.
-    """
-
-    anchor: str
-    budget: str
-    title: str
-    holds: bool
-    metric: str
-    higher_is_better: bool
-    stages: Sequence[StageEffect]
-    percentiles_s: Sequence[float]
-    latencies: Sequence[LatencyLine]
-    tensors: Sequence[TensorCell]
-
-
 @dataclass(frozen=True)
 class PageView:
     """The whole page."""
@@ -208,12 +168,12 @@ class PageView:
     def headline(self) -> str:
         """What happened, in a few words."""
         count, mistakes = len(self.limits), len(self.document.mistakes)
-        if mistakes and not self.failed:
+        if self.failed:
+            return f"{len(self.failed)} of {count} limits failed"
+        if mistakes:
             return f"{mistakes} mistake{'s' * (mistakes > 1)} in budget files"
         if not self.document.is_judged:
             return f"Nothing was judged: {count} figure{'s' * (count != 1)}"
-        if self.failed:
-            return f"{len(self.failed)} of {count} limits failed"
         ran = "" if self.document.is_complete else " that ran"
         return f"All {count} limits{ran} hold" if count > 1 else f"The limit{ran} holds"
 
@@ -245,72 +205,29 @@ class PageView:
         """The versions of the tools, which are the same for all variants of a session."""
         return next((each.details.tools for each in self.variants if each.details.tools), ())
 
-    @property
-    def charts(self) -> list[dict[str, object]]:
-        """What the charts show, as JSON."""
-        return [_charted(variant).model_dump(mode="json") for variant in self.variants]
 
+def page_view(
+    record: Record,
+    document: ReportDocument,
+    ledgers: Mapping[str, Sequence[CommittedLedger]],
+) -> PageView:
+    """Return what the page shows of a session.
 
-def page_view(record: Record, document: ReportDocument) -> PageView:
-    """Return what the page shows of a session."""
+    Args:
+        record: The results.
+        document: The same as a document.
+        ledgers: By the path of the budget file, what its ledger was, the oldest first.
+    """
     variants = []
     for number, (variant, rows) in enumerate(record.judged().items(), start=1):
         anchor = f"variant-{number}"
         details = record.details.get((variant.budget, variant.variant), VariantDetails())
         limits = tuple(LimitView(row, anchor) for row in rows)
-        variants.append(VariantView(variant, anchor, limits, details))
+        history = variant_history(ledgers.get(variant.path, ()), variant.variant)
+        variants.append(VariantView(variant, anchor, limits, details, history))
     return PageView(document, tuple(variants))
 
 
 def _change(before: StageEffect, after: StageEffect) -> str:
     share = after.size_bytes / before.size_bytes - 1 if before.size_bytes else 0.0
     return f"{100 * share:+.1f} %"
-
-
-def _charted(view: VariantView) -> ChartedVariant:
-    latency = view.details.latency
-    return ChartedVariant(
-        anchor=view.anchor,
-        budget=view.variant.budget,
-        title=view.variant.variant or view.variant.budget,
-        holds=all(row.holds for row in view.rows),
-        metric=view.details.metric,
-        higher_is_better=view.details.higher_is_better,
-        stages=view.details.stages,
-        percentiles_s=tuple(float(f"{each:.4g}") for each in latency.percentiles_s)
-        if latency
-        else (),
-        latencies=tuple(
-            LatencyLine(name=row.name, limit_s=row.limit, low_s=row.low, high_s=row.high)
-            for row in view.rows
-            if row.unit == "seconds" and row.limit is not None
-        ),
-        tensors=_tensors(view.details),
-    )
-
-
-def _tensors(details: VariantDetails) -> tuple[TensorCell, ...]:
-    if details.contents is None:
-        return ()
-    cells = [
-        TensorCell(
-            name=tensor.name,
-            layer=tensor.layer or tensor.operator,
-            dtype=tensor.dtype,
-            size_bytes=tensor.size_bytes,
-            sparsity=None if tensor.sparsity is None else round(tensor.sparsity, 4),
-            unique=tensor.unique,
-        )
-        for tensor in details.contents.tensors
-    ]
-    rest = cells[MOST_TENSORS:]
-    others = [(part.name, part.size_bytes) for part in details.contents.others]
-    if rest:
-        others.append((f"{len(rest)} smaller tensors", sum(each.size_bytes for each in rest)))
-    return (*cells[:MOST_TENSORS], *(_other(name, size_bytes) for name, size_bytes in others))
-
-
-def _other(name: str, size_bytes: int) -> TensorCell:
-    return TensorCell(
-        name=name, layer="", dtype="", size_bytes=size_bytes, sparsity=None, unique=None
-    )

@@ -9,8 +9,13 @@ import pytest
 
 from benchmarks.chromium import CHROMIUM, Browser, chromium
 from benchmarks.reports import record
-from pytest_modelbudget.report.html_page import write
-from pytest_modelbudget.report.record import Record
+from pytest_modelbudget.judge.details import VariantDetails
+from pytest_modelbudget.ledger.ledger_history import CommittedLedger
+from pytest_modelbudget.report.html_page import render
+from pytest_modelbudget.report.html_view import page_view
+from pytest_modelbudget.report.record import CollectedVariant, Record
+from pytest_modelbudget.report.report_document import document
+from tests.ledger.test_ledger_history import ledger
 from tests.report.test_html_page import HOSTILE
 
 pytestmark = pytest.mark.skipif(
@@ -38,7 +43,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = record(12)
     budgets = {row.budget: f"{HOSTILE} {row.budget}" for row in found.rows}
     rows = tuple(replace(row, budget=budgets[row.budget]) for row in found.rows)
-    details = {}
+    details: dict[tuple[str, str], VariantDetails] = {}
     for (budget, variant), own in found.details.items():
         assert own.contents
         tensors = [
@@ -48,7 +53,12 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         contents = own.contents.model_copy(update={"tensors": tuple(tensors)})
         details[budgets[budget], variant] = own.model_copy(update={"contents": contents})
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write(path, Record(rows, (), details))
+    results = Record(rows, tuple(CollectedVariant(*each, path="x") for each in details), details)
+    ledgers = [
+        CommittedLedger("ab12", date, ledger(variant_0=size))
+        for date, size in (("2026-01-30", 1000), ("2026-01-31", 1100))
+    ]
+    path.write_text(render(page_view(results, document(results), {"x": ledgers})))
     return path
 
 
@@ -60,7 +70,7 @@ def test_the_page_asks_for_nothing_and_complains_of_nothing(
         browser.open(hostile)
         assert browser.run(DRAWN) == 1
         browser.run(OPENED)
-        assert browser.run(DRAWN) == 5
+        assert browser.run(DRAWN) == 6
         browser.run("document.getElementById('theme').click()")
         assert browser.requests == [hostile.as_uri()]
         assert browser.complaints == []

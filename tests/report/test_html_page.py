@@ -9,8 +9,9 @@ import pytest
 from benchmarks.reports import record
 from pytest_modelbudget.judge.contents import StoredTensor
 from pytest_modelbudget.report.annotations import Annotation
+from pytest_modelbudget.report.html_charts import MOST_TENSORS
 from pytest_modelbudget.report.html_page import PARTS, render
-from pytest_modelbudget.report.html_view import MOST_TENSORS, page_view
+from pytest_modelbudget.report.html_view import page_view
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import document
 from pytest_modelbudget.report.row import Row
@@ -20,7 +21,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"'\n🙂 \u202eא &amp; </style
 
 
 def page(found: Record) -> str:
-    return render(page_view(found, document(found)))
+    return render(page_view(found, document(found), {}))
 
 
 def of(*rows: Row) -> Record:
@@ -116,8 +117,8 @@ def test_every_limit_is_in_the_table_with_the_numbers_it_is_sorted_by() -> None:
 
 def test_what_was_accepted_before_is_beside_what_is_measured_now() -> None:
     grown = replace(sized(1900, 2000), figure="bytes", value=1900, accepted=1500, anchor=1200)
-    cells = re.findall(r'<td class="number">([\d.]+ kB)</td>', page(of(grown)))
-    assert cells == ["1.20 kB", "1.50 kB", "1.90 kB"]
+    cells = re.findall(r'<td class="number">([\d,]+ B)</td>', page(of(grown)))
+    assert cells == ["1,200 B", "1,500 B", "1,900 B"]
 
 
 def test_many_tensors_are_one_in_the_chart() -> None:

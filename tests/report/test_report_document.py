@@ -69,8 +69,8 @@ def test_the_schema_lets_a_later_version_add_fields() -> None:
 VERSION_1 = {
     "ReportDocument": "version pytest_modelbudget created is_complete is_judged mistakes variants",
     "ReportedVariant": (
-        "budget variant outcome artifact artifact_sha256 is_cached build_s layers_skipped quantized "
-        "unrecorded limits limits_not_run details"
+        "budget variant outcome artifact artifact_sha256 is_cached build_s layers_skipped "
+        "quantized unrecorded limits limits_not_run details"
     ),
     "ReportedLimit": (
         "name outcome place unit written_unit measured measured_low measured_high limit margin "

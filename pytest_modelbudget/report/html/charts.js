@@ -257,7 +257,24 @@
     };
   }
 
-  const drawings = { stages, latency, tensors, sparsity };
+  function history({ commits, history: all }) {
+    const options = base("accepted figures at each commit, as a share of the first");
+    return {
+      ...options,
+      grid: grid({ top: 40 }),
+      legend: { top: 0, textStyle: { color: color("text") } },
+      tooltip: {
+        ...options.tooltip,
+        trigger: "axis",
+        formatter: ([{ dataIndex: index }]) => [`<b>${escape(commits[index])}</b>`, ...all.map(([name, , texts]) => `${escape(name)} ${escape(texts[index])}`)].join("<br>"),
+      },
+      xAxis: axis({ type: "category", data: commits }),
+      yAxis: axis({ type: "value", scale: true, axisLabel: { color: color("faint"), formatter: percent } }),
+      series: all.map(([name, shares]) => ({ type: "line", name, data: shares, symbolSize: 8 })),
+    };
+  }
+
+  const drawings = { stages, latency, tensors, sparsity, history };
 
   function draw(element, options) {
     charts.set(element, options);
