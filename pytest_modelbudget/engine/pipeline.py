@@ -76,6 +76,11 @@ class Pipeline:
         self._timed: dict[str, Plan] = {}
         self._detailed: set[int] = set()
 
+    @classmethod
+    async def open(cls, options: PipelineOptions) -> "Pipeline":
+        """Make a pipeline on the running event loop."""
+        return cls(options)
+
     @property
     def running(self) -> list[TaskStatus]:
         """The tasks that run now."""

@@ -58,3 +58,21 @@ class TaskStatus:
         epoch_s = (began_s - self._epoch_began_s[first]) / (last - first)
         left_s = began_s + epoch_s * (self._epochs - last + 1) - time.monotonic()
         return left_s if left_s > 0 else None
+
+
+def status_text(status: TaskStatus, planned_builds: int) -> str:
+    """Return one line on a running task.
+
+    For example ``build 3/12: int8 prune, epoch 2/5, loss 0.31, 12 s, about 18 s of training left``.
+    """
+    number = f"build {status.build}/{planned_builds}: " if status.build else ""
+    parts = [f"{number}{status.title}", status.progress]
+    if status.started_s is not None:
+        parts.append(_duration(status.elapsed_s()))
+    if (left_s := status.training_left_s()) is not None:
+        parts.append(f"about {_duration(left_s)} of training left")
+    return ", ".join(part for part in parts if part)
+
+
+def _duration(duration_s: float) -> str:
+    return f"{duration_s:.0f} s" if duration_s < 120 else f"{duration_s / 60:.0f} min"

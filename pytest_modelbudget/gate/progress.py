@@ -7,7 +7,7 @@ from types import TracebackType
 import pytest
 
 from pytest_modelbudget.engine.pipeline import Pipeline
-from pytest_modelbudget.engine.task_status import TaskStatus
+from pytest_modelbudget.engine.task_status import status_text
 
 LINE_EVERY_S = 30.0  # without a terminal
 SAVE, RESTORE, CLEAR = "\x1b7", "\x1b8", "\x1b[K"
@@ -71,21 +71,3 @@ class StatusLine:
             writer.write_raw(
                 f"{DOWN}{UP}{SAVE}{DOWN}\r{CLEAR}{NO_WRAP}{line}{WRAP}{RESTORE}", flush=True
             )
-
-
-def status_text(status: TaskStatus, planned_builds: int) -> str:
-    """Return one line on a running task.
-
-    For example ``build 3/12: int8 prune, epoch 2/5, loss 0.31, 12 s, about 18 s of training left``.
-    """
-    number = f"build {status.build}/{planned_builds}: " if status.build else ""
-    parts = [f"{number}{status.title}", status.progress]
-    if status.started_s is not None:
-        parts.append(_duration(status.elapsed_s()))
-    if (left_s := status.training_left_s()) is not None:
-        parts.append(f"about {_duration(left_s)} of training left")
-    return ", ".join(part for part in parts if part)
-
-
-def _duration(duration_s: float) -> str:
-    return f"{duration_s:.0f} s" if duration_s < 120 else f"{duration_s / 60:.0f} min"

@@ -1,17 +1,16 @@
 """Makes the pipeline from pytest's options, and shows progress while a test waits for it."""
 
-import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Thread
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pytest
 
 from pytest_modelbudget.budgetfile.budget import Budget
+from pytest_modelbudget.engine.loop_thread import LoopThread, wait_for
 from pytest_modelbudget.engine.memory_limit import memory_limit
 from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOptions
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
@@ -25,7 +24,6 @@ from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
 from pytest_modelbudget.units.invalid import InvalidValueError
 
 T = TypeVar("T")
-POLL_S = 0.25
 
 
 class Session:
@@ -39,13 +37,12 @@ class Session:
 
     def __init__(self, config: pytest.Config) -> None:
         _refuse(config, unsupported_versions())
-        options = _options(config)
+        options = pipeline_options(config)
         paths = (options.cache_dir, *options.project.search_path)
         _refuse(config, list(filter(None, map(not_utf8, paths))))
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="modelbudget", daemon=True)
-        self._thread.start()
-        self._pipeline = self._submit(_open(options)).result()
+        self._loop = LoopThread()
+        self._submit = self._loop.submit
+        self._pipeline = self._submit(Pipeline.open(options)).result()
         self._status_line = StatusLine(config, self._pipeline)
         self._told: dict[str, str] = {}
 
@@ -96,22 +93,11 @@ class Session:
     def close(self) -> None:
         """Stop all tasks, all worker processes and the event loop."""
         self._submit(self._pipeline.close()).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
-
-    def _submit(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def _wait(self, future: "Future[T]") -> T:
         with self._status_line:
-            while True:
-                try:
-                    return future.result(timeout=POLL_S)
-                except TimeoutError:
-                    if future.done():  # the coroutine raised the TimeoutError itself
-                        return future.result()
-                    self._status_line.show()
+            return wait_for(future, self._status_line.show)
 
 
 SESSION = pytest.StashKey[Session]()
@@ -134,11 +120,7 @@ def _refuse(config: pytest.Config, problems: Sequence[str]) -> None:
         raise pytest.UsageError(*problems)
 
 
-async def _open(options: PipelineOptions) -> Pipeline:
-    return Pipeline(options)
-
-
-def _options(config: pytest.Config) -> PipelineOptions:
+def pipeline_options(config: pytest.Config) -> PipelineOptions:
     """Resolve the options; a command-line option takes precedence over the ini file."""
     cache = config.option.budget_cache
     cache_dir = (

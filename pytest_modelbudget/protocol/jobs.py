@@ -138,6 +138,14 @@ class ReadJob(Frozen):
     project: Project
 
 
+class DescribeJob(Frozen):
+    """A model and the labels of its samples: answered by a ``ModelDescription``."""
+
+    described: Source
+    samples: Source | None
+    project: Project
+
+
 class Served(Frozen):
     """How TensorFlow runs an artifact that is not a ``.tflite``.
 
@@ -310,7 +318,7 @@ StoredJob = (
 )
 """The jobs whose result goes into the store."""
 
-Job = StoredJob | ReadJob | LatencyJob | TargetJob
+Job = StoredJob | ReadJob | DescribeJob | LatencyJob | TargetJob
 
 
 def project_of(job: Job) -> Project | None:
