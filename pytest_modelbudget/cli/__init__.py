@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
-from pytest_modelbudget.cli import cache, check, inspect, print_recipes, print_schema
+from pytest_modelbudget.cli import cache, check, init, inspect, print_recipes, print_schema
 from pytest_modelbudget.errors import ModelBudgetError
 
 
@@ -24,6 +24,7 @@ class Command(Protocol):
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
     {
+        "init": init,
         "check": check,
         "inspect": inspect,
         "recipes": print_recipes,
@@ -53,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="modelbudget",
-        description="Check budget files, look into artifacts, print presets and the schema, manage "
-        "the cache.",
+        description="Write and check budget files, look into artifacts, print presets and the "
+        "schema, manage the cache.",
         epilog="Run `pytest` to build and measure what the budget files describe.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")

@@ -17,6 +17,7 @@ from pytest_modelbudget.engine.evaluations import Evaluations
 from pytest_modelbudget.engine.measurements import Measurements
 from pytest_modelbudget.engine.plan import Plan, Step, tool_versions
 from pytest_modelbudget.engine.planner import Planner
+from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.variant_details import VariantDetailsGatherer, distribution
@@ -25,8 +26,8 @@ from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import LatencySample
-from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
+from pytest_modelbudget.judge.results import LatencySample, ModelDescription
+from pytest_modelbudget.protocol.jobs import Adb, DescribeJob, MemoryLimit, Project
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,20 @@ class Pipeline:
             text = f"{scored.span}: {scored.name}: the evaluation before the training failed"
             failed = f"{plan.rehearsal.key} {plan.evaluation.key}"
             raise BuildError(f"{text}: {error}", failed) from error
+
+    async def describe(self, budget: Budget) -> ModelDescription:
+        """Describe the model of a variant and the labels of its test data.
+
+        Raises:
+            UnmeasuredError: If one of them cannot be used.
+        """
+        plan = self._plan(budget)
+        job = DescribeJob(
+            described=budget.model, samples=budget.data.test, project=plan.step.job.project
+        )
+        status = TaskStatus("load the model and the test data")
+        kind: WorkerKind = "tensorflow" if plan.step.tensorflow else "litert"
+        return await self._scheduler.taken_now(job, ModelDescription, plan.timeout_s, status, kind)
 
     async def explain_size(self, budget: Budget) -> FileSize | None:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""

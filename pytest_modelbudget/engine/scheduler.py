@@ -17,6 +17,7 @@ from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.protocol.jobs import (
     RESULT,
+    DescribeJob,
     Job,
     LatencyJob,
     MemoryLimit,
@@ -171,7 +172,7 @@ class Scheduler:
 
     async def taken_now(
         self,
-        job: ReadJob | LatencyJob | TargetJob,
+        job: ReadJob | DescribeJob | LatencyJob | TargetJob,
         result: type[Result],
         timeout_s: float,
         status: TaskStatus,

@@ -3,7 +3,7 @@
 What is printed here can be written into a budget file: ``parse.py`` reads it back.
 """
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from itertools import count
 
 from pytest_modelbudget.units.table import UNITS, BaseUnit
@@ -114,6 +114,27 @@ def natural_unit(value: float, base: BaseUnit) -> str:
         return _largest_duration(value)
     decimal = {"bytes": ("B", "kB", "MB", "GB"), "count": ("", "k", "M", "G", "T")}.get(base, ("",))
     return [unit for unit in decimal if abs(value) >= UNITS[base][unit] or unit == decimal[0]][-1]
+
+
+def format_bound(value: float, base: BaseUnit, unit: str, digits: int, *, up: bool = True) -> str:
+    """Return a limit that ``value`` is within, as people write it in a budget file.
+
+    Args:
+        value: In the base unit.
+        base: What ``value`` is stored in.
+        unit: The unit to write it in, a key of ``UNITS[base]``.
+        digits: How many significant digits it gets at most.
+        up: Whether it is rounded up, as a maximum is; a minimum is rounded down.
+    """
+    number = _in_unit(value, base, unit)
+    if not number:
+        return _with_unit("0", unit)
+    decimals = digits - 1 - number.adjusted()
+    if (base, unit) in _WHOLE:
+        decimals = min(decimals, 0)
+    rounding = ROUND_CEILING if up else ROUND_FLOOR
+    rounded = number.quantize(Decimal(1).scaleb(-decimals), rounding)
+    return _with_unit(f"{rounded.normalize():f}", unit)
 
 
 def _largest_duration(duration_s: float) -> str:

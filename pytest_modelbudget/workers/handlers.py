@@ -19,6 +19,7 @@ from pytest_modelbudget.judge.results import (
     Figures,
     Instructions,
     LatencySample,
+    ModelDescription,
     ModelScore,
     SamplesRead,
     Structure,
@@ -28,6 +29,7 @@ from pytest_modelbudget.protocol.jobs import (
     Built,
     CompareJob,
     ContentsJob,
+    DescribeJob,
     EvaluateJob,
     InspectJob,
     InstructionsJob,
@@ -63,6 +65,13 @@ def _read(job: ReadJob, _output: Path, _progress: Progress) -> SamplesRead:
     draw_anew()
     enter(job.project)
     return read_samples(job)
+
+
+def _describe(job: DescribeJob, _output: Path, _progress: Progress) -> ModelDescription:
+    from pytest_modelbudget.workers.describing import describe
+
+    enter(job.project)
+    return describe(job)
 
 
 def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> ModelScore:
@@ -143,6 +152,7 @@ HANDLERS: Mapping[type[Job], Handler] = MappingProxyType(
         BuildJob: Handler(_build),
         PreflightJob: Handler(_preflight),
         ReadJob: Handler(_read, is_stored=False),
+        DescribeJob: Handler(_describe, is_stored=False),
         EvaluateJob: Handler(_evaluate),
         CompareJob: Handler(_compare),
         InspectJob: Handler(_inspect),

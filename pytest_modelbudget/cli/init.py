@@ -1,0 +1,174 @@
+"""``modelbudget init``: measures a model under the presets and writes a budget file."""
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from pytest_modelbudget.budgetfile.lookalikes import GLOBS, is_skipped
+from pytest_modelbudget.budgetfile.presets import PRESETS
+from pytest_modelbudget.cli.init_output import RecordOutput, TableOutput, Watcher
+from pytest_modelbudget.errors import ModelBudgetError, as_seen
+from pytest_modelbudget.explore.first_budget import budget_text, presets_of
+from pytest_modelbudget.explore.front import left_out
+from pytest_modelbudget.explore.measure import TIME_OVER, Measuring, begin
+from pytest_modelbudget.explore.measured import MeasuredVariant
+from pytest_modelbudget.explore.project_options import project_options
+from pytest_modelbudget.explore.request import request_of
+from pytest_modelbudget.explore.template import TEMPLATE
+from pytest_modelbudget.report.text_file import check_file, write_file
+from pytest_modelbudget.units.invalid import InvalidValueError
+from pytest_modelbudget.units.parse import parse_duration, parse_share
+
+HELP = "measure a model under the presets, and write a budget file that it passes"
+EPILOG = """\
+examples:
+  modelbudget init model.keras --test test.npz
+  modelbudget init model.keras --test test.npz --train train.npz --time 10m
+  modelbudget init package.models:build --test package.data:test -o budgets/model.budget.yaml
+  modelbudget init model.tflite --test test.npz --calibration train.npz --variants int8,dynamic
+  modelbudget init                      a template that explains itself
+
+An .npz has the samples as x and their labels as y. What is measured is cached where pytest will
+find it: after an interrupt the same command goes on, and the first `pytest` builds nothing.
+"""
+INTERRUPTED = 130
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model, its data and how the file is written."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    source = "an .npz with x and y, or package.module:callable"
+    parser.add_argument(
+        "model",
+        nargs="?",
+        metavar="MODEL",
+        help="a .keras, .h5 or .tflite file, a SavedModel folder, or package.module:callable that "
+        "returns a Keras model; without it, a template is written",
+    )
+    parser.add_argument("--test", default="", metavar="DATA", help=f"for the score: {source}")
+    parser.add_argument(
+        "--train",
+        default="",
+        metavar="DATA",
+        help="for presets that train; its first samples also calibrate",
+    )
+    parser.add_argument(
+        "--calibration", default="", metavar="DATA", help="for int8 and int16x8: 100 to 500 samples"
+    )
+    parser.add_argument(
+        "--metric", default="", help="as in a budget file, such as auc (default: guessed)"
+    )
+    parser.add_argument(
+        "-o", dest="file", type=Path, metavar="FILE", help="default: budgets/MODEL.budget.yaml"
+    )
+    parser.add_argument(
+        "--time", default="5m", help="when to stop starting another preset (default: 5m)"
+    )
+    parser.add_argument(
+        "--headroom", default="5%", help="how much larger a file may become (default: 5%%)"
+    )
+    parser.add_argument(
+        "--variants",
+        default="",
+        metavar="PRESETS",
+        help="the presets to measure and to write, "
+        "separated by commas (default: those that no other one beats)",
+    )
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    parser.add_argument("--json", action="store_true", help="print one JSON record for each result")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure and write; return 130 if interrupted."""
+    file = _file(options)
+    if options.model is None:
+        write_file(file, TEMPLATE)
+        print(f"{as_seen(file)} is a template: name your model and data in it, then run pytest")
+        return 0
+    headroom, until_s = _share(options.headroom), time.monotonic() + _seconds(options.time)
+    presets = presets_of(options.variants) if options.variants else list(PRESETS)
+    data = {name: getattr(options, name) for name in ("train", "test", "calibration")}
+    request = request_of(file, options.model, data, options.metric)
+    engine = project_options(file.parent)
+    shown: Watcher = RecordOutput() if options.json else TableOutput()
+    measured: list[MeasuredVariant] = []
+    try:
+        with Measuring(engine, until_s, shown.watch) as measuring:
+            start = begin(measuring, request, engine, presets)
+            shown.begin(start)
+            for variant in measuring.variants(start.budgets):
+                shown.add(variant)
+                measured.append(variant)
+                _require_score(variant)
+    except KeyboardInterrupt:
+        shown.interrupted()
+        return INTERRUPTED
+    finally:
+        shown.watch("")
+    reasons = {} if options.variants else left_out(measured)
+    chosen = [each for each in measured if not each.why_not and each.name not in reasons]
+    if not chosen:
+        raise ModelBudgetError(_why_nothing(measured))
+    write_file(file, budget_text(start, chosen, headroom, reasons))
+    shown.written(file, [each.name for each in chosen])
+    return 0
+
+
+def _require_score(variant: MeasuredVariant) -> None:
+    """Raise the reason if the score could not be measured: it is the same for all variants.
+
+    Raises:
+        ModelBudgetError: Then.
+    """
+    rows = {row.name: row for row in variant.rows}
+    if "accuracy" in rows and rows["accuracy"].outcome == "skipped":
+        raise ModelBudgetError(rows["accuracy"].how)
+
+
+def _why_nothing(measured: Sequence[MeasuredVariant]) -> str:
+    reasons = list(dict.fromkeys(each.why_not for each in measured if each.why_not))
+    if not reasons:
+        return "every preset loses too much of the score; choose some with --variants"
+    more = "; give it more, such as --time 10m" if TIME_OVER in reasons else ""
+    return f"no preset could be measured: {'; '.join(reasons)}{more}"
+
+
+def _file(options: argparse.Namespace) -> Path:
+    """Return the path of the budget file, after a check that it can be written.
+
+    Raises:
+        ModelBudgetError: If it cannot, if it exists, or if pytest would not collect it.
+    """
+    name = (options.model or "model").rstrip("/").rpartition(":")[2]
+    file: Path = options.file or Path("budgets", f"{Path(name).stem}.budget.yaml")
+    if not any(fnmatch(file.name, glob) for glob in GLOBS):
+        better = file.with_name(f"{file.stem}.budget.yaml")
+        raise ModelBudgetError(f"-o {file}: pytest would not collect it; write -o {better}")
+    folders = [part for part in file.parent.parts if part not in ("..", "/")]
+    if skipped_by := next(filter(is_skipped, folders), ""):
+        raise ModelBudgetError(f"-o {file}: pytest skips the folder {skipped_by}; name another")
+    if file.exists() and not options.force:
+        raise ModelBudgetError(f"{file} exists; write --force to replace it, or -o with another")
+    check_file(file)
+    return Path(os.path.abspath(file))
+
+
+def _share(written: str) -> float:
+    try:
+        return float(parse_share(written).value)
+    except InvalidValueError as error:
+        raise ModelBudgetError(f"--headroom: {error}") from error
+
+
+def _seconds(written: str) -> float:
+    """Return the seconds of ``5m`` or of a duration as in a budget file."""
+    text = re.sub(r"(\d)\s*m$", r"\1 min", written.strip())
+    try:
+        return float(parse_duration(text).value)
+    except InvalidValueError as error:
+        raise ModelBudgetError(f"--time: {error}") from error

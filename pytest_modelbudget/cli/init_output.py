@@ -1,0 +1,122 @@
+"""What ``modelbudget init`` shows: a table that fills, or one JSON record for each result."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_modelbudget.cli.live_table import LiveTable
+from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.explore.first_budget import Start
+from pytest_modelbudget.explore.measured import MeasuredVariant
+
+STOPPED = "interrupted: nothing was written; run the same command again to go on"
+
+
+class Watcher(Protocol):
+    """Shows how a measurement goes on."""
+
+    def watch(self, running: str) -> None:
+        """Show what runs now; nothing if it is empty."""
+
+    def begin(self, start: Start) -> None:
+        """Show what will be measured, and what not and why."""
+
+    def add(self, variant: MeasuredVariant) -> None:
+        """Show a variant that was measured."""
+
+    def written(self, file: Path, variants: Sequence[str]) -> None:
+        """Show which file was written, and the names of its variants."""
+
+    def interrupted(self) -> None:
+        """Show that nothing was written, and how to go on."""
+
+
+class TableOutput:
+    """For people: a table, and below it one line of progress in a terminal."""
+
+    def __init__(self) -> None:
+        self._table = LiveTable((), "")
+        self._began_s = time.monotonic()
+        self._done = self._planned = 0
+
+    def watch(self, running: str) -> None:
+        """Show how many presets are measured, what runs now, and about how long it still takes."""
+        if not running:
+            return self._table.progress("")
+        number = f"{self._done + 1} of {self._planned}: " if self._planned else ""
+        return self._table.progress(f"{number}{running}{self._left()}")
+
+    def begin(self, start: Start) -> None:
+        """Print the metric, and the presets that are skipped."""
+        names = [budget.variant or "" for budget in start.budgets]
+        self._table = LiveTable(names, start.request.metric)
+        self._planned, self._began_s = len(names), time.monotonic()
+        if start.guess:
+            self._table.say(f"metric: {start.request.metric} (--metric names another)")
+            self._table.say(f"  guessed from {start.guess}")
+        if "test" not in start.request.data:
+            self._table.say("without --test, no score is measured")
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for preset, why in start.skipped.items():
+            by_reason[why].append(preset)
+        for why, presets in by_reason.items():
+            self._table.say(f"skipped: {', '.join(presets)}: {why}")
+
+    def add(self, variant: MeasuredVariant) -> None:
+        """Print the row of a variant."""
+        self._done += 1
+        self._table.add(variant)
+
+    def written(self, file: Path, variants: Sequence[str]) -> None:
+        """Print the last line."""
+        self._table.say(f"{as_seen(file)} has {', '.join(variants)}; now run pytest")
+
+    def interrupted(self) -> None:
+        """Print the last line."""
+        self._table.say(STOPPED)
+
+    def _left(self) -> str:
+        if not self._done:
+            return ""
+        each_s = (time.monotonic() - self._began_s) / self._done
+        return f", about {each_s * (self._planned - self._done):.0f} s left"
+
+
+class RecordOutput:
+    """For programs: one line of JSON for each result, and one at the end."""
+
+    def watch(self, running: str) -> None:
+        """Show nothing: a record is a result."""
+
+    def begin(self, start: Start) -> None:
+        """Print the metric, and the presets that are skipped."""
+        _print(metric=start.request.metric, guessed_from=start.guess, skipped=dict(start.skipped))
+
+    def add(self, variant: MeasuredVariant) -> None:
+        """Print the figures of a variant, in base units: bytes, seconds, the metric's own."""
+        figures = {
+            row.name: {
+                "measured": row.measured,
+                "low": row.low,
+                "high": row.high,
+                "unit": row.unit,
+                "how": row.how,
+            }
+            for row in variant.rows
+        }
+        _print(variant=variant.name, why_not=variant.why_not, figures=figures)
+
+    def written(self, file: Path, variants: Sequence[str]) -> None:
+        """Print what was written."""
+        _print(file=str(file), variants=list(variants))
+
+    def interrupted(self) -> None:
+        """Print that nothing was written."""
+        _print(file=None, message=STOPPED)
+
+
+def _print(**record: Any) -> None:
+    print(json.dumps(record), flush=True)

@@ -1,0 +1,230 @@
+"""``modelbudget init`` as its user runs it, here on a ``.tflite``: without TensorFlow."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.presets import PRESETS
+from pytest_modelbudget.cli import main
+from tests.conftest import Project, Result, outcomes
+from tests.models import blobs
+
+MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
+FILE = "budgets/blobs.budget.yaml"
+QUICK = ("--variants", "dynamic")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the data of ``blobs.tflite`` as files."""
+    folder = tmp_path_factory.mktemp("data")
+    for name, (x, y) in {"test": blobs.test(), "calibration": blobs.calibration()}.items():
+        np.savez(folder / name, x=x, y=y)
+    return folder
+
+
+@pytest.fixture
+def trained(project: Project, data: Path) -> Project:
+    """Return a project with a float ``.tflite`` and its data, as a person has them."""
+    (project.root / "pytest.ini").unlink()
+    shutil.copy(Path(__file__).parent / "models" / "blobs.tflite", project.root)
+    shutil.copytree(data, project.root, dirs_exist_ok=True)
+    return project
+
+
+def init(project: Project, *words: str) -> Result:
+    return project.run(MODELBUDGET, "init", *words)
+
+
+def test_two_commands_from_a_model_to_a_gate(trained: Project) -> None:
+    result = init(trained, "blobs.tflite", "--test", "test.npz", "--calibration", "calibration.npz")
+    assert result.exitcode == 0, result.output
+    result.has(
+        "metric: accuracy (--metric names another)",
+        "guessed from classification: no loss, outputs of shape (4,), integer labels from 0 to 3",
+        "skipped: prune, cluster, qat, prune_int8, prune_cluster_qat: needs a Keras model, and "
+        "blobs.tflite is a .tflite",
+        "bytes gzip accuracy drop latency",
+        "float32 6.30 kB 928 B 0.9650 (0.9421\u20130.9790)",
+        "int8 3.78 kB 901 B 0.9650 (0.9421\u20130.9790) 0 pp",
+        f"{FILE} has ",
+    )
+    text = (trained.root / FILE).read_text()
+    assert "model: ../blobs.tflite\n" in text
+    assert "  calibration: ../calibration.npz\n" in text
+    assert re.search(r"max_bytes: [\d.]+ kB +# measured [\d.]+ kB\n", text)
+    entries = {path: path.stat().st_ino for path in trained.root.glob(".modelbudget/entries/*/*")}
+    gate = trained.pytest("-v")
+    assert gate.exitcode == 0, gate.output
+    assert set(outcomes(gate.output).values()) == {"PASSED"}
+    assert "built" not in gate.output
+    new = {path: path.stat().st_ino for path in trained.root.glob(".modelbudget/entries/*/*")}
+    assert new == entries
+
+
+def test_records_and_chosen_variants(trained: Project) -> None:
+    words = ("blobs.tflite", "--test=test.npz", "--json", "--headroom=50%", "-o", "x.budget.yaml")
+    result = init(trained, *words, "--variants=float32,int8,dynamic", "--metric=f1")
+    assert result.exitcode == 0, result.output
+    start, float32, dynamic, end = map(json.loads, result.output.splitlines())
+    assert start == {
+        "metric": "f1",
+        "guessed_from": "",
+        "skipped": {"int8": "needs --calibration or --train"},
+    }
+    assert float32["figures"]["bytes"]["measured"] == 6300
+    assert "accuracy_drop" not in float32["figures"]
+    assert dynamic["figures"]["latency_ratio"]["low"] > 0
+    assert end == {
+        "file": str(trained.root / "x.budget.yaml"),
+        "variants": ["float32", "dynamic"],
+    }
+    one, other = load(trained.root / "x.budget.yaml")
+    assert [limit.name for limit in one.limits] == ["max_bytes", "max_gzip_bytes", "min_accuracy"]
+    assert one.limits[0].bound == 9450
+    assert [limit.name for limit in other.limits][2:] == ["max_accuracy_drop", "max_latency_ratio"]
+
+
+def test_without_a_test_set_only_what_needs_none_is_written(trained: Project) -> None:
+    result = init(trained, "blobs.tflite", *QUICK)
+    assert result.exitcode == 0, result.output
+    result.has("without --test, no score is measured", "dynamic 3.32 kB 753 B")
+    text = (trained.root / FILE).read_text()
+    assert "data:\n" not in text
+    assert "Add `test:` below" in text
+    [budget] = load(trained.root / FILE)
+    assert [limit.name for limit in budget.limits] == [
+        "max_bytes",
+        "max_gzip_bytes",
+        "max_latency_ratio",
+    ]
+
+
+def test_a_template_explains_itself(project: Project) -> None:
+    result = init(project)
+    assert result.exitcode == 0
+    result.has("budgets/model.budget.yaml is a template")
+    file = project.root / "budgets" / "model.budget.yaml"
+    assert len(load(file)) == 2
+    text = file.read_text()
+    again = init(project)
+    assert again == Result(
+        1,
+        "budgets/model.budget.yaml exists; write --force to replace it, or -o with another\n",
+    )
+    file.write_text("mine")
+    assert init(project, "--force").exitcode == 0
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["nets.tflite"], "MODEL: nets.tflite does not exist"),
+        (["blobs.txt"], "MODEL: 'blobs.txt' is not a model; write blobs:txt or a path"),
+        (["blobs.tflite", "--test", "tset.npz"], "--test: tset.npz does not exist"),
+        (
+            ["blobs.tflite", "--test", "keys.npz"],
+            "keys.npz lacks x and y; it contains images, labels; name the samples x and the labels "
+            "y: d = numpy.load('keys.npz'); numpy.savez('keys.npz', x=d['images'], y=d['labels'])",
+        ),
+        (["blobs.tflite", "-o", "b.yaml"], "-o b.yaml: pytest would not collect it; write -o b.bu"),
+        (["blobs.tflite", "-o", "build/b.budget.yaml"], "pytest skips the folder build; name "),
+        (["blobs.tflite", "-o", "blobs.tflite/b.budget.yaml"], "cannot be written"),
+        (["blobs.tflite", "--time", "soon"], "--time: expected a duration such as 2 ms"),
+        (["blobs.tflite", "--headroom", "5"], "--headroom: expected a share such as 1%"),
+        (["blobs.tflite", "--variants", "int9"], "--variants: int9 is not a preset; known are fl"),
+    ],
+)
+def test_what_is_wrong_is_one_line_before_anything_is_measured(
+    trained: Project,
+    words: list[str],
+    error: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    np.savez(trained.root / "keys.npz", images=np.zeros((2, 16)), labels=np.zeros(2))
+    monkeypatch.chdir(trained.root)
+    assert main(["init", *words]) == 1
+    output = capsys.readouterr()
+    assert error in output.err
+    assert len(output.err.splitlines()) == 1
+    assert not output.out
+    assert not (trained.root / ".modelbudget").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["blobs.tflite", "--metric", "acuracy"], "metric: expected a metric or package"),
+        (
+            ["blobs.tflite", "--variants", "qat"],
+            "no preset can apply: qat needs a Keras model, and blobs.tflite is a .tflite",
+        ),
+        (["broken.tflite"], "broken.tflite"),
+        (["blobs.tflite", "--test", "wide.npz"], "input x needs samples of shape (16,), but x"),
+        (["blobs.tflite", "--test", "none.npz"], "there are no samples"),
+        (["blobs.tflite", "--time", "1 ms"], "the time was over; give it more, such as --time 10m"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line_and_nothing_is_written(
+    trained: Project, words: list[str], error: str
+) -> None:
+    (trained.root / "broken.tflite").write_bytes(b"\0\0\0\0TFL3 broken")
+    np.savez(trained.root / "wide.npz", x=np.zeros((9, 3), np.float32), y=np.zeros(9, np.int64))
+    np.savez(trained.root / "none.npz", x=np.zeros((0, 16), np.float32), y=np.zeros(0, np.int64))
+    result = init(trained, *words)
+    assert result.exitcode == 1
+    assert error in result.output.splitlines()[-1]
+    assert "Traceback" not in result.output
+    assert not (trained.root / "budgets").exists()
+
+
+def test_ten_samples_are_written_with_what_they_can_resolve(trained: Project) -> None:
+    with np.load(trained.root / "test.npz") as data:
+        np.savez(trained.root / "ten.npz", x=data["x"][:10], y=data["y"][:10])
+    result = init(trained, "blobs.tflite", "--test", "ten.npz", *QUICK)
+    assert result.exitcode == 0, result.output
+    limits = {limit.name: limit.bound for limit in load(trained.root / FILE)[0].limits}
+    assert 0.1 < float(str(limits["max_accuracy_drop"])) < 0.5
+
+
+def test_an_interrupt_keeps_what_was_measured(trained: Project) -> None:
+    words = ("blobs.tflite", "--test", "test.npz")
+    environment = os.environ | {"COLUMNS": "80"}
+    with subprocess.Popen(
+        [sys.executable, MODELBUDGET, "init", *words],
+        cwd=trained.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("float32"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    assert rest.endswith("interrupted: nothing was written; run the same command again to go on\n")
+    assert not (trained.root / "budgets").exists()
+    again = init(trained, *words, "--variants", "float32")
+    assert again.exitcode == 0, again.output
+
+
+def test_the_help_has_examples(project: Project) -> None:
+    result = init(project, "--help")
+    assert result.exitcode == 0
+    result.has("modelbudget init model.keras --test test.npz\n", "a template that explains itself")
+    assert len(PRESETS) == 11
