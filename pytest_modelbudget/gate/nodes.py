@@ -184,6 +184,12 @@ class LimitItem(pytest.Item):
         JUnit shows the properties. They are added to the report and not to the item, whose
         ``user_properties`` belong to the user and to other plugins.
         """
+        if report.skipped and self._must_be_measured() and not hasattr(report, "wasxfail"):
+            self._row = self._row.unmeasured(
+                "the test was skipped, and what was accepted into the ledger must be measured; "
+                "deselect it with -k if it cannot be measured here"
+            )
+            report.outcome, report.longrepr = "failed", self._row.explain()
         if report.failed and self._row.holds:
             self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()
@@ -196,6 +202,12 @@ class LimitItem(pytest.Item):
                 report.modelbudget_details = text  # type: ignore[attr-defined]
         if report.failed:
             self._locate(report)
+
+    def _must_be_measured(self) -> bool:
+        """Return whether the ledger has the figure that the limit is about, on every machine."""
+        kind, accepted = LIMITS[self.limit.name], self.budget.accepted
+        is_known = accepted is not None and (kind.guards or kind.figure) in accepted.figures
+        return is_known and not self.limit.figure
 
     def _locate(self, report: pytest.TestReport) -> None:
         """Name the budget file as the place of a failure, with its first line as the summary.

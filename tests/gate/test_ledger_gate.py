@@ -175,3 +175,30 @@ def test_mistakes_in_the_option_are_told_before_anything_is_built(gate: Project)
     ini = gate.pytest()
     assert ini.exitcode == 4
     ini.has("modelbudget_update: expected nothing, write or anchor, got 'sometimes'")
+
+
+SKIP = """
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "small" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="not today"))
+"""
+
+
+def test_what_was_accepted_cannot_be_skipped_unnoticed(gate: Project) -> None:
+    gate.write("conftest.py", SKIP)
+    assert gate.pytest().exitcode == 1  # float32 has grown from nothing
+    accepted(gate)
+    assert gate.pytest().exitcode == 0  # only float32 was accepted
+    gate.write("conftest.py", "")
+    accepted(gate)
+    gate.write("conftest.py", SKIP)
+    result = gate.pytest("-rN")
+    assert result.exitcode == 1
+    result.has(
+        "max_bytes_growth could not be measured: the test was skipped, and what was accepted into "
+        "the ledger must be measured; deselect it with -k if it cannot be measured here",
+    )
+    assert gate.pytest("-k", "float32").exitcode == 0
