@@ -61,14 +61,14 @@ class Updates:
         names = list(ledger.variants)
         self._random.shuffle(names)
         middle = self._random.randint(1, len(names) - 1)
-        return self._update(names[:middle], ledger), self._update(names[middle:], ledger)
+        return self._update(names[:middle], ledger, "x"), self._update(names[middle:], ledger, "y")
 
-    def _update(self, mine: list[str], ledger: Ledger) -> Update:
+    def _update(self, mine: list[str], ledger: Ledger, suffix: str) -> Update:
         machine = self._random.choice(MACHINES) if self._random.random() < 0.1 else None
         some = mine[: self._random.randint(1, len(mine))]
         changed = {name: self._changed(ledger.variants[name], machine) for name in some}
         if self._random.random() < 0.3:
-            changed[f"v{self._random.randrange(100):02}x"] = self._variant(MACHINES[0])
+            changed[f"v{self._random.randrange(100):02}{suffix}"] = self._variant(MACHINES[0])
         return Update(changed, machine)
 
     def _changed(self, variant: LedgerVariant, machine: str | None) -> LedgerVariant | None:
@@ -184,6 +184,8 @@ def _kind(base: Ledger, one: Update, other: Update) -> str:
         return "both add a variant at the same place"
     if added[0] & removed[1] or added[1] & removed[0]:
         return "one adds a variant beside one that the other removes"
+    if removed[0] & removed[1]:
+        return "each removes one of two neighbours"
     return "different variants"
 
 
