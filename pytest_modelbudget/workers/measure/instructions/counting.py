@@ -27,7 +27,7 @@ from pytest_modelbudget.workers.tflite.random_inputs import random_invocation
 WARMUP, COUNTED = 3, 3  # invocations in each process
 PROCESSES = 2
 _PADDING = 4096  # bytes by which the environments differ
-_LIBRARIES = "LD_LIBRARY_PATH"
+_LIBRARIES = ("LD_LIBRARY_PATH", "VALGRIND_LIB")  # where Python and Valgrind find theirs
 _MACHINE = "x86_64"
 _REASON = re.compile(r"unhandled instruction bytes: .*|valgrind: .*|Process terminating with .*")
 
@@ -101,7 +101,7 @@ def _run(job: InstructionsJob, inputs: Path, number: int) -> tuple[str, list[Inv
     environment = {
         "PYTHONHASHSEED": str(number),
         "PADDING": number * _PADDING * "x",
-        _LIBRARIES: os.environ.get(_LIBRARIES, ""),
+        **{name: os.environ[name] for name in _LIBRARIES if name in os.environ},
     }
     command = [*valgrind, *python, *program, str(WARMUP), str(COUNTED)]
     try:

@@ -10,7 +10,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.protocol.jobs import InstructionsJob
 from pytest_modelbudget.workers.measure.instructions import counting
-from pytest_modelbudget.workers.measure.instructions.callgrind_output import InvocationCost
+from pytest_modelbudget.workers.measure.instructions.callgrind_output import InvocationCost, parse
 from pytest_modelbudget.workers.measure.instructions.counting import count_instructions
 from tests.conftest import needs_valgrind
 from tests.workers.flatbuffers import BLOBS
@@ -52,10 +52,11 @@ def test_a_loop_is_counted_with_all_its_iterations(tmp_path: Path) -> None:
 
 @needs_valgrind
 def test_a_larger_batch_takes_more(tmp_path: Path) -> None:
-    one, four = count(BLOBS, tmp_path), count(BLOBS, tmp_path, batch_size=4)
+    one = parse(Path(__file__).with_name("blobs.callgrind").read_text())
+    four = count(BLOBS, tmp_path, batch_size=4)
     assert one.count < four.count < 4 * one.count
-    assert one.functions[0].name.startswith("xnn_f32_gemm_")
-    assert one.outside_xnnpack == ()
+    assert four.functions[0].name.startswith("xnn_f32_gemm_")
+    assert four.outside_xnnpack == ()
 
 
 @pytest.mark.parametrize(
