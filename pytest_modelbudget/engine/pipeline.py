@@ -22,6 +22,7 @@ from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.engine.variant_details import VariantDetailsGatherer, distribution
 from pytest_modelbudget.errors import ModelBudgetError
+from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
@@ -239,6 +240,15 @@ class Pipeline:
     async def explain_size(self, budget: Budget) -> FileSize | None:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""
         return await self._builder.explain_size(self._plan(budget))
+
+    async def contents(self, budget: Budget) -> ContentsSince | None:
+        """Return where the bytes of the variant's artifact are; None if that cannot be read."""
+        plan = self._plan(budget)
+        artifact = await self._builder.artifact(plan.step)
+        with suppress(UnmeasuredError):
+            new = await self._measurements.contents(artifact.path, artifact.sha256, plan.title)
+            return ContentsSince(new, None)
+        return None
 
     async def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
         """Evaluate the variant after each stage; see ``Evaluations.stage_scores``."""

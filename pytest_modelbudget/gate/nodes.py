@@ -141,6 +141,8 @@ class LimitItem(pytest.Item):
             self._row = self._accepted(self._row.judged(verdict, findings.test_data))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = self._row.explained(session.explain_size(self.budget))
+            if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
+                self._row = self._row.located(session.contents(self.budget))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
                 scores = session.stage_scores(self.budget)
                 self._row = self._row.by_stage(scores, findings.higher_is_better)

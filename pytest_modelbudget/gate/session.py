@@ -17,6 +17,7 @@ from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
+from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, StageScore
 from pytest_modelbudget.judge.limits.limit_kind import Limit
@@ -81,6 +82,10 @@ class Session:
     def explain_size(self, budget: Budget) -> FileSize | None:
         """Wait for what explains the size of the variant's file; None if nothing does."""
         return self._wait(self._submit(self._pipeline.explain_size(budget)))
+
+    def contents(self, budget: Budget) -> ContentsSince | None:
+        """Wait for where the bytes of the variant's artifact are; None if that cannot be read."""
+        return self._wait(self._submit(self._pipeline.contents(budget)))
 
     def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
         """Wait for the scores after each stage of the variant's recipe."""

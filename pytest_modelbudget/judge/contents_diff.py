@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import computed_field
@@ -56,6 +57,14 @@ class ContentsDiff(Frozen):
     gzip_growth_bytes: int
     tensors: Sequence[TensorChange]
     others: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class ContentsSince:
+    """Where the bytes of an artifact are; ``growth`` since the accepted one, if that is at hand."""
+
+    contents: Contents
+    growth: ContentsDiff | None
 
 
 def diff(old: Contents, new: Contents) -> ContentsDiff:

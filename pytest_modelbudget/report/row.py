@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.judge.accepted import environment_changes
+from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.findings import (
     Artifact,
     FileSize,
@@ -23,6 +24,7 @@ from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.judge.verdict import Verdict
+from pytest_modelbudget.report.contents_lines import grown, largest
 from pytest_modelbudget.units.format import (
     format_bytes,
     format_change,
@@ -236,6 +238,28 @@ class Row:
             shown = f"{amount:>{width}}  {other.note}" if is_made else f"not made: {other.note}"
             lines.append(_line(other.name, shown))
         return dataclasses.replace(self, why="\n".join(lines))
+
+    def located(self, found: ContentsSince | None) -> Self:
+        """Return the row with the tensors that are large, or that grew since they were accepted."""
+        if found is None:
+            return self
+        deflated = self.figure == "gzip_bytes"
+        title = "grew most"
+        shown = grown(found.growth, deflated=deflated) if found.growth else []
+        if not shown:
+            title, shown = "largest", largest(found.contents, deflated=deflated)
+        first, *others = shown or ["no tensor"]
+        lines = [_line(title, first), *(_line("", each) for each in others)]
+        why = filter(None, [self.why, self._accepted_size(), *lines])
+        return dataclasses.replace(self, why="\n".join(why))
+
+    def _accepted_size(self) -> str:
+        """Return a line with the size that was accepted, if it was another one."""
+        if self.accepted is None or self.value is None or self.accepted == self.value:
+            return ""
+        change = self.value - self.accepted
+        more = f"{format_bytes(abs(change))} {'more' if change > 0 else 'less'} now"
+        return _line("accepted", f"{format_bytes(self.accepted)}: {more}")
 
     def by_stage(self, scores: Sequence[StageScore], higher_is_better: bool) -> Self:
         """Return the row with the score after each stage, and what helps the one that lost most."""

@@ -51,6 +51,7 @@ class LimitKind(ABC):
         target_field: Which of a target's ``Figures`` answers it; None if no target does.
         figure: The name under which the ledger keeps what it measures; empty if it does not.
         guards: The figure that is not accepted into the ledger unless the limit holds.
+        names_tensors: Whether a failure names the tensors that are large, or that grew.
     """
 
     name: ClassVar[str]
@@ -63,6 +64,7 @@ class LimitKind(ABC):
     target_field: ClassVar[TargetField | None] = None
     figure: ClassVar[str] = ""
     guards: ClassVar[str] = ""
+    names_tensors: ClassVar[bool] = False
 
     @abstractmethod
     def measure(self, findings: Findings, limit: Limit) -> Measurement:

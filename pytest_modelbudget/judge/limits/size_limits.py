@@ -19,6 +19,7 @@ class MaxBytes(FigureLimit):
     advice = _SMALLER
     target_field = "size_bytes"
     figure = "bytes"
+    names_tensors = True
 
     def read(self, findings: Findings) -> Measurement:
         """Read the size of the file."""
@@ -46,6 +47,7 @@ class MaxGzipBytes(FigureLimit):
     needs = frozenset({"artifact"})
     advice = _SMALLER
     figure = "gzip_bytes"
+    names_tensors = True
 
     def read(self, findings: Findings) -> Measurement:
         """Read the size of the deflated file."""

@@ -1,0 +1,68 @@
+"""Where the bytes of an artifact are, in the few lines that a failure has for it."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from pytest_modelbudget.judge.contents import Contents, StoredPart
+from pytest_modelbudget.judge.contents_diff import Change, ContentsDiff
+from pytest_modelbudget.report.columns import shortened
+from pytest_modelbudget.report.contents_table import shown_name
+from pytest_modelbudget.units.format import format_bytes, format_share
+
+_MOST, _NAME = 3, 50
+T = TypeVar("T")
+
+
+def largest(contents: Contents, *, deflated: bool) -> list[str]:
+    """Return a line for each of the three largest tensors, with their shares of the artifact.
+
+    Args:
+        contents: Of the artifact.
+        deflated: Whether the bytes of the deflated artifact count.
+    """
+
+    def size(part: StoredPart) -> int:
+        return part.gzip_bytes if deflated else part.size_bytes
+
+    whole = contents.gzip_bytes if deflated else contents.size_bytes
+    found = _most(contents.tensors, contents.others, size)
+    amounts = [f"{format_bytes(size(each))} ({format_share(size(each) / whole)})" for each in found]
+    return _lines(amounts, [_name(each) for each in found])
+
+
+def grown(diff: ContentsDiff, *, deflated: bool) -> list[str]:
+    """Return a line for each of the three tensors that grew most; none if nothing grew.
+
+    Args:
+        diff: What differs from the artifact that was accepted.
+        deflated: Whether the bytes of the deflated artifact count.
+    """
+
+    def growth(change: Change) -> int:
+        return change.gzip_growth_bytes if deflated else change.growth_bytes
+
+    found = [each for each in _most(diff.tensors, diff.others, growth) if growth(each) > 0]
+    amounts = [f"+{format_bytes(growth(each))}" for each in found]
+    return _lines(amounts, [_new_name(each) for each in found])
+
+
+def _most(tensors: Sequence[T], others: Sequence[T], size: Callable[[T], int]) -> list[T]:
+    """Return three tensors, and the largest of the others if that is larger than one of them."""
+    found = sorted(tensors, key=size, reverse=True)[:_MOST]
+    least = size(found[-1]) if len(found) == _MOST else 0
+    beside = [each for each in sorted(others, key=size, reverse=True)[:1] if size(each) > least]
+    return sorted([*found, *beside], key=size, reverse=True)
+
+
+def _lines(amounts: Sequence[str], names: Sequence[str]) -> list[str]:
+    width = max(map(len, amounts), default=0)
+    return [f"{amount:>{width}}  {name}" for amount, name in zip(amounts, names, strict=True)]
+
+
+def _name(part: StoredPart) -> str:
+    return shortened(shown_name(part), _NAME)
+
+
+def _new_name(change: Change) -> str:
+    assert change.new, "what went has not grown"
+    return _name(change.new) + ("" if change.old else " (appeared)")
