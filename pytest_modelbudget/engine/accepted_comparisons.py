@@ -11,6 +11,7 @@ from pytest_modelbudget.engine.measurements import Measurements
 from pytest_modelbudget.engine.plan import Plan
 from pytest_modelbudget.engine.scheduler import Scheduler
 from pytest_modelbudget.judge.accepted import AcceptedVariant
+from pytest_modelbudget.judge.contents_diff import ContentsSince, diff
 from pytest_modelbudget.judge.findings import (
     Artifact,
     Findings,
@@ -92,6 +93,24 @@ class AcceptedComparisons:
         share = allowed.value if allowed.base_unit == "share" else allowed.value / median_s
         bounds = (LatencyBound(statistic="ratio", bound=1 + share),)
         return await self._measurements.latency(findings.artifact, path, plan, bounds)
+
+    async def contents(
+        self, plan: Plan, artifact: Artifact, accepted: AcceptedVariant | None, limit: Limit
+    ) -> ContentsSince:
+        """Return where the bytes of an artifact are, and what grew since another was accepted.
+
+        The artifact of an anchor is not known, so nothing is compared for growth since then.
+
+        Raises:
+            UnmeasuredError: if they cannot be read.
+        """
+        new = await self._measurements.contents(artifact.path, artifact.sha256, plan.title)
+        path = self._find(accepted.artifact, artifact) if accepted else None
+        is_anchored = isinstance(limit.bound, GrowthBound) and limit.bound.since == "anchor"
+        if accepted is None or path is None or is_anchored:
+            return ContentsSince(new, None)
+        old = await self._measurements.contents(path, accepted.artifact, plan.title)
+        return ContentsSince(new, diff(old, new) if old.form == new.form else None)
 
     def _find(self, sha256: str, artifact: Artifact) -> Path | None:
         """Return the path of the artifact of this digest, if it is another than ``artifact``."""

@@ -241,13 +241,12 @@ class Pipeline:
         """Explain the size of the variant's file; see ``Builder.explain_size``."""
         return await self._builder.explain_size(self._plan(budget))
 
-    async def contents(self, budget: Budget) -> ContentsSince | None:
-        """Return where the bytes of the variant's artifact are; None if that cannot be read."""
+    async def contents(self, budget: Budget, limit: Limit) -> ContentsSince | None:
+        """Return where the bytes of the artifact are, and what grew; None if it is not known."""
         plan = self._plan(budget)
         artifact = await self._builder.artifact(plan.step)
         with suppress(UnmeasuredError):
-            new = await self._measurements.contents(artifact.path, artifact.sha256, plan.title)
-            return ContentsSince(new, None)
+            return await self._comparisons.contents(plan, artifact, budget.accepted, limit)
         return None
 
     async def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:

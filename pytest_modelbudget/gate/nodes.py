@@ -142,7 +142,7 @@ class LimitItem(pytest.Item):
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = self._row.explained(session.explain_size(self.budget))
             if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
-                self._row = self._row.located(session.contents(self.budget))
+                self._row = self._row.located(session.contents(self.budget, self.limit))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
                 scores = session.stage_scores(self.budget)
                 self._row = self._row.by_stage(scores, findings.higher_is_better)

@@ -83,9 +83,9 @@ class Session:
         """Wait for what explains the size of the variant's file; None if nothing does."""
         return self._wait(self._submit(self._pipeline.explain_size(budget)))
 
-    def contents(self, budget: Budget) -> ContentsSince | None:
-        """Wait for where the bytes of the variant's artifact are; None if that cannot be read."""
-        return self._wait(self._submit(self._pipeline.contents(budget)))
+    def contents(self, budget: Budget, limit: Limit) -> ContentsSince | None:
+        """Wait for where the bytes of the artifact are, and what grew; None if it is not known."""
+        return self._wait(self._submit(self._pipeline.contents(budget, limit)))
 
     def stage_scores(self, budget: Budget) -> tuple[StageScore, ...]:
         """Wait for the scores after each stage of the variant's recipe."""

@@ -41,17 +41,21 @@ def grown(diff: ContentsDiff, *, deflated: bool) -> list[str]:
     def growth(change: Change) -> int:
         return change.gzip_growth_bytes if deflated else change.growth_bytes
 
-    found = [each for each in _most(diff.tensors, diff.others, growth) if growth(each) > 0]
+    found = _most(diff.tensors, diff.others, growth)
     amounts = [f"+{format_bytes(growth(each))}" for each in found]
     return _lines(amounts, [_new_name(each) for each in found])
 
 
 def _most(tensors: Sequence[T], others: Sequence[T], size: Callable[[T], int]) -> list[T]:
-    """Return three tensors, and the largest of the others if that is larger than one of them."""
-    found = sorted(tensors, key=size, reverse=True)[:_MOST]
+    """Return three tensors, and the largest of the others if it is larger than one of them.
+
+    Where there are fewer than three tensors, others take their place.
+    """
+    found = [each for each in sorted(tensors, key=size, reverse=True) if size(each) > 0][:_MOST]
     least = size(found[-1]) if len(found) == _MOST else 0
-    beside = [each for each in sorted(others, key=size, reverse=True)[:1] if size(each) > least]
-    return sorted([*found, *beside], key=size, reverse=True)
+    room = max(1, _MOST - len(found))
+    beside = [each for each in sorted(others, key=size, reverse=True) if size(each) > least]
+    return sorted([*found, *beside[:room]], key=size, reverse=True)
 
 
 def _lines(amounts: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -53,6 +53,7 @@ BY_SEVERITY: tuple[Status, ...] = (
     "exceeded",
     "error",
 )
+_SIZES = {"bytes", "gzip_bytes"}
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
@@ -246,16 +247,16 @@ class Row:
         deflated = self.figure == "gzip_bytes"
         title = "grew most"
         shown = grown(found.growth, deflated=deflated) if found.growth else []
-        if not shown:
+        if not shown and self.figure in _SIZES:
             title, shown = "largest", largest(found.contents, deflated=deflated)
-        first, *others = shown or ["no tensor"]
-        lines = [_line(title, first), *(_line("", each) for each in others)]
+        lines = [_line("" if number else title, each) for number, each in enumerate(shown)]
         why = filter(None, [self.why, self._accepted_size(), *lines])
         return dataclasses.replace(self, why="\n".join(why))
 
     def _accepted_size(self) -> str:
-        """Return a line with the size that was accepted, if it was another one."""
-        if self.accepted is None or self.value is None or self.accepted == self.value:
+        """Return a line with the size that was accepted; nothing if growth itself is limited."""
+        is_growth = isinstance(LIMITS[self.name], GrowthLimit)
+        if is_growth or self.accepted is None or self.value is None or self.accepted == self.value:
             return ""
         change = self.value - self.accepted
         more = f"{format_bytes(abs(change))} {'more' if change > 0 else 'less'} now"

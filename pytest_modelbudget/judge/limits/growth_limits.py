@@ -49,6 +49,7 @@ class GrowthLimit(LimitKind):
 
     fixed: ClassVar[FigureLimit]
     verb: ClassVar[str] = "grew"
+    names_tensors = True
 
     def __init_subclass__(cls) -> None:
         """Take from ``fixed`` what is the same of its growth."""
