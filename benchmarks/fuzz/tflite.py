@@ -28,6 +28,7 @@ from pytest_modelbudget.protocol.jobs import (
 from pytest_modelbudget.workers.fork_server import PRELOADS
 from pytest_modelbudget.workers.handlers import HANDLERS
 
+CORPUS = ROOT / "tests" / "corpus"
 MOST_BYTES = 8 * 2**30  # of address space, to spare the machine
 BUDGET = """\
 version: 1
@@ -38,8 +39,9 @@ budget: {max_bytes: 1 MB, min_accuracy: 0.5}
 
 
 def models() -> list[bytes]:
-    """Return the ``.tflite`` files of the tests."""
-    return [file.read_bytes() for file in sorted((ROOT / "tests").glob("**/*.tflite"))]
+    """Return the ``.tflite`` files of the tests, without the mutants that once failed."""
+    files = sorted((ROOT / "tests").glob("**/*.tflite"))
+    return [file.read_bytes() for file in files if file.parent != CORPUS]
 
 
 class Tflite:
@@ -67,7 +69,11 @@ class Tflite:
 
     def run(self, case: int) -> None:
         """Build a mutant, and give it to the other readers if that succeeds."""
-        self._model.write_bytes(self.mutant(case))
+        self.run_content(case, self.mutant(case))
+
+    def run_content(self, case: int, content: bytes) -> None:
+        """Build any file, and so on."""
+        self._model.write_bytes(content)
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:

@@ -85,7 +85,9 @@ def _evaluate(job: EvaluateJob, output: Path, progress: Progress) -> ModelScore:
 
 def _compare(job: CompareJob, _output: Path, _progress: Progress) -> Comparison:
     from pytest_modelbudget.workers.measure.accuracy.comparison import compare
+    from pytest_modelbudget.workers.measure.accuracy.sample_digest import draw_anew
 
+    draw_anew()
     enter(job.project)
     return compare(job)
 

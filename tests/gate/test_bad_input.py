@@ -1,5 +1,6 @@
 """What goes wrong while building or measuring: said once, clearly, and nobody else suffers."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project, eventually, outcomes
+
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 GOOD = """
 version: 1
@@ -229,3 +232,29 @@ def test_workers_do_not_outlive_pytest(gate: Project, number: int, exitcode: int
     running.send_signal(number)
     assert running.wait(timeout=60) == exitcode
     eventually(lambda: not Path("/proc", pid_file.read_text()).exists())
+
+
+def test_a_model_that_ends_or_hangs_litert_fails_alone(blobs: Project) -> None:
+    """Mutants that LiteRT neither refuses nor runs: the session goes on beside them."""
+    for name in ("ends_its_process", "hangs"):
+        shutil.copy(CORPUS / f"{name}.tflite", blobs.root)
+    blobs.write(
+        "blobs.budget.yaml",
+        """
+        version: 1
+        timeout: 3 s
+        budget: {max_bytes: 7 kB}
+        variants:
+          ends: {model: ends_its_process.tflite}
+          hangs: {model: hangs.tflite}
+          good: {model: blobs.tflite}
+        """,
+    )
+    result = blobs.pytest("-v")
+    assert outcomes(result.output) == {
+        "blobs.budget.yaml::ends::max_bytes": "ERROR",
+        "blobs.budget.yaml::hangs::max_bytes": "ERROR",
+        "blobs.budget.yaml::good::max_bytes": "PASSED",
+    }
+    assert "Traceback" not in result.output
+    assert nothing_half_written(blobs)

@@ -46,6 +46,18 @@ DRAWS = [
 ]
 
 
+@pytest.mark.parametrize("random", ["np.random.rand()", "np.random.default_rng().random()"])
+def test_a_metric_that_draws_anew_is_never_judged(blobs: Project, random: str) -> None:
+    blobs.write("own.py", f"import numpy as np\ndef score(y, p):\n    return 0.5 + {random} / 2\n")
+    blobs.write("blobs.budget.yaml", MIN.replace("data:test", "blobs:test") + "metric: own:score\n")
+    for _ in range(2):
+        result = blobs.pytest()
+        assert result.exitcode == 1
+        result.has(
+            "could not be measured: own:score gave 0.", " and then 0.", " for the same outputs"
+        )
+
+
 @pytest.mark.parametrize(("rows", "again"), DRAWS)
 def test_samples_that_are_drawn_anew_are_never_judged(
     blobs: Project, rows: str, again: str

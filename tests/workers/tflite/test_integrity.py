@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.fuzz.cases import Tally
-from benchmarks.fuzz.tflite import Tflite, models
+from benchmarks.fuzz.tflite import CORPUS, Tflite, models
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.integrity import check_integrity
 from tests.workers.flatbuffers import BLOBS, WIDEN, edited
@@ -66,6 +66,10 @@ def take_no_elements(model: Any) -> None:
     graph(model).tensors[graph(model).inputs[0]].shapeSignature = [-1, 0]
 
 
+TRACEBACKS = (
+    *("input_without_elements", "output_never_computed", "output_of_no_signature"),
+    *("output_without_data", "signature_without_key"),
+)
 DAMAGES: dict[Callable[[Any], None], str] = {
     refer_to_no_tensor: "tensor 77 does not exist",
     refer_to_no_output: "output -2 does not exist",
@@ -108,11 +112,11 @@ def test_a_mutated_model_is_measured_or_refused(fuzzed: Tflite, case: int) -> No
     assert fuzzed.tally.failures == {}
 
 
-@pytest.mark.parametrize("case", [2263, 2894, 4374, 5575])
-def test_what_once_ended_in_a_traceback(tmp_path: Path, case: int) -> None:
-    """An output of no signature, one that is never computed, no elements, no data."""
-    fuzzed = Tflite(tmp_path, seed=0)
-    fuzzed.run(case)
+@pytest.mark.parametrize("name", TRACEBACKS)
+def test_what_once_ended_in_a_traceback(fuzzed: Tflite, name: str) -> None:
+    fuzzed.tally = Tally()
+    fuzzed.run_content(0, (CORPUS / f"{name}.tflite").read_bytes())
+    assert fuzzed.tally.counts
     assert fuzzed.tally.failures == {}
 
 

@@ -1,5 +1,6 @@
 """Confidence intervals of a score and of its drop, from the stored columns of each sample."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +53,13 @@ def compare(job: CompareJob) -> Comparison:
 
     Raises:
         JobError: If the model and the baseline were evaluated on other samples, or if the user's
-            own metric cannot be loaded.
+            own metric cannot be loaded or gives another score for the same outputs.
     """
     model = _Evaluated.read(job.scored)
     baseline = _Evaluated.read(job.baseline) if isinstance(job.baseline, Path) else None
+    for evaluated in (model, baseline):
+        if evaluated and job.metric.call:
+            _check_repeatable(job.metric, evaluated)
     if baseline and baseline.score.sample_set != model.score.sample_set:
         raise JobError(
             "data.test returned other samples for the baseline than for the model",
@@ -75,6 +79,20 @@ def compare(job: CompareJob) -> Comparison:
         return _compare_by_bootstrap(job, model, baseline, known)
     except JobError as error:
         return Comparison(confidence=job.confidence, why=error.cause)
+
+
+def _check_repeatable(metric: Metric, evaluated: _Evaluated) -> None:
+    """Compute the score again in this process, which is not that of the evaluation.
+
+    Raises:
+        JobError: if it is another one.
+    """
+    again = scorer_of(metric).value(evaluated.columns)
+    if not math.isclose(again, evaluated.score.value, rel_tol=1e-6, abs_tol=1e-12):
+        raise JobError(
+            f"{metric} gave {evaluated.score.value:.4g} and then {again:.4g} for the same outputs",
+            "return the same score each time, for example with a seed",
+        )
 
 
 def _compare_right(
