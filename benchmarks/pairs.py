@@ -1,5 +1,6 @@
 """Two commands timed in turn, so that a drift of the machine hits both."""
 
+import resource
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Pairs:
-    """Wall seconds of two commands, run by run."""
+    """Seconds of two commands, run by run."""
 
     ours_s: tuple[float, ...]
     theirs_s: tuple[float, ...]
@@ -32,12 +33,19 @@ def spread(values: Sequence[float], unit: str = "", factor: float = 1.0) -> str:
     return f"{middle:.3g}{unit} ({low:.3g} to {high:.3g})"
 
 
+def cpu_s() -> float:
+    """Return the CPU time of all child processes that have ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def run_pairs(
     ours: Sequence[str],
     theirs: Sequence[str],
     cwd: Path,
     count: int,
     before: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Pairs:
     """Run both commands ``count`` times in turn, after one run each that does not count.
 
@@ -47,13 +55,14 @@ def run_pairs(
         cwd: Where both run.
         count: How many pairs.
         before: Called before each run of ours.
+        clock: What is measured; by default the wall time.
     """
     times: tuple[list[float], list[float]] = ([], [])
     for index in range(count + 1):
         before()
         for command, seconds in zip((ours, theirs), times, strict=True):
-            started = time.perf_counter()
+            started_s = clock()
             subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
             if index:
-                seconds.append(time.perf_counter() - started)
+                seconds.append(clock() - started_s)
     return Pairs(tuple(times[0]), tuple(times[1]))
