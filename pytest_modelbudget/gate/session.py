@@ -139,6 +139,7 @@ def pipeline_options(config: pytest.Config) -> PipelineOptions:
         rebuild=config.option.budget_rebuild or config.getini("modelbudget_rebuild"),
         project=Project(
             rootdir=config.rootpath,
+            working_folder=config.invocation_params.dir,
             why_rootdir=rootdir_with_reason(config),
             # What is no folder is left as it is, because it may stand for an import hook.
             sys_path=tuple(

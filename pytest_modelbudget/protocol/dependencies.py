@@ -94,6 +94,7 @@ class Dependencies(Frozen):
     """All that one result was made from.
 
     Attributes:
+        working_folder: Where relative paths began; empty if there were none.
         unrecorded: What could not be recorded, each in words.
         declared: Whether the budget's ``depends_on`` stands for what could not be recorded.
     """
@@ -104,6 +105,7 @@ class Dependencies(Frozen):
     modules: Sequence[ModuleOrigin] = ()
     variables: Sequence[EnvironmentVariable] = ()
     packages: Sequence[Package] = ()
+    working_folder: str = ""
     unrecorded: Sequence[str] = ()
     declared: bool = False
 
@@ -121,6 +123,7 @@ class Dependencies(Frozen):
             modules=_joined(earlier.modules, self.modules),
             variables=_joined(earlier.variables, self.variables),
             packages=_joined(earlier.packages, self.packages),
+            working_folder=self.working_folder or earlier.working_folder,
             unrecorded=_joined(earlier.unrecorded, self.unrecorded),
             declared=self.declared,
         )

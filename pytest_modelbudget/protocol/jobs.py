@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.targets import target_kind
@@ -51,10 +51,12 @@ class Project(Frozen):
     """Where the user's modules are found, and what to import before anything else.
 
     ``depends_on`` are further files that its results depend on, if the budget names any.
-    ``why_rootdir`` is a sentence for the error of a module that is not found.
+    ``why_rootdir`` is a sentence for the error of a module that is not found. ``working_folder``
+    is where pytest was started, and where relative paths in the user's code begin.
     """
 
     rootdir: Path
+    working_folder: Path = Field(default_factory=Path.cwd)
     why_rootdir: str = ""
     sys_path: Sequence[str]
     imports: Sequence[str] = ()

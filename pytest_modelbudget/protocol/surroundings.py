@@ -52,11 +52,18 @@ class Surroundings:
         importlib.invalidate_caches()  # they take a folder for unchanged within one tick
         self._known: dict[tuple[str, FileStamp], str] = {}
 
+    @property
+    def working_folder(self) -> str:
+        """Where relative paths begin, as ``Dependencies`` has it."""
+        return self.project.portable(self.project.working_folder)
+
     def first_change(self, dependencies: Dependencies) -> str:
         """Return what is first found to be different now, in words; empty if nothing is."""
         return next(self._changes(dependencies), "")
 
     def _changes(self, dependencies: Dependencies) -> Iterator[str]:
+        if dependencies.working_folder not in ("", self.working_folder):
+            yield f"the working directory was {dependencies.working_folder}"
         files, folders = dependencies.files, dependencies.folders
         modules, variables = dependencies.modules, dependencies.variables
         yield from (f"{each.path} changed" for each in files if not self._is_same(each, self.file))

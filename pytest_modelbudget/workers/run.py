@@ -108,6 +108,7 @@ def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -
                 if surroundings is None:
                     work(output)
                     return
+                os.chdir(surroundings.project.working_folder)
                 with recorded_by(Recording(surroundings)) as recording:
                     for path in files_read(task.job):
                         recording.note_named(path)

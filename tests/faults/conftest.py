@@ -55,6 +55,7 @@ class Lab:
         self.store = root.with_name("store")
         self.sys_path: tuple[str, ...] = (str(root), *sys.path)
         self.args: dict[str, JsonValue] = {}
+        self.working_folder = root
         self.depends_on: tuple[str, ...] = ()
         self.kind: WorkerKind = "litert"
         self._workers = workers
@@ -83,6 +84,7 @@ class Lab:
     def project(self) -> Project:
         return Project(
             rootdir=self.root,
+            working_folder=self.working_folder,
             sys_path=self.sys_path,
             depends_on=declared_files(self.depends_on, self.root),
         )

@@ -511,6 +511,25 @@ def test_a_new_variable_counts_where_all_are_read(lab: Lab, code: str) -> None:
     assert lab.find({**environ, "STALE_OTHER": "2"}) is None
 
 
+@pytest.mark.parametrize("code", ["open('in.txt')", "os.listdir()", "os.path.exists('in.txt')"])
+def test_the_working_directory_counts_where_paths_are_relative(lab: Lab, code: str) -> None:
+    lab.write("in.txt", "1")
+    lab.write("other/in.txt", "1")
+    lab.write("data.py", f"import os, blobs\ndef test():\n    {code}\n    return blobs.test()\n")
+    lab.make()
+    assert lab.find() is not None
+    lab.working_folder = lab.root / "other"
+    assert lab.find() is None
+
+
+def test_the_working_directory_does_not_count_where_paths_are_absolute(lab: Lab) -> None:
+    code = "ROOT = os.path.dirname(__file__)\ndef test():\n    os.listdir(ROOT)"
+    lab.write("data.py", f"import os, blobs\n{code}\n    return blobs.test()\n")
+    lab.make()
+    lab.working_folder = lab.root.parent
+    assert lab.find() is not None
+
+
 def test_what_the_user_reads_of_the_system_counts(lab: Lab) -> None:
     prepare(lab, "open('/etc/hostname').read(); open('/proc/self/stat').read()", lambda _: None)
     assert [each.path for each in lab.dependencies().files if each.path[:1] == "/"] == [
@@ -600,7 +619,7 @@ def move(lab: Lab) -> None:
     shutil.copytree(lab.root, elsewhere)
     shutil.rmtree(lab.root)
     lab.sys_path = tuple(path.replace(str(lab.root), str(elsewhere)) for path in lab.sys_path)
-    lab.root = elsewhere
+    lab.root = lab.working_folder = elsewhere
 
 
 def test_a_folder_of_packages_that_the_code_adds_does_not_hide_what_is_installed(lab: Lab) -> None:

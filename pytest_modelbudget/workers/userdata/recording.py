@@ -68,6 +68,7 @@ class Recording:
         self._variables: set[str] = set()
         self._unrecorded: dict[str, None] = {}
         self._start_ns = time.time_ns()
+        self._has_relative_paths = False
         self._project_path = {*self._project.search_path, *sys.path}
 
     def dependencies(self) -> Dependencies:
@@ -93,6 +94,7 @@ class Recording:
             modules=tuple(self._modules),
             variables=tuple(map(self._surroundings.variable, sorted(self._variables))),
             packages=tuple(map(self._surroundings.package, sorted(_packages()))),
+            working_folder=self._surroundings.working_folder if self._has_relative_paths else "",
             unrecorded=tuple(self._unrecorded),
             declared=self._project.depends_on is not None,
         )
@@ -186,7 +188,12 @@ class Recording:
             return ""
         if whole.startswith(SHARED) and not is_for_the_user(sys._getframe(1)):
             return ""
-        return "" if is_installed(os.path.dirname(whole)) else whole
+        if is_installed(os.path.dirname(whole)):
+            return ""
+        if not os.path.isabs(os.fsdecode(path)):
+            folder = self._project.working_folder
+            self._has_relative_paths |= Path.cwd() == folder  # else the code has chosen another
+        return whole
 
     def _state_if_new(self, path: str, stamp: FileStamp | None) -> PathState | None:
         """Return the state of a file that could be changed without a new stamp."""
