@@ -26,9 +26,9 @@ _UNCOUNTED = (
     # It asks for the kind of the CPU again when 250 ms have passed (ruy/tune.cc).
     r"ruy::TuningResolver::Resolve\(.*"
 )
-_PARAMETERS = re.compile(r"<[^<>]*>|\((?!anonymous namespace)[^()]*\)(?: const)?$")
+_PARAMETERS = re.compile(r"<[^<>]*>|\([^()]*\)(?: const)?$")
 _RESULT = re.compile(r"^(?:(?!operator )[\w:]+ )+(?=[\w:])")
-_NAMESPACES = re.compile(r"\(anonymous namespace\)::|^tflite::(ops::builtin::)?")
+_NAMESPACE = re.compile(r"^tflite::(ops::builtin::)?")
 _RECURSION = re.compile(r"'\d+$")
 
 
@@ -137,7 +137,7 @@ def parse(text: str) -> InvocationCost:
 
 def short_name(function: str) -> str:
     """Return the name of a function without result, parameters and the namespaces of LiteRT."""
-    before = ""
+    before, function = "", function.replace("(anonymous namespace)::", "")
     while before != function:
         before, function = function, _PARAMETERS.sub("", function)
-    return _NAMESPACES.sub("", _RESULT.sub("", function))
+    return _NAMESPACE.sub("", _RESULT.sub("", function))

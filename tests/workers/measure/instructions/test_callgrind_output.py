@@ -159,6 +159,10 @@ def test_functions_of_another_name_are_refused() -> None:
             "tflite::ops::builtin::lstm_eval::(anonymous namespace)::LstmStepFloat(float const*)",
             "lstm_eval::LstmStepFloat",
         ),
+        (
+            "void (anonymous namespace)::unary_ukernel<int, (anonymous namespace)::Op<int> >(int)",
+            "unary_ukernel",
+        ),
         ("tflite::RuntimeShape::Dims(int) const", "RuntimeShape::Dims"),
         ("operator new(unsigned long)", "operator new"),
     ],
