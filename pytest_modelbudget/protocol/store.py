@@ -98,7 +98,8 @@ class Store:
                 names = {name.partition("/")[0] for name in manifest.sha256}
                 found = [name for name in names if _digest_of(manifest.sha256, name) == sha256]
                 if found and _read(folder):
-                    os.utime(folder)
+                    with suppress(OSError):  # A read-only cache can still be used.
+                        os.utime(folder)
                     return folder / found[0]
         return None
 

@@ -374,3 +374,19 @@ def test_each_task_has_a_folder_of_its_own(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folders = [store.task_folder("int8") for _ in range(3)]
     assert folders == [tmp_path / "tasks" / f"int8-{number}" for number in (1, 2, 3)]
+
+
+def test_an_artifact_is_found_by_the_digest_of_its_content(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(2):
+        with store.adding(digest(number)) as folder:
+            (folder / "model.tflite").write_bytes(b"%d" % number)
+            (folder / "saved").mkdir()
+            (folder / "saved" / "graph").write_bytes(b"graph %d" % number)
+    for name in ("model.tflite", "saved"):
+        [first, *_] = tmp_path.glob(f"entries/*/*/*/{name}")
+        assert store.find_content(content_digest(first)) == first
+    assert store.find_content("0" * 64) is None
+    sha256 = content_digest(first.parent / "model.tflite")
+    (first.parent / "model.tflite").write_bytes(b"damaged")
+    assert store.find_content(sha256) is None
