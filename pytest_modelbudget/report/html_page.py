@@ -18,7 +18,14 @@ from pytest_modelbudget.report.report_document import document
 from pytest_modelbudget.report.text_file import write_file
 
 PARTS = Path(__file__).parent / "html"
-_SCRIPTS = ("theme.js", "table.js", "charts.js", "echarts/echarts.min.js")
+_SCRIPTS = (
+    "theme.js",
+    "table.js",
+    "echarts/echarts.min.js",
+    "chart_tools.js",
+    "plot.js",
+    "variant_charts.js",
+)
 
 
 def write(path: Path, record: Record) -> list[str]:
