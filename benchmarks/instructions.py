@@ -100,13 +100,13 @@ def summary(trials: Trials) -> Iterator[str]:
 
 
 def by_family(artifacts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| kernels | models | instructions per us | rank correlation with the median latency |"
+    yield "| kernels | models | instructions per ns | rank correlation with the median latency |"
     yield "| --- | --- | --- | --- |"
     families: dict[str, list[Mapping[str, Any]]] = {}
     for entry in artifacts:
         families.setdefault(family(entry["kernel"]), []).append(entry)
     for name, own in [*families.items(), ("all", artifacts)]:
-        rates = spread([each["count"] / each["p50_s"] / 1e6 for each in own])
+        rates = spread([each["count"] / each["p50_s"] / 1e9 for each in own])
         yield f"| {name} | {len(own)} | {rates} | {rank_correlation(own)} |"
 
 
