@@ -156,10 +156,10 @@ def _cells(each: Outcome, outcomes: list[Outcome]) -> list[str]:
     worse = ", ".join(["larger"] * is_larger + ["less accurate"] * is_less)
     return [
         _shown(each.size_bytes, ",.0f"),
-        _shown(each.drop, ".4f"),
+        _shown(each.drop, ".2g"),
         _shown(each.latency_s and each.latency_s * 1e6, ",.1f us"),
         _shown(each.hand_bytes, ",.0f"),
-        _shown(hand_drop, ".4f"),
+        _shown(hand_drop, ".2g"),
         worse,
     ]
 

@@ -94,6 +94,7 @@ def _fine_tuned(family: Family, recipe: str, model: Any) -> Any:
 
     twin = family.build(tf_keras)
     twin.set_weights(model.get_weights())
+    twin._name = model.name  # it is part of each name in the file
     callbacks = []
     if recipe == "prune":
         steps = EPOCHS[recipe] * TRAIN // BATCH_SIZE
