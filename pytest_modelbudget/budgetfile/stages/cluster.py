@@ -15,7 +15,10 @@ class Cluster(LayerStage):
     needs_keras = True
     loses = frozenset({"quantize_aware"})
     size_unchanged = ("clustering", "repeated values")
-    gentler = "more `clusters`, more `epochs`, or `layers: {skip: [...]}`"
+    gentler = (
+        "a lower `training.learning_rate`, more `clusters`, more `epochs`, or "
+        "`layers: {skip: [...]}`"
+    )
 
     kind: Literal["cluster"] = "cluster"
     clusters: Annotated[int, Field(ge=2)] = 16
