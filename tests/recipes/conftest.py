@@ -59,6 +59,7 @@ def trained(shared: Path) -> Callable[[str, str], Path]:
 
 def _train(name: str, generation: str, path: Path) -> None:
     keras: Any = import_module(generation)
+    keras.backend.clear_session()  # The name of a model must not depend on those made before.
     keras.utils.set_random_seed(0)
     model = getattr(models, name)(keras)
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
