@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import Problem
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.growth_bound import SizeGrowth
-from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.units.invalid import (
     InvalidValueError,
     closest,

@@ -21,7 +21,7 @@ from pytest_modelbudget.gate.written_reports import wanted_reports
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import Findings, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
-from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.ledger.accepted_budgets import with_accepted

@@ -20,7 +20,7 @@ from pytest_modelbudget.judge.findings import (
 )
 from pytest_modelbudget.judge.function_costs import explain_instructions
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure, measure_figure
-from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.judge.verdict import Verdict

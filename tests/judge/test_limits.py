@@ -15,7 +15,7 @@ from pytest_modelbudget.judge.findings import (
     present,
 )
 from pytest_modelbudget.judge.limits import LIMITS, measure
-from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
     Arena,

@@ -1,10 +1,8 @@
 """How much a figure has grown since it was accepted into the ledger."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
 
-from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.judge.accepted import AcceptedFigure
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
 from pytest_modelbudget.judge.limits.accuracy_limits import (
@@ -13,125 +11,14 @@ from pytest_modelbudget.judge.limits.accuracy_limits import (
     difference,
     spread,
 )
-from pytest_modelbudget.judge.limits.growth_bound import WRITTEN, GrowthBound
+from pytest_modelbudget.judge.limits.growth_limit import Basis, GrowthLimit, bound_of
 from pytest_modelbudget.judge.limits.instruction_limits import MaxInstructions
 from pytest_modelbudget.judge.limits.latency_limits import MaxLatency, described, disturbed
-from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.limits.memory_limits import MaxMemory
 from pytest_modelbudget.judge.limits.size_limits import MaxBytes, MaxGzipBytes
 from pytest_modelbudget.judge.limits.structure_limits import MaxMacs
 from pytest_modelbudget.judge.results import Interval
-from pytest_modelbudget.units.format import format_change
-
-
-@dataclass(frozen=True)
-class Basis:
-    """What a figure is compared with.
-
-    Attributes:
-        value: In the base unit of the figure.
-        accepted: What the ledger has of it.
-        is_anchor: Whether it is the value that was accepted first.
-    """
-
-    value: float
-    accepted: AcceptedFigure
-    is_anchor: bool
-
-
-class GrowthLimit(LimitKind):
-    """A change of a figure for the worse since it was accepted.
-
-    Attributes:
-        fixed: The limit that measures the figure.
-        verb: What the figure did if it changed for the worse.
-    """
-
-    fixed: ClassVar[FigureLimit]
-    verb: ClassVar[str] = "grew"
-    names_tensors = True
-
-    def __init_subclass__(cls) -> None:
-        """Take from ``fixed`` what is the same of its growth."""
-        fixed = cls.fixed
-        cls.base_unit, cls.written = fixed.base_unit, WRITTEN[fixed.base_unit]
-        cls.needs = cls.needs | fixed.needs if hasattr(cls, "needs") else fixed.needs
-        cls.advice, cls.target_field, cls.figure = fixed.advice, fixed.target_field, fixed.figure
-
-    def measure(self, findings: Findings, limit: Limit) -> Measurement:
-        """Read how much the figure has grown.
-
-        Raises:
-            UnmeasuredError: If it was not accepted, or cannot be compared with what was.
-        """
-        return self._growth(self.fixed.read(findings), findings, limit)
-
-    def measure_on_target(self, findings: Findings, limit: Limit) -> Measurement:
-        """Read how much the figure of the target has grown."""
-        return self._growth(self.fixed.read_on_target(findings), findings, limit)
-
-    def highest_allowed(self, limit: Limit) -> float:
-        """Return the share; what an amount allows depends on what was accepted."""
-        return _bound(limit).relative or 0.0
-
-    def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:  # noqa: ARG002
-        """Return the change for the worse from ``reference`` to ``found``, in the base unit.
-
-        Raises:
-            UnmeasuredError: If they cannot be compared.
-        """
-        return replace(found, value=found.value - reference.value)
-
-    def reference(self, found: Measurement, findings: Findings, limit: Limit) -> Basis:
-        """Return what the figure is compared with.
-
-        Raises:
-            UnmeasuredError: If it was not accepted.
-        """
-        environment = self.fixed.environment(findings)
-        known = findings.accepted
-        accepted = known.figure(self.figure, environment) if known else None
-        if accepted is None:
-            where = " on this machine" if self.fixed.by_machine else ""
-            value, _ = format_change(found.value, found.value, self.base_unit)
-            raise UnmeasuredError(
-                f"{self.figure} is {value}, and none was accepted yet{where}; "
-                f"{accepting(limit, 'accept it')}"
-            )
-        is_anchor = _bound(limit).since == "anchor"
-        return Basis(accepted.anchor if is_anchor else accepted.value, accepted, is_anchor)
-
-    def _growth(self, found: Measurement, findings: Findings, limit: Limit) -> Measurement:
-        reference = self.reference(found, findings, limit)
-        change = self.change(found, reference, findings)
-        allowed = _bound(limit).allowed(reference.value, self.base_unit)
-        scale = abs(reference.value) if allowed.base_unit == "share" else 1.0
-        low, high = change.interval or (change.value, change.value)
-        old, new = format_change(reference.value, found.value, self.base_unit)
-        remark = change.remark
-        if high is not None and high < -allowed.value * scale:
-            text = f"{self.figure} improved from {old} to {new}"
-            remark = f"{text}; {accepting(limit, 'accept it')}"
-        ends = (low / scale, None if high is None else high / scale)
-        return replace(
-            change,
-            value=change.value / scale,
-            baseline=f"{old} ({'anchor' if reference.is_anchor else 'accepted'})",
-            resolvable=change.resolvable / scale,
-            interval=ends if change.interval else None,
-            allowed=allowed,
-            remark=remark,
-        )
-
-
-def accepting(limit: Limit, what: str) -> str:
-    """Return how to accept, in words."""
-    return f"{what} with `pytest {as_seen(limit.span.path)} --budget-update`"
-
-
-def _bound(limit: Limit) -> GrowthBound:
-    assert isinstance(limit.bound, GrowthBound), "the reader gives it for a limit of growth"
-    return limit.bound
 
 
 class MaxBytesGrowth(GrowthLimit):
@@ -262,7 +149,12 @@ class MaxLatencyGrowth(GrowthLimit):
         is_same = known is not None and known.artifact == findings.artifact.sha256
         environment = self.fixed.environment(findings)
         is_known = known is not None and known.figure(self.figure, environment) is not None
-        if known is None or is_known or not (sample or is_same) or _bound(limit).since == "anchor":
+        if (
+            known is None
+            or is_known
+            or not (sample or is_same)
+            or bound_of(limit).since == "anchor"
+        ):
             return super().reference(found, findings, limit)
         value = found.value / (sample.estimates["ratio"].value if sample else 1.0)
         return Basis(value, AcceptedFigure(value, value, known.artifact), is_anchor=False)

@@ -16,7 +16,7 @@ from pytest_modelbudget.judge.accepted import (
 from pytest_modelbudget.judge.findings import Artifact, Findings, UnmeasuredError
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure
 from pytest_modelbudget.judge.limits.growth_bound import GrowthBound, Since
-from pytest_modelbudget.judge.limits.growth_limits import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results import (
     Comparison,
