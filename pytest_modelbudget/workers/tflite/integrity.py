@@ -13,7 +13,7 @@ from ai_edge_litert.tools.flatbuffer_utils import ModelT, SubGraphT, TensorT
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.tflite.tflite_file import TYPES, is_constant, operator_name, parse
-from pytest_modelbudget.workers.tflite.weights import READABLE, WEIGHT_INPUTS
+from pytest_modelbudget.workers.tflite.weights import READABLE, UNPACKING, WEIGHT_INPUTS
 
 _ABSENT = -1  # the index of an optional input that is left out
 Reference = tuple[str, Iterable[int] | None, int, int]
@@ -89,8 +89,8 @@ def _wrong_in_graph(model: ModelT, graph: SubGraphT, number: int) -> Iterator[st
     if number == 0 and not _numbers(graph.outputs):
         yield "it has no output"
     for operator in graph.operators or ():
-        is_weighted = operator_name(model, operator) in WEIGHT_INPUTS
-        if is_weighted and (operator.inputs is None or operator.outputs is None):
+        is_read = operator_name(model, operator) in WEIGHT_INPUTS.keys() | UNPACKING
+        if is_read and (operator.inputs is None or operator.outputs is None):
             yield "an operator has no inputs or no outputs"
     for index, tensor in enumerate(graph.tensors):
         yield from _wrong_in_tensor(model, tensor, index)

@@ -96,7 +96,7 @@ def find_operators(model: ModelT, known: KerasLayers | None) -> list[LayerOperat
     find = known.find if known else str
     found = []
     for operator, graph in operators(model):
-        outputs = tuple(tensor_name(graph.tensors[index]) for index in operator.outputs)
+        outputs = tuple(tensor_name(graph.tensors[index]) for index in operator.outputs or ())
         constants, variables = _input_names(model, graph, operator)
         own = (*outputs, *constants)
         # An output of the graph is not named after a layer; its weights or inputs are.
@@ -132,7 +132,7 @@ def _input_names(
 ) -> tuple[list[str], list[str]]:
     """Return the names of the constant inputs of an operator, and of the others."""
     names: tuple[list[str], list[str]] = ([], [])
-    for tensor in (graph.tensors[index] for index in operator.inputs if index >= 0):
+    for tensor in (graph.tensors[index] for index in operator.inputs or () if index >= 0):
         names[not is_constant(model, tensor)].append(tensor_name(tensor))
     return names
 

@@ -32,7 +32,7 @@ def pack(model: ModelT) -> bytes:
 def operators(model: ModelT) -> Iterator[tuple[OperatorT, SubGraphT]]:
     """Yield the operators of all subgraphs in order, each with its subgraph."""
     for graph in model.subgraphs:
-        for operator in graph.operators:
+        for operator in graph.operators or ():
             yield operator, graph
 
 

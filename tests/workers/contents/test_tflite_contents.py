@@ -102,6 +102,15 @@ def test_files_that_are_appended_are_metadata(tmp_path: Path) -> None:
     assert others(found) == {"graph": 864, "names": 284, "metadata": 16 + appended}
 
 
+def test_an_operator_without_inputs_reads_nothing(tmp_path: Path) -> None:
+    def leave_out(model: Any) -> None:
+        model.subgraphs[0].operators[0].inputs = None
+
+    double = next(path for path in MODELS if path.stem == "double")
+    found = tflite_contents(edited(tmp_path / "idle.tflite", leave_out, double))
+    assert [(each.name, each.operator) for each in found.tensors] == [("mul/x", "")]
+
+
 def cut(content: bytes) -> bytes:
     return content[: len(content) // 2]
 
