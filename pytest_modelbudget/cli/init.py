@@ -3,21 +3,21 @@
 import argparse
 import os
 import re
-import time
 from collections.abc import Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.lookalikes import GLOBS, is_skipped
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.cli.init_output import RecordOutput, TableOutput, Watcher
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
-from pytest_modelbudget.explore.first_budget import budget_text, presets_of
+from pytest_modelbudget.explore.first_budget import Start, budget_text, presets_of
 from pytest_modelbudget.explore.front import left_out
 from pytest_modelbudget.explore.measure import TIME_OVER, Measuring, begin
 from pytest_modelbudget.explore.measured import MeasuredVariant
 from pytest_modelbudget.explore.project_options import project_options
-from pytest_modelbudget.explore.request import request_of
+from pytest_modelbudget.explore.request import Request, request_of
 from pytest_modelbudget.explore.template import TEMPLATE
 from pytest_modelbudget.report.text_file import check_file, write_file
 from pytest_modelbudget.units.invalid import InvalidValueError
@@ -66,9 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", dest="file", type=Path, metavar="FILE", help="default: budgets/MODEL.budget.yaml"
     )
-    parser.add_argument(
-        "--time", default="5m", help="when to stop starting another preset (default: 5m)"
-    )
+    parser.add_argument("--time", default="5m", help="for the presets that train (default: 5m)")
     parser.add_argument(
         "--headroom", default="5%", help="how much larger a file may become (default: 5%%)"
     )
@@ -78,6 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PRESETS",
         help="the presets to measure and to write, "
         "separated by commas (default: those that no other one beats)",
+    )
+    parser.add_argument(
+        "--imports",
+        nargs="+",
+        default=(),
+        metavar="MODULE",
+        help="modules with custom layers (default: those that a .keras file names)",
+    )
+    parser.add_argument(
+        "--trust-code", action="store_true", help="let Python code in the model file run"
     )
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--json", action="store_true", help="print one JSON record for each result")
@@ -90,21 +98,19 @@ def run(options: argparse.Namespace) -> int:
         write_file(file, TEMPLATE)
         print(f"{as_seen(file)} is a template: name your model and data in it, then run pytest")
         return 0
-    headroom, until_s = _share(options.headroom), time.monotonic() + _seconds(options.time)
+    headroom, training_s = _share(options.headroom), _seconds(options.time)
+    request = request_of(
+        file,
+        options.model,
+        {name: getattr(options, name) for name in ("train", "test", "calibration")},
+        metric=options.metric,
+        imports=options.imports,
+        trust_code=options.trust_code,
+    )
     presets = presets_of(options.variants) if options.variants else list(PRESETS)
-    data = {name: getattr(options, name) for name in ("train", "test", "calibration")}
-    request = request_of(file, options.model, data, options.metric)
-    engine = project_options(file.parent)
     shown: Watcher = RecordOutput() if options.json else TableOutput()
-    measured: list[MeasuredVariant] = []
     try:
-        with Measuring(engine, until_s, shown.watch) as measuring:
-            start = begin(measuring, request, engine, presets)
-            shown.begin(start)
-            for variant in measuring.variants(start.budgets):
-                shown.add(variant)
-                measured.append(variant)
-                _require_score(variant)
+        start, measured = _measure(request, presets, training_s, shown)
     except KeyboardInterrupt:
         shown.interrupted()
         return INTERRUPTED
@@ -114,20 +120,44 @@ def run(options: argparse.Namespace) -> int:
     chosen = [each for each in measured if not each.why_not and each.name not in reasons]
     if not chosen:
         raise ModelBudgetError(_why_nothing(measured))
-    write_file(file, budget_text(start, chosen, headroom, reasons))
+    text = budget_text(start, chosen, headroom, reasons)
+    load(file, text=text)  # a file that pytest refuses is never written
+    _require_free(file, options)
+    write_file(file, text)
     shown.written(file, [each.name for each in chosen])
     return 0
 
 
-def _require_score(variant: MeasuredVariant) -> None:
-    """Raise the reason if the score could not be measured: it is the same for all variants.
+def _measure(
+    request: Request, presets: Sequence[str], training_s: float, shown: Watcher
+) -> tuple[Start, list[MeasuredVariant]]:
+    """Measure the presets that can apply, and show each.
 
     Raises:
-        ModelBudgetError: Then.
+        ModelBudgetError: If the model or the data cannot be used.
     """
-    rows = {row.name: row for row in variant.rows}
-    if "accuracy" in rows and rows["accuracy"].outcome == "skipped":
-        raise ModelBudgetError(rows["accuracy"].how)
+    options = project_options(request.file.parent)
+    measured: list[MeasuredVariant] = []
+    with Measuring(options, training_s, shown.watch) as measuring:
+        start = begin(measuring, request, options, presets)
+        shown.begin(start)
+        for variant in measuring.variants(start.budgets):
+            if not measured:
+                _require_score(variant)
+            shown.add(variant)
+            measured.append(variant)
+    return start, measured
+
+
+def _require_score(first: MeasuredVariant) -> None:
+    """Stop early where the data does not fit the model, or the metric the data.
+
+    Raises:
+        ModelBudgetError: If the score of the first variant could not be measured.
+    """
+    reasons = [row.how for row in first.rows if (row.name, row.outcome) == ("accuracy", "skipped")]
+    if reasons:
+        raise ModelBudgetError(reasons[0])
 
 
 def _why_nothing(measured: Sequence[MeasuredVariant]) -> str:
@@ -152,10 +182,15 @@ def _file(options: argparse.Namespace) -> Path:
     folders = [part for part in file.parent.parts if part not in ("..", "/")]
     if skipped_by := next(filter(is_skipped, folders), ""):
         raise ModelBudgetError(f"-o {file}: pytest skips the folder {skipped_by}; name another")
-    if file.exists() and not options.force:
-        raise ModelBudgetError(f"{file} exists; write --force to replace it, or -o with another")
+    _require_free(file, options)
     check_file(file)
     return Path(os.path.abspath(file))
+
+
+def _require_free(file: Path, options: argparse.Namespace) -> None:
+    if file.exists() and not options.force:
+        name = as_seen(file)
+        raise ModelBudgetError(f"{name} exists; write --force to replace it, or -o with another")
 
 
 def _share(written: str) -> float:

@@ -231,7 +231,10 @@ class Pipeline:
         """
         plan = self._plan(budget)
         job = DescribeJob(
-            described=budget.model, samples=budget.data.test, project=plan.step.job.project
+            described=budget.model,
+            samples=budget.data.test,
+            trust_code=budget.trust_code,
+            project=plan.step.job.project,
         )
         status = TaskStatus("load the model and the test data")
         kind: WorkerKind = "tensorflow" if plan.step.tensorflow else "litert"

@@ -8,6 +8,7 @@
 Both find modules and the cache as pytest would.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -39,17 +40,18 @@ class Measuring:
 
     Args:
         options: Of the engine.
-        until_s: When to stop, on the clock of ``time.monotonic()``; None for never.
+        training_s: How long variants that train may take in all, from the first of them on.
         watch: Called several times a second with what runs now, in words.
     """
 
     def __init__(
         self,
         options: PipelineOptions,
-        until_s: float | None = None,
+        training_s: float = math.inf,
         watch: Callable[[str], None] = lambda _running: None,
     ) -> None:
-        self._until_s = until_s
+        self._training_s = training_s
+        self._until_s = math.inf
         self._watch = watch
         self._loop = LoopThread()
         self._pipeline = self._loop.submit(Pipeline.open(options)).result()
@@ -73,12 +75,15 @@ class Measuring:
     def variants(self, budgets: Iterable[Budget]) -> Iterator[MeasuredVariant]:
         """Yield each variant when its figures, which are its limits, are measured."""
         for budget in budgets:
-            if self._is_late():
+            trains = any(located.stage.trains for located in budget.recipe)
+            if trains and self._until_s == math.inf:
+                self._until_s = time.monotonic() + self._training_s
+            if trains and self._is_late():
                 yield MeasuredVariant(budget.variant or "", why_not=TIME_OVER)
                 continue
             future = self._loop.submit(_measured(self._pipeline, budget))
             try:
-                yield wait_for(future, self._tell_in_time)
+                yield wait_for(future, self._tell_in_time if trains else self._tell)
             except _LateError:
                 future.cancel()
                 yield MeasuredVariant(budget.variant or "", why_not=TIME_OVER)
@@ -94,7 +99,7 @@ class Measuring:
             raise _LateError
 
     def _is_late(self) -> bool:
-        return self._until_s is not None and time.monotonic() >= self._until_s
+        return time.monotonic() >= self._until_s
 
 
 class _LateError(Exception):
@@ -142,7 +147,7 @@ def measure_model(
     """
     file = Path("model.budget.yaml").absolute()
     data = {"train": train, "test": test, "calibration": calibration}
-    request = request_of(file, model, data, metric)
+    request = request_of(file, model, data, metric=metric)
     options = project_options(file.parent)
     with Measuring(options) as measuring:
         start = begin(measuring, request, options, presets)
@@ -193,6 +198,9 @@ async def _measured(pipeline: Pipeline, budget: Budget) -> MeasuredVariant:
     rows = [await _figure(pipeline, budget, limit) for limit in budget.limits]
     is_built = any(row.outcome != "error" for row in rows)
     why_not = "" if is_built or not rows else rows[0].how
+    for row in rows:
+        if (row.name, row.outcome) == ("accuracy", "skipped"):
+            why_not = row.how
     return MeasuredVariant(
         budget.variant or "", tuple(rows), why_not, budget.metric.higher_is_better
     )

@@ -25,6 +25,7 @@ class Request:
         data: The same for ``train``, ``test`` and ``calibration``, those that there are.
         metric: As YAML; empty if it is not known yet.
         imports: Modules of custom layers.
+        trust_code: Whether Python code in the model file may run.
     """
 
     file: Path
@@ -32,6 +33,7 @@ class Request:
     data: dict[str, str]
     metric: str = ""
     imports: tuple[str, ...] = ()
+    trust_code: bool = False
 
     def head(self, comments: dict[str, str] | None = None) -> str:
         """Return the beginning of the budget file.
@@ -47,6 +49,8 @@ class Request:
             lines["metric"] = f"metric: {self.metric}"
         if self.imports:
             lines["imports"] = f"imports: [{', '.join(self.imports)}]"
+        if self.trust_code:
+            lines["trust_code"] = "trust_code: true"
         notes = comments or {}
         return "".join(f"{notes.get(key, '')}{line}\n" for key, line in lines.items())
 
@@ -56,7 +60,15 @@ class Request:
         return f"{self.head()}variants:\n{variants}"
 
 
-def request_of(file: Path, model: str, data: Mapping[str, str], metric: str) -> Request:
+def request_of(
+    file: Path,
+    model: str,
+    data: Mapping[str, str],
+    *,
+    metric: str = "",
+    imports: Iterable[str] = (),
+    trust_code: bool = False,
+) -> Request:
     """Return the request for a model and data as the user named them.
 
     Args:
@@ -64,17 +76,20 @@ def request_of(file: Path, model: str, data: Mapping[str, str], metric: str) -> 
         model: A path relative to the working directory, or ``package.module:callable``.
         data: Likewise ``train``, ``test`` and ``calibration``; empty without it.
         metric: As YAML; empty if it is to be guessed.
+        imports: Modules of custom layers, beside those that a ``.keras`` file names.
+        trust_code: Whether Python code in the model file may run.
 
     Raises:
         ModelBudgetError: If one of them is wrong or does not exist.
     """
-    is_keras = model.lower().endswith(".keras")
+    found = custom_modules(Path(model)) if model.lower().endswith(".keras") else ()
     return Request(
         file=file,
         model=_written(model, file, "MODEL", parse_model),
         data={name: _written_data(given, file, name) for name, given in data.items() if given},
         metric=metric,
-        imports=custom_modules(Path(model)) if is_keras else (),
+        imports=tuple(dict.fromkeys([*found, *imports])),
+        trust_code=trust_code,
     )
 
 

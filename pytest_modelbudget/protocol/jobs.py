@@ -145,6 +145,7 @@ class DescribeJob(Frozen):
 
     described: Source
     samples: Source | None
+    trust_code: bool
     project: Project
 
 

@@ -30,7 +30,7 @@ def describe(job: DescribeJob) -> ModelDescription:
     from pytest_modelbudget.workers.compress.models.serving import serving_function
     from pytest_modelbudget.workers.compress.models.sources import is_keras, load_model
 
-    model = load_model(source, 0, trust_code=False)
+    model = load_model(source, 0, trust_code=job.trust_code)
     function, _ = serving_function(model)
     compiled = Compiled.of(model, source) if is_keras(model) else None
     loss, from_logits = _loss(compiled.loss if compiled else None)

@@ -1,0 +1,47 @@
+"""``modelbudget init`` on a Keras model: with TensorFlow, and with presets that train."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from example_project import data
+from pytest_modelbudget.budgetfile.load import load
+from tests.conftest import Project
+from tests.test_init import init
+
+pytestmark = pytest.mark.tensorflow
+MODELS = Path(data.__file__).with_name("models")
+
+
+@pytest.fixture
+def keras(project: Project) -> Project:
+    """Return a project with a trained Keras model and its data."""
+    shutil.copy(MODELS / "digits_cnn.keras", project.root / "model.keras")
+    for name, (x, y) in {"test": data.test(), "train": data.train()}.items():
+        np.savez(project.root / name, x=x[:200], y=np.eye(10)[y[:200]])
+    return project
+
+
+def test_presets_that_train_have_a_time(keras: Project) -> None:
+    words = ("model.keras", "--test", "test.npz", "--train", "train.npz", "--time", "1ms")
+    result = init(keras, *words, "--variants", "int8,qat")
+    assert result.exitcode == 0, result.output
+    result.has("one-hot labels", "int8 43.7 kB", "qat not measured: the time was over")
+    [int8] = load(keras.root / "budgets" / "model.budget.yaml")
+    assert int8.variant == "int8"
+    alone = init(keras, *words, "--variants", "qat", "--force")
+    assert alone.exitcode == 1
+    alone.has("no preset could be measured: the time was over; give it more, such as --time 10m")
+    gate = keras.pytest("budgets", "-k", "not latency")
+    assert gate.exitcode == 0, gate.output
+    assert "(built" not in gate.output
+
+
+def test_a_model_that_cannot_be_loaded_is_one_line(keras: Project) -> None:
+    (keras.root / "broken.keras").write_bytes((keras.root / "model.keras").read_bytes()[:5000])
+    result = init(keras, "broken.keras", "--test", "test.npz")
+    assert result.exitcode == 1
+    [line] = result.output.splitlines()
+    assert "broken.keras is damaged" in line
