@@ -29,6 +29,11 @@ variants:
     {{model: {lstm_keras}, recipe: [prune: {{sparsity: 0.3}}, quantize: {{}}], budget: *drop}}
   table_int8: {{model: {embedded_keras}, recipe: int8, budget: *drop}}
   table_dynamic: {{model: {embedded_keras}, recipe: dynamic, budget: *drop}}
+  table_int16x8: {{model: {embedded_keras}, recipe: int16x8, budget: *drop}}
+  table_pruned:
+    model: {embedded_keras}
+    recipe: [prune: {{sparsity: 0.3, epochs: 2}}, quantize: {{}}]
+    budget: {{max_accuracy_drop: 10 pp}}
   table_float16: {{model: {embedded_keras}, recipe: float16, budget: *drop}}
   broken:
     model: "tests.recipes.own:total"
@@ -70,7 +75,8 @@ def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
 
 
 def test_every_variant_is_built_and_its_accuracy_holds(gated: Gated) -> None:
-    items = [f"recipes.budget.yaml::{variant}::max_accuracy_drop" for variant in REPORTED]
+    variants = [*REPORTED, "table_int16x8", "table_pruned"]
+    items = [f"recipes.budget.yaml::{variant}::max_accuracy_drop" for variant in variants]
     found = gated.outcomes()
     assert {item: found.get(item) for item in items} == dict.fromkeys(items, "PASSED"), (
         gated.result.output
