@@ -150,7 +150,7 @@ def test_a_failure_says_what_would_make_the_file_smaller(gated: tuple[Project, R
         "measured 40.6 kB (40,648 B)",
         "why pruning and clustering leave the file as it is: zeros and repeated values are "
         "stored like any other value\n gzip 1",
-        "B what max_gzip_bytes limits\n limit",
+        "B what max_gzip_bytes limits\n largest",
     )
 
 
