@@ -23,7 +23,7 @@ PROBLEMS = (
 
 
 def modelbudget(project: Project, *words: str) -> Result:
-    return project.run(MODELBUDGET, *words)
+    return project.forked(MODELBUDGET, *words)
 
 
 def test_check_counts_what_is_right(blobs: Project) -> None:

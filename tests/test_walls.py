@@ -152,8 +152,9 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 
 def test_collecting_and_gating_load_no_worker_module_into_pytest(blobs: Project) -> None:
     blobs.write("conftest.py", SPY)
+    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for options in (["--collect-only"], []):
-        result = blobs.run("-m", "pytest", "-s", "-p", "no:randomly", *options)
+        result = blobs.run("-m", "pytest", "-s", "-p", "modelbudget", *options, env=ours)
         assert result.exitcode == 0
         assert "pydantic" in loaded(result.output)
         assert not loaded(result.output) & (LITE | HEAVY)

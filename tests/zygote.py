@@ -200,22 +200,24 @@ def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
 
 
 def _become(zygotes: Zygotes, args: list[str]) -> None:
-    """Run a module or code as ``python *args`` does."""
+    """Run a module, code or a script as ``python *args`` does."""
     import runpy
     import tempfile
 
     if not _takes(os.environ.get("PYTHONPATH", ""), zygotes.path):
         os.execv(sys.executable, [sys.executable, *args])
-    option = "-c" if _is_xdist_worker(args) else "-m"
+    option = next((each for each in ("-m", "-c") if each in args[:2]), "")
     if args[0] != "-P":
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, os.getcwd() if option else os.path.dirname(args[0]))
     sys.executable = zygotes.interpreter()
     tempfile.tempdir = None
-    sys.argv = args[args.index(option) + 1 :]
-    if option == "-c":
+    sys.argv = args[args.index(option) + 1 :] if option else args
+    if option == "-m":
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    elif option == "-c":
         exec(sys.argv[0], {"__name__": "__main__"})
     else:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def _is_xdist_worker(args: list[str]) -> bool:
