@@ -44,7 +44,8 @@ def tests(session: nox.Session, tensorflow: str) -> None:
 def coverage(session: nox.Session) -> None:
     """Run all tests; fail if they cover less than 95 % of the statements and branches."""
     install(session, NEWEST)
-    distributed = ("-n", "auto", "--dist", "loadscope")  # pytest-cov must know before conftest.py
+    # What tests/conftest.py chooses, but pytest-cov must know it before.
+    distributed = ("-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder")
     with tempfile.TemporaryDirectory() as folder:  # a test may list the folders of the repository
         env = {"COVERAGE_FILE": f"{folder}/data"}
         session.run("pytest", *distributed, "--cov", "--cov-fail-under=95", env=env)
