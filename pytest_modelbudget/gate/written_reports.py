@@ -95,6 +95,6 @@ def github_commands(record: Record, config: pytest.Config) -> Iterator[str]:
 
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return
-    has_twin = config.pluginmanager.hasplugin("annotate_errors")
+    has_twin = config.pluginmanager.hasplugin("pytest_github_actions_annotate_failures")
     rows = [row for row in record.rows if row.outcome == "error" or not has_twin]
     yield from (each.github_command() for each in (*record.mistakes, *of_rows(rows)))
