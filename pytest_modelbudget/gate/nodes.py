@@ -27,6 +27,8 @@ from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.ledger.accepted_budgets import with_accepted
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 from pytest_modelbudget.report.annotations import of_problems
+from pytest_modelbudget.report.failure_text import explain
+from pytest_modelbudget.report.reasons import by_function, by_size, by_stage, by_tensor
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
 
@@ -140,20 +142,20 @@ class LimitItem(pytest.Item):
             verdict = judge(self.limit, measure(self.limit, findings))
             self._row = self._accepted(self._row.judged(verdict, findings.test_data))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
-                self._row = self._row.explained(session.explain_size(self.budget))
+                self._row = by_size(self._row, session.explain_size(self.budget))
             if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
-                self._row = self._row.located(session.contents(self.budget, self.limit))
+                self._row = by_tensor(self._row, session.contents(self.budget, self.limit))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
                 scores = session.stage_scores(self.budget)
-                self._row = self._row.by_stage(scores, findings.higher_is_better)
+                self._row = by_stage(self._row, scores, findings.higher_is_better)
             if findings.instructions and self._row.outcome == "exceeded":
-                self._row = self._row.by_function(
-                    findings.instructions, findings.accepted_instructions
+                self._row = by_function(
+                    self._row, findings.instructions, findings.accepted_instructions
                 )
         except UnmeasuredError as error:
             self._row = self._accepted(self._row.unmeasured(str(error)))
         if not self._row.holds:
-            pytest.fail(self._row.explain(), pytrace=False)
+            pytest.fail(explain(self._row), pytrace=False)
 
     def find(self) -> Findings:
         """Measure what the limit needs, and keep what reports show of it.
@@ -191,7 +193,7 @@ class LimitItem(pytest.Item):
                 "the test was skipped, and what was accepted into the ledger must be measured; "
                 "deselect it with -k if it cannot be measured here"
             )
-            report.outcome, report.longrepr = "failed", self._row.explain()
+            report.outcome, report.longrepr = "failed", explain(self._row)
         if report.failed and self._row.holds:
             self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
         properties = self._row.properties()

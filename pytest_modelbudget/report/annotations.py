@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbudget.errors import Problem
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.row import Row
 
 
@@ -58,7 +59,7 @@ def of_rows(rows: Iterable[Row]) -> Iterator[Annotation]:
             path, line, column = row.place.rsplit(":", 2)
             subject = f"{row.budget} {row.variant}".rstrip()
             place = _in_repository(Path(path)), int(line), int(column)
-            yield Annotation(*place, row.name, subject, row.explain(), f"{subject} {row.name}")
+            yield Annotation(*place, row.name, subject, explain(row), f"{subject} {row.name}")
 
 
 def of_problems(problems: Iterable[Problem]) -> Iterator[Annotation]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pytest_modelbudget.judge.details import StageEffect, ToolVersion, VariantDetails
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.ledger.ledger_history import CommittedLedger
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.html_history import VariantHistory, figure_text, variant_history
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import ReportDocument
@@ -41,6 +42,11 @@ class LimitView:
     def label(self) -> str:
         """Its outcome in words."""
         return LABELS[self.row.outcome]
+
+    @property
+    def explanation(self) -> str:
+        """The text of a failure."""
+        return explain(self.row)
 
     @cached_property
     def amounts(self) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.report.terminal import MARKS, notes_on_test_sets
@@ -148,7 +149,7 @@ def _subject(row: Row) -> str:
 
 def _code(row: Row) -> str:
     """Return the text of a failure as a block that no text can end."""
-    text = row.explain()
+    text = explain(row)
     longest = max(map(len, re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{text}\n{fence}"

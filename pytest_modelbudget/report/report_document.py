@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.limits import FIGURES
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row, Status, worst
 from pytest_modelbudget.units.table import BaseUnit
@@ -184,7 +185,7 @@ def _limit(row: Row) -> ReportedLimit:
         margin=row.margin,
         baseline=row.baseline,
         how=row.how,
-        message="" if row.holds else row.explain(),
+        message="" if row.holds else explain(row),
         figure=row.figure,
         figure_unit=FIGURES[row.figure].base_unit if row.figure else None,
         figure_value=row.value,

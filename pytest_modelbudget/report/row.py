@@ -3,34 +3,25 @@
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, Self
 
 from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.judge.accepted import environment_changes
-from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.findings import (
     Artifact,
-    FileSize,
     Findings,
-    StageScore,
     UnmeasuredError,
 )
-from pytest_modelbudget.judge.function_costs import explain_instructions
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure, measure_figure
-from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import Instructions
 from pytest_modelbudget.judge.verdict import Verdict
-from pytest_modelbudget.report.contents_lines import grown, largest
 from pytest_modelbudget.units.format import (
     format_bytes,
     format_change,
     format_exact,
     format_interval,
-    format_score,
     format_share,
     format_value,
     natural_unit,
@@ -43,7 +34,6 @@ Status = Literal["within", "measured", "skipped", "accepted", "exceeded", "unmea
 ``accepted`` is over a limit of growth in a session that accepts it into the ledger.
 """
 
-WIDTH = 10
 BY_SEVERITY: tuple[Status, ...] = (
     "within",
     "measured",
@@ -53,7 +43,6 @@ BY_SEVERITY: tuple[Status, ...] = (
     "exceeded",
     "error",
 )
-_SIZES = {"bytes", "gzip_bytes"}
 COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
@@ -227,61 +216,9 @@ class Row:
             remark=measurement.remark,
         )
 
-    def explained(self, size: FileSize | None) -> Self:
-        """Return the row with the reasons for its file's size, if there are any."""
-        if size is None:
-            return self
-        sizes = [format_bytes(other.size_bytes or 0) for other in size.others]
-        width = max(map(len, sizes), default=0)
-        lines = [_line("why", size.why)]
-        for other, amount in zip(size.others, sizes, strict=True):
-            is_made = other.size_bytes is not None
-            shown = f"{amount:>{width}}  {other.note}" if is_made else f"not made: {other.note}"
-            lines.append(_line(other.name, shown))
-        return dataclasses.replace(self, why="\n".join(lines))
-
-    def located(self, found: ContentsSince | None) -> Self:
-        """Return the row with the tensors that are large, or that grew since they were accepted."""
-        if found is None:
-            return self
-        deflated = self.figure == "gzip_bytes"
-        title = "grew most"
-        shown = grown(found.growth, deflated=deflated) if found.growth else []
-        if not shown and self.figure in _SIZES:
-            title, shown = "largest", largest(found.contents, deflated=deflated)
-        lines = [_line("" if number else title, each) for number, each in enumerate(shown)]
-        why = filter(None, [self.why, self._accepted_size(), *lines])
-        return dataclasses.replace(self, why="\n".join(why))
-
-    def _accepted_size(self) -> str:
-        """Return a line with the size that was accepted; nothing if growth itself is limited."""
-        is_growth = isinstance(LIMITS[self.name], GrowthLimit)
-        if is_growth or self.accepted is None or self.value is None or self.accepted == self.value:
-            return ""
-        change = self.value - self.accepted
-        more = f"{format_bytes(abs(change))} {'more' if change > 0 else 'less'} now"
-        return _line("accepted", f"{format_bytes(self.accepted)}: {more}")
-
-    def by_stage(self, scores: Sequence[StageScore], higher_is_better: bool) -> Self:
-        """Return the row with the score after each stage, and what helps the one that lost most."""
-        if len(scores) < 2:
-            return self
-        sign = 1 if higher_is_better else -1
-        losses = [sign * (one.score - other.score) for one, other in pairwise(scores)]
-        shown = [
-            f"{each.name} {format_score(each.score)} ({-sign * loss:+.2g})"
-            for each, loss in zip(scores[1:], losses, strict=True)
-        ]
-        line = "; ".join([f"without the recipe {format_score(scores[0].score)}", *shown])
-        most = max(losses)
-        worst = scores[1 + losses.index(most)]
-        helps = f"{worst.where} lost most: {worst.gentler}" if most > 0 else ""
-        return dataclasses.replace(self, why=_line("by stage", line), helps=helps)
-
-    def by_function(self, found: Instructions, accepted: Instructions | None) -> Self:
-        """Return the row with the functions that take most, and those that grew."""
-        lines = [_line(*each) for each in explain_instructions(found, accepted)]
-        return dataclasses.replace(self, why="\n".join(lines))
+    def because(self, why: str, helps: str = "") -> Self:
+        """Return the row with lines that explain the value, and with what helps, if known."""
+        return dataclasses.replace(self, why=why, helps=helps or self.helps)
 
     def unmeasured(self, why: str) -> Self:
         """Return the row of a limit that could not be measured."""
@@ -313,7 +250,7 @@ class Row:
         if self.limit is None or self.margin is None:
             return measured, "", ""
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
-        return measured, format_exact(self.limit, base, unit), f"{sign}{self._margin(base)}"
+        return measured, format_exact(self.limit, base, unit), f"{sign}{self.margin_amount()}"
 
     def change(self) -> tuple[str, str, str] | None:
         """Return the accepted figure, the measured one, and by how much it changed, as text.
@@ -333,80 +270,16 @@ class Row:
             amount = format_value(abs(difference), base, "")
         return *format_change(self.accepted, self.value, base), f"{sign}{amount}"
 
-    def explain(self) -> str:
-        """Return the text of a failure; its first line alone says what is wrong."""
-        if self.outcome == "error":
-            return f"{self.name}: not built: {self.how}\n{self.place}"
-        if self.outcome == "unmeasured":
-            return f"{self.name} could not be measured: {self.how}\n{self.place}"
-        changes = self.environment_changes
-        if self.unit == "operators":
-            return "\n".join([f"{self.name}: {self.how}", "", *self._last_lines()])
-        lines = [
-            self._headline(),
-            "",
-            _line("measured", f"{self._exactly()}  {self.how}"),
-            *([self.why] if self.why else []),
-            *([_line("baseline", self.baseline)] if self.baseline else []),
-            *([_line("note", self.note)] if self.note else []),
-            *([_line("note", self.remark)] if self.remark else []),
-            *([_line("note", f"the environment changed: {changes}")] if changes else []),
-        ]
-        return "\n".join([*lines, *self._last_lines()])
-
-    def _headline(self) -> str:
-        """Return in one line by how much which limit is exceeded."""
-        kind = LIMITS[self.name]
-        measured, limit, _ = self.amounts()
-        if isinstance(kind, GrowthLimit):
-            grown = f"{self.figure} {kind.verb} by {measured}"
-            return (
-                f"{self.name}: {grown}, from {self.baseline} to {self._new()}; allowed is {limit}"
-            )
-        side = "over the limit" if kind.lower_is_better else "below the minimum"
-        by = self._margin(self.unit) if self.unit else ""
-        return f"{self.name}: {measured} is {by} {side} of {limit}"
-
-    def _new(self) -> str:
-        """Return the figure beside the one that was accepted."""
-        reference = self.value if self.accepted is None else self.accepted
-        assert self.value is not None, "a limit of growth has measured its figure"
-        return format_change(reference or 0.0, self.value, FIGURES[self.figure].base_unit)[1]
-
-    def _margin(self, base: BaseUnit) -> str:
-        """Return the room that is left or missing, without a sign."""
+    def margin_amount(self) -> str:
+        """Return the room that is left or missing, without a sign; empty if unknown."""
+        base = self.unit
+        if base == "":
+            return ""
         amount, limit = abs(self.margin or 0.0), abs(self.limit or 0.0)
         share = f" ({format_share(amount / limit)})" if limit and base in COMPARABLE else ""
         return f"{format_value(amount, base, self.written_unit)}{share}"
-
-    def _exactly(self) -> str:
-        """Return a size to the byte, or a count to the last one, behind its rounded amount."""
-        is_growth = isinstance(LIMITS[self.name], GrowthLimit)
-        base = FIGURES[self.figure].base_unit if is_growth else self.unit
-        measured = self._new() if is_growth else self.amounts()[0]
-        whole = {"bytes": "B", "count": ""}.get(base)
-        if whole is None or base == "" or (self.written_unit == whole and not is_growth):
-            return measured
-        value = self.value if is_growth else self.measured
-        return f"{measured} ({format_value(value or 0, base, whole)})"
-
-    def _or_accept(self) -> str:
-        budget_file = self.place.rsplit(":", 2)[0]
-        return _line("or", f"accept it: pytest {budget_file} --budget-update")
-
-    def _last_lines(self) -> list[str]:
-        return [
-            _line("limit", self.place),
-            _line("artifact", f"{self.artifact} ({self.built})"),
-            _line("what helps", self.helps or LIMITS[self.name].advice),
-            *([self._or_accept()] if isinstance(LIMITS[self.name], GrowthLimit) else []),
-        ]
 
 
 def worst(rows: Iterable[Row]) -> Status:
     """Return the worst outcome of ``rows``, which are not empty."""
     return max((row.outcome for row in rows), key=BY_SEVERITY.index)
-
-
-def _line(name: str, text: str) -> str:
-    return f"  {name:<{WIDTH}}  {text}"

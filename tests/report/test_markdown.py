@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbudget.report.annotations import Annotation
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.markdown import MARKER, MAX_CHARACTERS, render
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.row import Row
@@ -54,7 +55,7 @@ def test_what_failed_comes_first_with_its_reasons() -> None:
         "<summary>Why kws.budget.yaml could not be built</summary>",
         "<summary>1 limit within</summary>",
     ]
-    assert f"\n```text\n{DROP.explain()}\n```\n" in reasons[0]
+    assert f"\n```text\n{explain(DROP)}\n```\n" in reasons[0]
     assert "max_gzip_bytes: not built: no | module\nkws.budget.yaml:4:3" in reasons[2]
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.terminal import table
 from tests.report.rows import DROP, FLOAT32, INT8, NOT_BUILT, UNMEASURED
 
@@ -95,4 +96,4 @@ def test_a_remark_is_shown_with_its_variant() -> None:
         "  slower than the float model: 1.70 times its latency",
     ]
     exceeded = replace(row, outcome="exceeded", margin=-100)
-    assert "\n  note        slower than the float model: 1.70" in exceeded.explain()
+    assert "\n  note        slower than the float model: 1.70" in explain(exceeded)
