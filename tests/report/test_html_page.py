@@ -16,7 +16,7 @@ from pytest_modelbudget.report.html_view import page_view
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import document
 from pytest_modelbudget.report.row import Row
-from tests.report.test_row import EXCEEDED, PLANNED, sized
+from tests.report.rows import EXCEEDED, PLANNED, sized
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'\n🙂 \u202eא &amp; </style>"
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import document, report_schema
 from pytest_modelbudget.report.row import Row
-from tests.report.test_row import ARTIFACT, EXCEEDED, PLANNED, sized
+from tests.report.rows import ARTIFACT, EXCEEDED, PLANNED, sized
 
 INT8 = CollectedVariant(
     "budgets/digits.budget.yaml",
