@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, Literal
@@ -141,7 +142,7 @@ class Surroundings:
 
     def package(self, name: str) -> Package:
         """Return the installed version of a package."""
-        return Package(name=name, version=version_of(name))
+        return _package(name)
 
     def origin(self, spec: ModuleSpec | None) -> str:
         """Return where a module was found, as ``ModuleOrigin`` has it."""
@@ -208,6 +209,11 @@ def state_of(entries: Iterable[str], directory: Path) -> str:
     files = sorted({file for entry in entries for file in files_of(entry, directory)})
     stamps = [(str(file), stamp_of(file)) for file in files]
     return digest([(name, stamp and stamp.model_dump()) for name, stamp in stamps])
+
+
+@cache
+def _package(name: str) -> Package:
+    return Package(name=name, version=version_of(name))
 
 
 def _sha256(content: bytes) -> str:
