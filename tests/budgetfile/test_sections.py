@@ -312,15 +312,15 @@ KEYS = [
     (
         "variants: {}",
         [
-            "5:11: variants: expected variants by name, got an empty mapping; write such as "
-            "int8: {recipe: int8}",
+            "5:11: variants: expected variants by name, got an empty mapping; write a name "
+            "and what differs, such as int8: {recipe: int8}",
         ],
     ),
     (
         "variants: [int8]",
         [
-            "5:11: variants: expected variants by name, got a list of 1; write such as int8: "
-            "{recipe: int8}",
+            "5:11: variants: expected variants by name, got a list of 1; write a name "
+            "and what differs, such as int8: {recipe: int8}",
         ],
     ),
     (
