@@ -54,10 +54,11 @@ def preflight(job: PreflightJob, progress: Progress) -> Preflight:
             break
         start = result
     try:
-        for source in {each.data.calibration for each in job.endings}:
-            if source is not None:
-                progress("checking the calibration data")
-                _check_calibration(source, result)
+        # Endings that calibrate do so with the same data.
+        read = [each.data.calibration for each in job.endings if each.data.calibration]
+        if read:
+            progress("checking the calibration data")
+            _check_calibration(read[0], result)
         if job.endings and result:
             _try_endings(loaded, job.endings, progress)
     except JobError as error:
