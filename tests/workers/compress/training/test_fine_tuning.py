@@ -197,7 +197,7 @@ def test_a_loss_that_is_no_longer_finite_stops_the_training() -> None:
 
 
 def test_weights_that_are_no_longer_finite_stop_the_training() -> None:
-    wanted = job(Prune(), call("cnn"), train=call("overflowing"))
+    wanted = job(Prune(), call("masking"), train=call("overflowing"))
 
     with pytest.raises(JobError) as raised:
         train(wanted, epochs=2)
