@@ -78,7 +78,7 @@ def test_no_output_of_a_stripped_model_is_lost(blobs: Project) -> None:
         blobs.write("blobs.budget.yaml", named)
         result = blobs.pytest("-v", "-k", "float32 and min_accuracy")
         assert outcomes(result.output) == {"blobs.budget.yaml::float32::min_accuracy": outcome}
-    result.has("the model has no output output_2\nwrite output: with one of output_0, output_1\n")
+    result.has("the model has no output output_2\nname one of its outputs: output_0, output_1\n")
     blobs.write("blobs.budget.yaml", text)
     code = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x, {'output_0': y}\n"
     blobs.write("two.py", code)

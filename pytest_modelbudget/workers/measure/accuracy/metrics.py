@@ -76,7 +76,7 @@ def read_output(metric: Metric, y: Arrays, outputs: dict[str, Array]) -> tuple[A
         return y, outputs if len(outputs) > 1 else next(iter(outputs.values()))
     for name in names:
         if name not in outputs:
-            raise JobError(f"the model has no output {name}", f"its outputs are {found}")
+            raise JobError(f"the model has no output {name}", f"name one of its outputs: {found}")
     if metric.outputs:
         return y, {name: outputs[name] for name in names}
     if isinstance(y, dict):

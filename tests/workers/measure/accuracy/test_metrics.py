@@ -112,7 +112,7 @@ def test_a_metric_reads_the_output_that_it_names(labels: Any) -> None:
 @pytest.mark.parametrize(
     ("labels", "outputs", "expected"),
     [
-        (LABELS, {"a": SCORES}, "the model has no output b; its outputs are a"),
+        (LABELS, {"a": SCORES}, "the model has no output b; name one of its outputs: a"),
         (
             {"a": LABELS},
             TWO,
