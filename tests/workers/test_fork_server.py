@@ -43,7 +43,7 @@ def evaluation(
         model=root / "blobs.tflite",
         data=CallSource(call=f"{name}:test"),
         metric=Metric(),
-        project=Project(rootdir=root, sys_path=(str(root),)),
+        project=Project(rootdir=root, working_folder=root, sys_path=(str(root),)),
     )
     return Task(
         key=digest(name),
