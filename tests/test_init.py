@@ -208,6 +208,8 @@ def test_an_interrupt_keeps_what_was_measured(trained: Project) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # xdist and shells in the background ignore SIGINT, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout
         for line in process.stdout:
