@@ -285,7 +285,7 @@ TAKES = """
         {what}
         return blobs.test()
 """
-ALONE = "taken = take(5)"
+ALONE = "taken = take(5); time.sleep(1000)"
 # The descendants sleep until they are killed with their task.
 TOGETHER = "[os.fork() == 0 and (take(2), time.sleep(1000)) for _ in range(3)]; time.sleep(1000)"
 SHARED = "taken = take(2); [os.fork() == 0 and time.sleep(1000) for _ in range(5)]; time.sleep(3)"
