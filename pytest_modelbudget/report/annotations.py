@@ -57,9 +57,9 @@ def of_rows(rows: Iterable[Row]) -> Iterator[Annotation]:
     for row in rows:
         if not row.holds:
             path, line, column = row.place.rsplit(":", 2)
-            subject = f"{row.budget} {row.variant}".rstrip()
             place = _in_repository(Path(path)), int(line), int(column)
-            yield Annotation(*place, row.name, subject, explain(row), f"{subject} {row.name}")
+            key = f"{row.subject} {row.name}"
+            yield Annotation(*place, row.name, row.subject, explain(row), key)
 
 
 def of_problems(problems: Iterable[Problem]) -> Iterator[Annotation]:

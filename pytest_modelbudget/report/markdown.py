@@ -112,14 +112,14 @@ def _count(limits: int) -> str:
 def _table(rows: Iterable[Row]) -> Iterator[str]:
     head = f"\n\n{_HEAD}"
     for row in rows:
-        cells = (_MARKS[row.outcome], _text(_subject(row)), f"`{row.name}`", *row.amounts())
+        cells = (_MARKS[row.outcome], _text(row.subject), f"`{row.name}`", *row.amounts())
         yield f"{head}\n| {' | '.join(cells)} |"
         head = ""
 
 
 def _changed(rows: Iterable[Row]) -> dict[tuple[str, str], tuple[str, str, str]]:
     """Return the figures that differ from what was accepted, by model and name."""
-    return {(_subject(row), row.figure): change for row in rows if (change := row.change())}
+    return {(row.subject, row.figure): change for row in rows if (change := row.change())}
 
 
 def _changes(rows: Iterable[Row]) -> Iterator[str]:
@@ -134,17 +134,13 @@ def _reasons(failed: Iterable[Row]) -> Iterator[str]:
     told = set()
     for row in failed:
         if row.outcome != "error":
-            summary = f"Why {_text(_subject(row))} <code>{row.name}</code> failed"
+            summary = f"Why {_text(row.subject)} <code>{row.name}</code> failed"
         elif row.how not in told:
-            summary = f"Why {_text(_subject(row))} could not be built"
+            summary = f"Why {_text(row.subject)} could not be built"
             told.add(row.how)
         else:
             continue
         yield f"\n\n<details><summary>{summary}</summary>\n\n{_code(row)}\n\n</details>"
-
-
-def _subject(row: Row) -> str:
-    return f"{row.budget} {row.variant}".rstrip()
 
 
 def _code(row: Row) -> str:

@@ -124,6 +124,11 @@ class Row:
     samples: str = ""
 
     @property
+    def subject(self) -> str:
+        """The budget file and the variant, as reports name them."""
+        return f"{self.budget} {self.variant}".rstrip()
+
+    @property
     def holds(self) -> bool:
         """Whether the limit did not fail."""
         return self.outcome in ("within", "measured", "skipped", "accepted")
