@@ -28,9 +28,11 @@ class FixedBaseline:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Budget:
     """One variant of one budget file: what to build, and its limits.
+
+    Each is a key of its own, which nothing else can take while what is known of it is kept.
 
     Attributes:
         variant: Its name; None where the file has no ``variants``.

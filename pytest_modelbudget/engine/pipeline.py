@@ -74,9 +74,9 @@ class Pipeline:
         self._comparisons = AcceptedComparisons(
             self._scheduler, self._evaluations, self._measurements
         )
-        self._scored: dict[int, Limit] = {}
+        self._scored: dict[Budget, Limit] = {}
         self._timed: dict[str, Plan] = {}
-        self._detailed: set[int] = set()
+        self._detailed: set[Budget] = set()
 
     @classmethod
     async def open(cls, options: PipelineOptions) -> "Pipeline":
@@ -101,8 +101,8 @@ class Pipeline:
             if any("latency" in _needs(limit, plan) for limit in limits):
                 self._timed[plan.step.key] = plan
             if scored := [limit for limit in limits if "score" in _needs(limit, plan)]:
-                self._scored[id(budget)] = scored[0]
-            await self._rehearse(plan, self._scored.get(id(budget)))
+                self._scored[budget] = scored[0]
+            await self._rehearse(plan, self._scored.get(budget))
         except BuildError:
             return  # `build` raises it again for each item
         for limit in limits:
@@ -121,7 +121,7 @@ class Pipeline:
         """
         plan = self._plan(budget)
         own = limit if "score" in _needs(limit, plan) else None
-        await self._rehearse(plan, self._scored.get(id(budget), own))
+        await self._rehearse(plan, self._scored.get(budget, own))
         try:
             await self._builder.artifact(plan.step)
             if _needs(limit, plan) & {"baseline", "ratio"} and isinstance(plan.baseline, Step):
@@ -266,8 +266,8 @@ class Pipeline:
         """
         plan = self._plan(budget)
         found = VariantDetails()
-        if id(budget) not in self._detailed:
-            self._detailed.add(id(budget))
+        if budget not in self._detailed:
+            self._detailed.add(budget)
             scored = any("score" in _needs(each, plan) for each in budget.limits)
             found = await self._gatherer.gather(budget, plan, scored=scored)
         if findings.latency and "latency" in _needs(limit, plan):

@@ -45,7 +45,7 @@ class Planner:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._fingerprints: dict[Project, Fingerprints] = {}
-        self._plans: dict[int, Plan] = {}
+        self._plans: dict[Budget, Plan] = {}
 
     def plan(self, budget: Budget) -> Plan:
         """Return the plan of a variant.
@@ -53,11 +53,11 @@ class Planner:
         Raises:
             ModelBudgetError, OSError: If a file or module that it names cannot be read.
         """
-        if id(budget) not in self._plans:
+        if budget not in self._plans:
             project = _project(budget, self._project)
             fingerprints = self._fingerprints.setdefault(project, Fingerprints(project))
-            self._plans[id(budget)] = _Steps(budget, fingerprints, project).plan()
-        return self._plans[id(budget)]
+            self._plans[budget] = _Steps(budget, fingerprints, project).plan()
+        return self._plans[budget]
 
 
 def _project(budget: Budget, project: Project) -> Project:

@@ -288,6 +288,6 @@ def start_builds(session: pytest.Session) -> None:
     if hasattr(session.config, "workerinput"):
         return
     selected = [item for item in session.items if isinstance(item, LimitItem)]
-    for _, group in groupby(selected, key=lambda item: id(item.budget)):
+    for _, group in groupby(selected, key=lambda item: item.budget):
         items = list(group)
         session_of(session.config).start(items[0].budget, [item.limit for item in items])

@@ -31,7 +31,7 @@ def shown(value: object) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return repr(shortened(value))
+            return repr(_cut(value))
         case dict():
             return "a mapping" if value else "an empty mapping"
         case list() | tuple():
@@ -40,7 +40,11 @@ def shown(value: object) -> str:
 
 
 def shortened(text: str) -> str:
-    """Return ``text``, or its first 57 characters and an ellipsis if it is longer than 60."""
+    """Return ``text`` on one line, or its first 57 characters if it is longer than 60."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in _cut(text))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

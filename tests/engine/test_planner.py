@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -428,3 +429,14 @@ def test_only_sparse_encoding_is_new_where_the_rest_is_built(root: Path) -> None
     [sparse] = planned(root, BASE.replace(", quantize", ", convert: {sparse: true}, quantize"))
     assert keys(sparse)[:-1] == keys(dense)
     assert not sparse.step.tensorflow
+
+
+def test_a_plan_is_never_that_of_a_budget_that_is_gone(root: Path) -> None:
+    file = root / "model.budget.yaml"
+    file.write_text(BASE)
+    (budget,) = load(file)
+    planner = Planner(Project(rootdir=root, sys_path=()))
+    for variant in map(str, range(20)):
+        # Nothing else keeps the budget, so that its memory and its id are free for the next one.
+        made = planner.plan(replace(budget, variant=variant))
+        assert made.title == variant
