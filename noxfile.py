@@ -41,6 +41,13 @@ def tests(session: nox.Session, tensorflow: str) -> None:
 
 
 @nox.session(python="3.13")
+def properties(session: nox.Session) -> None:
+    """Run the property tests on random examples, other ones each time."""
+    install(session, NEWEST)
+    session.run("pytest", "-m", "hypothesis and not tensorflow", "--hypothesis-profile", "random")
+
+
+@nox.session(python="3.13")
 def coverage(session: nox.Session) -> None:
     """Run all tests; fail if they cover less than 95 % of the statements and branches."""
     install(session, NEWEST)

@@ -22,12 +22,14 @@ from tests.zygote import Zygotes
 lazy.install()
 
 # A deadline fails on a busy machine, whatever the code does.
-settings.register_profile("no deadline", deadline=None)
+# A run repeats, so that it fails for what changed; `nox --session properties` looks further.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("random", deadline=None, max_examples=1000)
 # Mutation testing asks only whether a test fails, and shrinking the example takes a while.
 settings.register_profile(
     "no shrinking", deadline=None, phases=[Phase.explicit, Phase.generate], database=None
 )
-settings.load_profile("no deadline")
+settings.load_profile("repeatable")
 
 needs_valgrind = pytest.mark.skipif(
     shutil.which("valgrind") is None, reason="Valgrind is not installed; .ci/run installs it"
