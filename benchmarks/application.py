@@ -24,7 +24,9 @@ from pytest_modelbudget.engine.plan import Step
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.training_steps import training_steps
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import RESULT, PreflightJob, Project
+from pytest_modelbudget.protocol.build_jobs import PreflightJob
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.task import RESULT
 from pytest_modelbudget.workers.tflite.tflite_file import MODEL
 
 BUDGET = """

@@ -18,8 +18,9 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.pairs import spread
 from pytest_modelbudget.budgetfile.types import FileSource, Metric
-from pytest_modelbudget.judge.results import ModelScore
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Project
+from pytest_modelbudget.judge.results.scores import ModelScore
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
 
 SAMPLES, BATCH, REPEATS = 10_000, 167, 7

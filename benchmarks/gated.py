@@ -13,7 +13,8 @@ from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.engine.plan import Step
 from pytest_modelbudget.engine.planner import Planner
-from pytest_modelbudget.protocol.jobs import Built, Project
+from pytest_modelbudget.protocol.build_jobs import Built
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.protocol.store import Store
 
 ROOT = Path(__file__).parents[1]

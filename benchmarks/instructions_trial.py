@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from pytest_modelbudget.engine.valgrind import find_valgrind
-from pytest_modelbudget.protocol.jobs import InstructionsJob, LatencyBound, LatencyJob
+from pytest_modelbudget.protocol.measurement_jobs import InstructionsJob, LatencyBound, LatencyJob
 from pytest_modelbudget.workers.measure.instructions.counting import count_instructions
 from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 

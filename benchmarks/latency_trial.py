@@ -14,8 +14,8 @@ from statistics import mean, median
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from pytest_modelbudget.judge.results import LatencyEstimate
-from pytest_modelbudget.protocol.jobs import LatencyBound, LatencyJob
+from pytest_modelbudget.judge.results.latencies import LatencyEstimate
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound, LatencyJob
 from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 
 PLAIN_S, RUNS, WARMUP = 1.0, 50, 5

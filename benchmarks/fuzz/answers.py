@@ -8,7 +8,8 @@ from benchmarks.fuzz.cases import Tally, attempt, random_of
 from benchmarks.fuzz.mutations import ROOT, mutate_text
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Adb, Project, TargetJob
+from pytest_modelbudget.protocol.measurement_jobs import Adb, TargetJob
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.workers.measure.targets.command import measure
 
 ANSWERS = (

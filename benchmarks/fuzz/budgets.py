@@ -8,7 +8,7 @@ from benchmarks.fuzz.mutations import ROOT, budget_texts, mutate_text
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 
 
 class Budgets:

@@ -14,7 +14,7 @@ from pytest_modelbudget.protocol.dependencies import (
     Package,
 )
 from pytest_modelbudget.protocol.digests import digest, file_digest
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
     MANIFEST,

@@ -17,14 +17,11 @@ from benchmarks.fuzz.mutations import ROOT, mutate_bytes
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import (
-    BuildJob,
-    EvaluateJob,
-    InspectJob,
-    Job,
-    MemoryJob,
-    Project,
-)
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.jobs import Job
+from pytest_modelbudget.protocol.measurement_jobs import InspectJob, MemoryJob
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.workers.fork_server import PRELOADS
 from pytest_modelbudget.workers.handlers import HANDLERS
 

@@ -11,7 +11,7 @@ from pytest_modelbudget.budgetfile.references import MODEL_SUFFIXES, absolute
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric
 from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.errors import Problem
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
 from pytest_modelbudget.units.invalid import closest
 
 _FILE_SUFFIXES = {*filter(None, MODEL_SUFFIXES), ".npz"}

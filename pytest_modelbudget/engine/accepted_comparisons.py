@@ -22,8 +22,9 @@ from pytest_modelbudget.judge.findings import (
 from pytest_modelbudget.judge.limits import FIGURES
 from pytest_modelbudget.judge.limits.growth_bound import GrowthBound
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import Comparison, LatencySample
-from pytest_modelbudget.protocol.jobs import LatencyBound
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.judge.results.scores import Comparison
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 
 
 class AcceptedComparisons:

@@ -17,8 +17,8 @@ from pytest_modelbudget.engine.training_steps import (
 )
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.findings import Artifact, FileSize, OtherSize
+from pytest_modelbudget.protocol.build_jobs import Built, Preflight, PreflightJob
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import Built, Preflight, PreflightJob
 from pytest_modelbudget.units.format import format_bytes, format_share
 
 

@@ -15,9 +15,9 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.accepted import AcceptedFigure
 from pytest_modelbudget.judge.findings import StageScore, UnmeasuredError
-from pytest_modelbudget.judge.results import Comparison, ModelScore, SamplesRead
+from pytest_modelbudget.judge.results.scores import Comparison, ModelScore, SamplesRead
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import CompareJob, EvaluateJob, ReadJob
+from pytest_modelbudget.protocol.score_jobs import CompareJob, EvaluateJob, ReadJob
 
 USUAL_CONFIDENCE = 0.95  # of the confidence intervals where the budget does not name one
 

@@ -15,7 +15,7 @@ from pytest_modelbudget.budgetfile.depends_on import files_of
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed
-from pytest_modelbudget.protocol.jobs import DeclaredFiles, Project
+from pytest_modelbudget.protocol.project import DeclaredFiles, Project
 from pytest_modelbudget.protocol.surroundings import state_of
 
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflow_model_optimization"}

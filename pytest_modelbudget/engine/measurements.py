@@ -14,17 +14,14 @@ from pytest_modelbudget.engine.valgrind import Valgrind, find_valgrind, machine
 from pytest_modelbudget.judge.accepted import AcceptedVariant
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.judge.results import (
-    SAVED_MODEL_GRAPH,
-    Arena,
-    Figures,
-    Instructions,
-    LatencySample,
-    Structure,
-)
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
+from pytest_modelbudget.judge.results.inference_costs import Arena, Instructions
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.judge.results.model_structure import Structure
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.build_jobs import KERAS_LAYERS
 from pytest_modelbudget.protocol.digests import digest, file_digest
-from pytest_modelbudget.protocol.jobs import (
-    KERAS_LAYERS,
+from pytest_modelbudget.protocol.measurement_jobs import (
     Adb,
     ContentsJob,
     InspectJob,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from pytest_modelbudget.protocol.jobs import MemoryLimit
+from pytest_modelbudget.protocol.task import MemoryLimit
 from pytest_modelbudget.units.format import format_exact, format_value
 from pytest_modelbudget.units.parse import parse_size
 

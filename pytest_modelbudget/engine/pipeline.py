@@ -27,8 +27,12 @@ from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import LatencySample, ModelDescription
-from pytest_modelbudget.protocol.jobs import Adb, DescribeJob, MemoryLimit, Project
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.judge.results.model_description import ModelDescription
+from pytest_modelbudget.protocol.measurement_jobs import Adb
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import DescribeJob
+from pytest_modelbudget.protocol.task import MemoryLimit
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,11 @@ from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.stages import ServedStage
 from pytest_modelbudget.budgetfile.types import CommandTarget, Metric, Source
 from pytest_modelbudget.errors import Span
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.installed import version_in
-from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project, Served
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import Served
 
 TOOLS = (
     "ai-edge-litert",

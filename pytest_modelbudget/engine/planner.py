@@ -30,9 +30,11 @@ from pytest_modelbudget.engine.tool_state import tool_state
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import BuildJob, LatencyBound, Project
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 from pytest_modelbudget.protocol.named_code import import_folder
+from pytest_modelbudget.protocol.project import Project
 
 
 class Planner:

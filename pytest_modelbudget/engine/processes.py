@@ -14,8 +14,8 @@ from urllib.parse import quote
 from pytest_modelbudget.engine.log_excerpt import excerpt
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.protocol.jobs import LOG, TASK, Event, Failure, Task
 from pytest_modelbudget.protocol.store import Store
+from pytest_modelbudget.protocol.task import LOG, TASK, Event, Failure, Task
 
 WorkerKind = Literal["litert", "quantizer", "tensorflow"]
 # A worker process writes to its log where it hangs; it is killed if it did not end by then.

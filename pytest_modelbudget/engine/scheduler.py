@@ -15,21 +15,13 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.findings import UnmeasuredError
-from pytest_modelbudget.protocol.jobs import (
-    RESULT,
-    DescribeJob,
-    Job,
-    LatencyJob,
-    MemoryLimit,
-    Project,
-    ReadJob,
-    StoredJob,
-    TargetJob,
-    Task,
-    project_of,
-)
+from pytest_modelbudget.protocol.jobs import Job, StoredJob, project_of
+from pytest_modelbudget.protocol.measurement_jobs import LatencyJob, TargetJob
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import DescribeJob, ReadJob
 from pytest_modelbudget.protocol.store import Entry, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
+from pytest_modelbudget.protocol.task import RESULT, MemoryLimit, Task
 
 T = TypeVar("T")
 Result = TypeVar("Result", bound=Frozen)

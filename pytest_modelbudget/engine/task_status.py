@@ -4,7 +4,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from pytest_modelbudget.protocol.jobs import Event, Failure
+from pytest_modelbudget.protocol.task import Event, Failure
 
 EPOCH = re.compile(r"epoch (\d+)/(\d+)")
 

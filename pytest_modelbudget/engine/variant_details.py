@@ -21,7 +21,7 @@ from pytest_modelbudget.judge.details import (
     VariantDetails,
 )
 from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.judge.results import LatencySample
+from pytest_modelbudget.judge.results.latencies import LatencySample
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.store import DEPENDENCIES
 

@@ -14,7 +14,7 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.errors import ModelBudgetError, not_utf8
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import ContentsJob
+from pytest_modelbudget.protocol.measurement_jobs import ContentsJob
 
 
 def inspect(paths: Sequence[Path]) -> list[Contents]:

@@ -29,7 +29,7 @@ from pytest_modelbudget.explore.project_options import project_options
 from pytest_modelbudget.explore.request import Request, request_of
 from pytest_modelbudget.judge.findings import UnmeasuredError
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import ModelDescription
+from pytest_modelbudget.judge.results.model_description import ModelDescription
 from pytest_modelbudget.report.row import Row
 
 TIME_OVER = "the time was over"

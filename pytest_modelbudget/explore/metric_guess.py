@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pytest_modelbudget.errors import ModelBudgetError
-from pytest_modelbudget.judge.results import LabelFacts, ModelDescription
+from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
 
 _SQUARED = ("squared", "mse", "huber", "logcosh")
 _ERRORS = (*_SQUARED, "absolute", "mae", "mape", "msle", "poisson", "cosine", "quantile")

@@ -21,7 +21,9 @@ from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, StageScore
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.protocol.jobs import Adb, MemoryLimit, Project
+from pytest_modelbudget.protocol.measurement_jobs import Adb
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.task import MemoryLimit
 from pytest_modelbudget.units.invalid import InvalidValueError
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import ModelBudgetError, as_seen
-from pytest_modelbudget.judge.results import Form
+from pytest_modelbudget.judge.results.artifact_forms import Form
 from pytest_modelbudget.report.artifacts import check_directory
 from pytest_modelbudget.report.record import CollectedVariant
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import Form
+from pytest_modelbudget.judge.results.artifact_forms import Form
 
 Grouping = Literal["layer", "operator", "dtype"]
 Scales = Literal["none", "per tensor", "per channel", "blockwise"]

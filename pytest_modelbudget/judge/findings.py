@@ -6,19 +6,13 @@ from typing import Literal, Self, TypeVar
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.judge.accepted import AcceptedVariant, Environment
-from pytest_modelbudget.judge.results import (
-    SUFFIXES,
-    Arena,
-    Comparison,
-    Figures,
-    Form,
-    Instructions,
-    LatencySample,
-    ModelScore,
-    Part,
-    Quantization,
-    Structure,
-)
+from pytest_modelbudget.judge.results.artifact_forms import SUFFIXES, Form, Part
+from pytest_modelbudget.judge.results.inference_costs import Arena, Instructions
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.judge.results.model_structure import Structure
+from pytest_modelbudget.judge.results.quantization import Quantization
+from pytest_modelbudget.judge.results.scores import Comparison, ModelScore
+from pytest_modelbudget.judge.results.target_figures import Figures
 from pytest_modelbudget.units.table import BaseUnit
 
 Need = Literal[

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pytest_modelbudget.judge.results import FunctionCost, Instructions
+from pytest_modelbudget.judge.results.inference_costs import FunctionCost, Instructions
 from pytest_modelbudget.units.format import format_share
 
 _SHOWN = 3

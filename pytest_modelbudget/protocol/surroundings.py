@@ -25,7 +25,7 @@ from pytest_modelbudget.protocol.dependencies import (
 )
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed, version_of
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 
 INSTALLED = "installed"
 """The origin of a module that is known by the version of its package."""

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.contents_diff import ContentsDiff, diff
-from pytest_modelbudget.judge.results import Form
+from pytest_modelbudget.judge.results.artifact_forms import Form
 
 
 class ContentsDocument(Contents):

@@ -8,7 +8,7 @@ from pytest_modelbudget.judge.findings import FileSize, StageScore
 from pytest_modelbudget.judge.function_costs import explain_instructions
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
-from pytest_modelbudget.judge.results import Instructions
+from pytest_modelbudget.judge.results.inference_costs import Instructions
 from pytest_modelbudget.report.contents_lines import grown, largest
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.units.format import format_bytes, format_score

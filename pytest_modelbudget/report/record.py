@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from pytest_modelbudget.judge.details import VariantDetails
-from pytest_modelbudget.judge.results import SUFFIXES, Form
+from pytest_modelbudget.judge.results.artifact_forms import SUFFIXES, Form
 from pytest_modelbudget.report.annotations import Annotation
 from pytest_modelbudget.report.row import Row
 

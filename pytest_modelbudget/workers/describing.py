@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pytest_modelbudget.budgetfile.types import FileSource, Source
-from pytest_modelbudget.judge.results import LabelFacts, ModelDescription
-from pytest_modelbudget.protocol.jobs import DescribeJob
+from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
+from pytest_modelbudget.protocol.score_jobs import DescribeJob
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.userdata.datasets import Array, open_data
 

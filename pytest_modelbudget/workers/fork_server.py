@@ -23,7 +23,7 @@ from types import MappingProxyType
 from urllib.parse import unquote
 
 from pytest_modelbudget.protocol import installed
-from pytest_modelbudget.protocol.jobs import Event, Happening
+from pytest_modelbudget.protocol.task import Event, Happening
 from pytest_modelbudget.workers.process_tree import (
     adopt_orphans,
     end_children,

@@ -13,35 +13,24 @@ from typing import Any
 
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.contents import Contents
-from pytest_modelbudget.judge.results import (
-    Arena,
-    Comparison,
-    Figures,
-    Instructions,
-    LatencySample,
-    ModelDescription,
-    ModelScore,
-    SamplesRead,
-    Structure,
-)
-from pytest_modelbudget.protocol.jobs import (
-    BuildJob,
-    Built,
-    CompareJob,
+from pytest_modelbudget.judge.results.inference_costs import Arena, Instructions
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.judge.results.model_description import ModelDescription
+from pytest_modelbudget.judge.results.model_structure import Structure
+from pytest_modelbudget.judge.results.scores import Comparison, ModelScore, SamplesRead
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.build_jobs import BuildJob, Built, Preflight, PreflightJob
+from pytest_modelbudget.protocol.jobs import Job
+from pytest_modelbudget.protocol.measurement_jobs import (
     ContentsJob,
-    DescribeJob,
-    EvaluateJob,
     InspectJob,
     InstructionsJob,
-    Job,
     LatencyJob,
     MemoryJob,
-    Preflight,
-    PreflightJob,
-    Progress,
-    ReadJob,
     TargetJob,
 )
+from pytest_modelbudget.protocol.score_jobs import CompareJob, DescribeJob, EvaluateJob, ReadJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.userdata.usercode import enter
 
 

@@ -8,20 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_modelbudget.errors import JobError, ModelBudgetError, SourceChangedError
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.dependencies import Dependencies
-from pytest_modelbudget.protocol.jobs import (
-    RESULT,
-    TASK,
-    BuildJob,
-    Failure,
-    Happening,
-    Job,
-    Task,
-    files_read,
-    project_of,
-)
+from pytest_modelbudget.protocol.jobs import Job, files_read, project_of
 from pytest_modelbudget.protocol.store import DEPENDENCIES, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
+from pytest_modelbudget.protocol.task import RESULT, TASK, Failure, Happening, Task
 from pytest_modelbudget.workers import machine_lock
 from pytest_modelbudget.workers.handlers import HANDLERS
 from pytest_modelbudget.workers.userdata.hooks import recorded_by

@@ -19,7 +19,7 @@ from contextlib import closing, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from pytest_modelbudget.protocol.jobs import LOG, TASK, Event, Failure, MemoryLimit, Task
+from pytest_modelbudget.protocol.task import LOG, TASK, Event, Failure, MemoryLimit, Task
 from pytest_modelbudget.workers.capped_log import CappedLog
 from pytest_modelbudget.workers.process_tree import (
     adopt_orphans,

@@ -11,8 +11,8 @@ from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.plan import Step
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.judge.findings import Artifact
-from pytest_modelbudget.judge.results import FloatWeights, Quantization
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.judge.results.quantization import FloatWeights, Quantization
+from pytest_modelbudget.protocol.project import Project
 
 BUDGET = """
 version: 1

@@ -6,7 +6,7 @@ import pytest
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, of_files
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pytest_modelbudget.budgetfile.types import CallSource, Data, Metric
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.plan import Evaluation, Invocation, Plan, Step
 from pytest_modelbudget.engine.planner import Planner
-from pytest_modelbudget.protocol.jobs import LatencyBound, Project
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
+from pytest_modelbudget.protocol.project import Project
 
 BASE = """
 version: 1

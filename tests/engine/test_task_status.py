@@ -1,7 +1,7 @@
 import pytest
 
 from pytest_modelbudget.engine.task_status import TaskStatus
-from pytest_modelbudget.protocol.jobs import Event
+from pytest_modelbudget.protocol.task import Event
 
 
 class Clock:

@@ -2,7 +2,7 @@ import pytest
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.explore.metric_guess import guess_metric
-from pytest_modelbudget.judge.results import LabelFacts, ModelDescription
+from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
 
 
 def described(

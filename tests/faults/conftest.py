@@ -19,9 +19,11 @@ from pytest_modelbudget.engine.processes import ForkServers, WorkerKind
 from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import EvaluateJob, MemoryLimit, Project, Task
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.protocol.store import Entry, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
+from pytest_modelbudget.protocol.task import MemoryLimit, Task
 
 BLOBS = Path(__file__).parents[1] / "models"
 

@@ -21,7 +21,8 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Training
 from pytest_modelbudget.engine.processes import WorkerError
-from pytest_modelbudget.protocol.jobs import BuildJob, files_read
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.jobs import files_read
 from pytest_modelbudget.protocol.surroundings import Surroundings
 from pytest_modelbudget.workers.userdata.recording import Recording
 from tests.faults.conftest import Lab

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pytest_modelbudget.engine.task_status import TaskStatus, status_text
-from pytest_modelbudget.protocol.jobs import Event
+from pytest_modelbudget.protocol.task import Event
 from tests.conftest import Project
 from tests.engine.test_task_status import Clock, report
 

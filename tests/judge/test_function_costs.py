@@ -1,5 +1,5 @@
 from pytest_modelbudget.judge.function_costs import explain_instructions
-from pytest_modelbudget.judge.results import FunctionCost, Instructions
+from pytest_modelbudget.judge.results.inference_costs import FunctionCost, Instructions
 
 
 def instructions(functions: dict[str, int], outside: dict[str, int]) -> Instructions:

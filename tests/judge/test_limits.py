@@ -17,22 +17,21 @@ from pytest_modelbudget.judge.findings import (
 from pytest_modelbudget.judge.limits import LIMITS, measure
 from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import (
-    Arena,
-    ClassAccuracy,
-    Comparison,
-    Figures,
-    Flips,
-    FunctionCost,
-    Instructions,
-    Interval,
+from pytest_modelbudget.judge.results.inference_costs import Arena, FunctionCost, Instructions
+from pytest_modelbudget.judge.results.latencies import (
     LatencyEstimate,
     LatencySample,
     LatencyStatistic,
-    ModelScore,
-    Structure,
-    WeightTensor,
 )
+from pytest_modelbudget.judge.results.model_structure import Structure, WeightTensor
+from pytest_modelbudget.judge.results.scores import (
+    ClassAccuracy,
+    Comparison,
+    Flips,
+    Interval,
+    ModelScore,
+)
+from pytest_modelbudget.judge.results.target_figures import Figures
 from pytest_modelbudget.judge.verdict import judge
 
 WEIGHTS = (

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_modelbudget.protocol.dependencies import Dependencies, PathState
 from pytest_modelbudget.protocol.digests import content_digest, digest, file_digest
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.protocol.store import (
     DEPENDENCIES,
     MANIFEST,

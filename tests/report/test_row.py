@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbudget.judge.results import Part, Quantization
+from pytest_modelbudget.judge.results.artifact_forms import Part
+from pytest_modelbudget.judge.results.quantization import Quantization
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.units.table import BaseUnit
 from tests.report.rows import ARTIFACT, DROPPED, EXCEEDED, PLANNED, sized

@@ -8,8 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from pytest_modelbudget.judge.results import Structure
-from pytest_modelbudget.protocol.jobs import InspectJob
+from pytest_modelbudget.judge.results.model_structure import Structure
+from pytest_modelbudget.protocol.measurement_jobs import InspectJob
 from pytest_modelbudget.workers.measure.structure import read_structure
 from pytest_modelbudget.workers.userdata.datasets import Array
 

@@ -15,10 +15,12 @@ from threading import Timer
 import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, Metric
-from pytest_modelbudget.judge.results import ModelScore
+from pytest_modelbudget.judge.results.scores import ModelScore
 from pytest_modelbudget.protocol.digests import digest
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Event, Failure, MemoryLimit, Project, Task
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.protocol.store import Store
+from pytest_modelbudget.protocol.task import Event, Failure, MemoryLimit, Task
 from tests.conftest import ZYGOTES, eventually
 
 BLOBS = Path(__file__).parents[1] / "models"

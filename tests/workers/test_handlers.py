@@ -3,7 +3,9 @@ from typing import get_args
 
 import pytest
 
-from pytest_modelbudget.protocol.jobs import Adb, Job, LatencyJob, Project, StoredJob, TargetJob
+from pytest_modelbudget.protocol.jobs import Job, StoredJob
+from pytest_modelbudget.protocol.measurement_jobs import Adb, LatencyJob, TargetJob
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.workers.handlers import HANDLERS
 
 

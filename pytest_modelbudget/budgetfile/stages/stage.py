@@ -8,7 +8,7 @@ from pydantic import Field
 
 from pytest_modelbudget.budgetfile.types import Data, FileSource, Source
 from pytest_modelbudget.frozen import Frozen, Sequence
-from pytest_modelbudget.judge.results import Form
+from pytest_modelbudget.judge.results.artifact_forms import Form
 
 Fraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]

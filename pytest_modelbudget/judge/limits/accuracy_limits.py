@@ -8,7 +8,7 @@ from pydantic import Field, Strict
 
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
-from pytest_modelbudget.judge.results import ClassAccuracy, Comparison, Interval
+from pytest_modelbudget.judge.results.scores import ClassAccuracy, Comparison, Interval
 from pytest_modelbudget.units.format import format_interval, format_score, format_value
 from pytest_modelbudget.units.written import Drop, Share
 

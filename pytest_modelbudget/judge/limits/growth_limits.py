@@ -18,7 +18,7 @@ from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.limits.memory_limits import MaxMemory
 from pytest_modelbudget.judge.limits.size_limits import MaxBytes, MaxGzipBytes
 from pytest_modelbudget.judge.limits.structure_limits import MaxMacs
-from pytest_modelbudget.judge.results import Interval
+from pytest_modelbudget.judge.results.scores import Interval
 
 
 class MaxBytesGrowth(GrowthLimit):

@@ -9,7 +9,7 @@ from pydantic import Field, Strict
 from pytest_modelbudget.judge.accepted import Environment
 from pytest_modelbudget.judge.findings import Findings, Measurement, present
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit
-from pytest_modelbudget.judge.results import LatencySample, LatencyStatistic
+from pytest_modelbudget.judge.results.latencies import LatencySample, LatencyStatistic
 from pytest_modelbudget.units.format import format_seconds
 from pytest_modelbudget.units.table import BaseUnit
 from pytest_modelbudget.units.written import Duration

@@ -10,7 +10,7 @@ from pytest_modelbudget.frozen import Sequence as FrozenSequence
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
 from pytest_modelbudget.judge.limits.operator_names import OperatorName
-from pytest_modelbudget.judge.results import Structure, WeightTensor
+from pytest_modelbudget.judge.results.model_structure import Structure, WeightTensor
 from pytest_modelbudget.units.invalid import expected
 from pytest_modelbudget.units.written import Count
 

@@ -4,10 +4,12 @@ import time
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Quantize, ServedStage
-from pytest_modelbudget.judge.results import Part, Quantization
+from pytest_modelbudget.judge.results.artifact_forms import Part
+from pytest_modelbudget.judge.results.quantization import Quantization
+from pytest_modelbudget.protocol.build_jobs import BuildJob, Built
 from pytest_modelbudget.protocol.digests import files_below
-from pytest_modelbudget.protocol.jobs import RESULT, BuildJob, Built, Progress
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.protocol.task import RESULT, Progress
 from pytest_modelbudget.workers.compress.convert.loops import why_not_converter
 from pytest_modelbudget.workers.compress.models.formats import (
     KERAS_MODEL,

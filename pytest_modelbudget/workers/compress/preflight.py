@@ -7,8 +7,9 @@ from pathlib import Path
 from pytest_modelbudget.budgetfile.stages import KerasFile, Quantize
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Preflight, PreflightJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob, Preflight, PreflightJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.convert import litert_quantizer, tf_converter
 from pytest_modelbudget.workers.compress.export.back_to_keras3 import in_original_keras
 from pytest_modelbudget.workers.compress.models.keras_types import Model

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from pytest_modelbudget.judge.contents import Contents, StoredPart, StoredTensor
-from pytest_modelbudget.judge.results import Form
+from pytest_modelbudget.judge.results.artifact_forms import Form
 from pytest_modelbudget.workers.contents.byte_shares import NOTHING, ByteShare
 
 _SIZE = attrgetter("size_bytes")

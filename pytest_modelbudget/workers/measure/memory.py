@@ -18,8 +18,8 @@ from ai_edge_litert.interpreter import OpResolverType
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Arena
-from pytest_modelbudget.protocol.jobs import MemoryJob
+from pytest_modelbudget.judge.results.inference_costs import Arena
+from pytest_modelbudget.protocol.measurement_jobs import MemoryJob
 from pytest_modelbudget.workers.measure.liveness import live_at_once
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.tflite.random_inputs import constant_sample

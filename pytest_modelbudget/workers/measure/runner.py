@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, Self
 
-from pytest_modelbudget.protocol.jobs import Served
+from pytest_modelbudget.protocol.score_jobs import Served
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array

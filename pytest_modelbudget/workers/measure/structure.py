@@ -5,8 +5,8 @@ from typing import Any
 from ai_edge_litert.interpreter import OpResolverType
 from ai_edge_litert.tools.flatbuffer_utils import ModelT
 
-from pytest_modelbudget.judge.results import Structure, WeightTensor
-from pytest_modelbudget.protocol.jobs import InspectJob
+from pytest_modelbudget.judge.results.model_structure import Structure, WeightTensor
+from pytest_modelbudget.protocol.measurement_jobs import InspectJob
 from pytest_modelbudget.workers.tflite.graph import (
     TensorShapes,
     graph_macs,

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Served
+from pytest_modelbudget.protocol.score_jobs import Served
 from pytest_modelbudget.workers.compress.models.keras_files import load_stage
 from pytest_modelbudget.workers.compress.models.serving import serving_function, state_variables
 from pytest_modelbudget.workers.compress.models.sources import load_saved_model

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ai_edge_litert.tools.flatbuffer_utils import ModelT, TensorT
 
 from pytest_modelbudget.budgetfile.stages.quantize import Scheme
-from pytest_modelbudget.judge.results import FloatWeights
+from pytest_modelbudget.judge.results.quantization import FloatWeights
 from pytest_modelbudget.workers.tflite.layers import KerasLayers, LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.tflite_file import (
     is_constant,

@@ -15,7 +15,7 @@ from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
-from pytest_modelbudget.protocol.jobs import KERAS_LAYERS
+from pytest_modelbudget.protocol.build_jobs import KERAS_LAYERS
 from pytest_modelbudget.workers.tflite.tflite_file import (
     is_constant,
     operator_name,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 
 _LIBRARIES = tuple(
     Path(sysconfig.get_path(name)).resolve()

@@ -18,15 +18,10 @@ from pytest_modelbudget.judge.limits import FIGURES, LIMITS, measure
 from pytest_modelbudget.judge.limits.growth_bound import GrowthBound, Since
 from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results import (
-    Comparison,
-    Figures,
-    Instructions,
-    Interval,
-    LatencyEstimate,
-    LatencySample,
-    ModelScore,
-)
+from pytest_modelbudget.judge.results.inference_costs import Instructions
+from pytest_modelbudget.judge.results.latencies import LatencyEstimate, LatencySample
+from pytest_modelbudget.judge.results.scores import Comparison, Interval, ModelScore
+from pytest_modelbudget.judge.results.target_figures import Figures
 from pytest_modelbudget.judge.verdict import Verdict, judge
 from pytest_modelbudget.units.table import Quantity
 

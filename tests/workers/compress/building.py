@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, Stage
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
-from pytest_modelbudget.protocol.jobs import BuildJob, Project
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.workers.compress.job import build
 from pytest_modelbudget.workers.tflite.runs import open_model
 from pytest_modelbudget.workers.tflite.signature import Signature

@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.stages import (
 )
 from pytest_modelbudget.budgetfile.types import FileSource, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Preflight, PreflightJob
+from pytest_modelbudget.protocol.build_jobs import Preflight, PreflightJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.workers.compress import preflight
 from pytest_modelbudget.workers.compress.stages import run_stage

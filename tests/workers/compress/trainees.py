@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pytest_modelbudget.budgetfile.stages import Stage
 from pytest_modelbudget.budgetfile.types import CallSource, Data, FileSource, Source, Training
-from pytest_modelbudget.protocol.jobs import BuildJob, Project
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.project import Project
 
 Samples = tuple[Any, Any]
 CLASSES = 4

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Arena
-from pytest_modelbudget.protocol.jobs import MemoryJob
+from pytest_modelbudget.judge.results.inference_costs import Arena
+from pytest_modelbudget.protocol.measurement_jobs import MemoryJob
 from pytest_modelbudget.workers.measure import memory
 from pytest_modelbudget.workers.measure.memory import plan_arena
 from tests.workers.flatbuffers import BLOBS, Edit, add, constant, edited, emptied, tensor

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from pytest_modelbudget.judge.results import FloatWeights
+from pytest_modelbudget.judge.results.quantization import FloatWeights
 from pytest_modelbudget.workers.tflite.float_weights import find_float_weights
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 from pytest_modelbudget.workers.tflite.tflite_file import is_constant, pack, parse

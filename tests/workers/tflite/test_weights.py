@@ -9,7 +9,7 @@ from ai_edge_quantizer import recipe
 from ai_edge_quantizer.quantizer import Quantizer
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Structure
+from pytest_modelbudget.judge.results.model_structure import Structure
 from pytest_modelbudget.workers.tflite.layers import LayerOperator, find_operators
 from pytest_modelbudget.workers.tflite.tflite_file import parse
 from pytest_modelbudget.workers.tflite.weights import read_weights

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Project
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.workers.userdata.usercode import call_user, enter, load_callable
 
 Write = Callable[[str, str], Project]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.judge.contents import Contents
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
 from pytest_modelbudget.workers.compress.export.keras_file_parts import keras_file_contents
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.contents.tflite_contents import tflite_contents

@@ -6,7 +6,7 @@ from typing import Any
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.sources import is_keras_3, load_model
 

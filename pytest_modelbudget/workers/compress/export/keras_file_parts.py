@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from pytest_modelbudget.judge.contents import Contents, StoredTensor
-from pytest_modelbudget.judge.results import Part
+from pytest_modelbudget.judge.results.artifact_forms import Part
 from pytest_modelbudget.workers.compress.export.keras_file_layout import (
     REST,
     KerasVariable,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.judge.contents import Contents, StoredTensor
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH, Part
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH, Part
 from pytest_modelbudget.protocol.digests import files_below
 from pytest_modelbudget.workers.compress.export.saved_variables import (
     VARIABLES,

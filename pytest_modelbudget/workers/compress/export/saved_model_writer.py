@@ -13,7 +13,7 @@ from tensorflow.python.saved_model.fingerprinting_utils import write_fingerprint
 
 from pytest_modelbudget.budgetfile.stages import SavedModel
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
 from pytest_modelbudget.protocol.digests import digest, file_digest, files_below
 from pytest_modelbudget.workers.compress.models.keras_types import Model, Variable
 from pytest_modelbudget.workers.compress.models.sources import is_keras

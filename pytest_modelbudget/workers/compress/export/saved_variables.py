@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2, trackable_object_graph_pb2
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
 from pytest_modelbudget.workers.compress.export.checkpoint_index import (
     CheckpointEntry,
     read_checkpoint_index,

@@ -13,8 +13,8 @@ from tensorflow.python.autograph.core import config as autograph
 
 from pytest_modelbudget.budgetfile.types import CallSource, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import SAVED_MODEL_GRAPH
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
 from pytest_modelbudget.workers.compress.models.keras_files import (

@@ -23,7 +23,8 @@ from pytest_modelbudget.budgetfile.stages import (
     SavedModel,
     UserStage,
 )
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 
 if TYPE_CHECKING:
     from pytest_modelbudget.workers.compress.outlook import Outlook

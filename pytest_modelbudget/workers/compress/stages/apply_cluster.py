@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Cluster, Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, LayerChoice
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.models.sources import class_name
 from pytest_modelbudget.workers.compress.outlook import Outlook

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Convert, QuantizeAware
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs

@@ -16,7 +16,8 @@ import tf_keras
 from pytest_modelbudget.budgetfile.references import parse_model
 from pytest_modelbudget.budgetfile.stages import Distill
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.training.distilling import Distiller

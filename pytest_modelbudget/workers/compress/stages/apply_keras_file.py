@@ -6,7 +6,8 @@ from tempfile import TemporaryDirectory
 from pytest_modelbudget.budgetfile.stages import KerasFile
 from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.export.back_to_keras3 import in_original_keras
 from pytest_modelbudget.workers.compress.export.keras_file_writer import rewrite_keras_file
 from pytest_modelbudget.workers.compress.models import sources

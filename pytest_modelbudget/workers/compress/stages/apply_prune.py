@@ -9,8 +9,9 @@ import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.layer_choice import NO_WEIGHTS, LayerChoice
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model, Variable
 from pytest_modelbudget.workers.compress.models.sources import class_name
 from pytest_modelbudget.workers.compress.outlook import Outlook

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import PruneChannels
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.channels.rank import Group, choose, find_groups, why_whole
 from pytest_modelbudget.workers.compress.channels.removal import remove_channels, verify_removal
 from pytest_modelbudget.workers.compress.channels.trace import Trace

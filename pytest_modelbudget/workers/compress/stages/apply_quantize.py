@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.stages import Quantize
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.tflite import tflite_file
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
 

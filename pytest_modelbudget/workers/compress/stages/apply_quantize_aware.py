@@ -6,8 +6,9 @@ from pathlib import Path
 import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import QuantizeAware
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
 from pytest_modelbudget.workers.compress.models.keras_graph import (
     ACTIVATION,

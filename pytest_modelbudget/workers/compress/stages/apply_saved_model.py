@@ -7,7 +7,8 @@ from pytest_modelbudget.budgetfile.stages import SavedModel
 from pytest_modelbudget.budgetfile.stages.saved_model import SERVING_DEFAULT
 from pytest_modelbudget.budgetfile.types import FileSource
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.export.saved_model_writer import (
     copy_extra_assets,
     write_saved_model,

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.training.training_set import (
     TrainingSteps,

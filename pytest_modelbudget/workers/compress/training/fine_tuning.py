@@ -11,7 +11,8 @@ import tensorflow as tf
 import tf_keras
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob, Progress
+from pytest_modelbudget.protocol.build_jobs import BuildJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
 from pytest_modelbudget.workers.compress.training.batch_norm import update_batch_norm
 from pytest_modelbudget.workers.compress.training.feeding import check_inputs, feed

@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models.keras_inputs import OPEN_SIZE
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.training.training_set import BATCH_SIZE

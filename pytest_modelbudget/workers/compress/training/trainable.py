@@ -9,7 +9,7 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.keras3 import to_tf_keras
 from pytest_modelbudget.workers.compress.models.compiled import Compiled
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL

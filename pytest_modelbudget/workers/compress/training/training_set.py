@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.userdata.datasets import Array, Arrays, Batch, Dataset, open_data
 
 BATCH_SIZE = 32  # without ``training.batch_size``

@@ -11,7 +11,7 @@ from ai_edge_litert.tools.flatbuffer_utils import ModelT
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize
 from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.verify import promises
 from pytest_modelbudget.workers.compress.verify.kernels import verify_kernels
 from pytest_modelbudget.workers.compress.verify.promises import StoredKernel, verify_promises

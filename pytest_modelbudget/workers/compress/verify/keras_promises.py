@@ -1,6 +1,6 @@
 """Verifies the promises of earlier stages in a Keras model."""
 
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.training.selections import walk
 from pytest_modelbudget.workers.compress.verify.promises import StoredKernel, read_promises

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.frozen import Sequence as FrozenSequence
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.training.sparsity_target import TOLERANCE, SparsityTarget
 from pytest_modelbudget.workers.tflite.weights import most_unique
 from pytest_modelbudget.workers.userdata.datasets import Array

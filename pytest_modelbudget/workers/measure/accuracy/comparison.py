@@ -9,8 +9,14 @@ import numpy as np
 
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import ClassAccuracy, Comparison, Flips, Interval, ModelScore
-from pytest_modelbudget.protocol.jobs import CompareJob
+from pytest_modelbudget.judge.results.scores import (
+    ClassAccuracy,
+    Comparison,
+    Flips,
+    Interval,
+    ModelScore,
+)
+from pytest_modelbudget.protocol.score_jobs import CompareJob
 from pytest_modelbudget.workers.measure.accuracy.metrics import Columns, scorer_of
 from pytest_modelbudget.workers.measure.accuracy.per_sample import read_columns
 from pytest_modelbudget.workers.measure.accuracy.score_intervals import (

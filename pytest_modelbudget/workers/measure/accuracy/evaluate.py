@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import ModelScore
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Progress
+from pytest_modelbudget.judge.results.scores import ModelScore
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.accuracy.metrics import (
     Columns,
     read_output,

@@ -6,8 +6,8 @@ from math import prod
 
 import numpy as np
 
-from pytest_modelbudget.judge.results import SamplesRead
-from pytest_modelbudget.protocol.jobs import ReadJob
+from pytest_modelbudget.judge.results.scores import SamplesRead
+from pytest_modelbudget.protocol.score_jobs import ReadJob
 from pytest_modelbudget.workers.userdata.batches import TEXT
 from pytest_modelbudget.workers.userdata.datasets import Array, Batch, open_data
 

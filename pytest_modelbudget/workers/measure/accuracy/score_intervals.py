@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import special  # not scipy.stats: its import takes four times as long
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Interval
+from pytest_modelbudget.judge.results.scores import Interval
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]

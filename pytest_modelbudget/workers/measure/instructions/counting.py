@@ -16,8 +16,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import FunctionCost, Instructions
-from pytest_modelbudget.protocol.jobs import InstructionsJob, Progress
+from pytest_modelbudget.judge.results.inference_costs import FunctionCost, Instructions
+from pytest_modelbudget.protocol.measurement_jobs import InstructionsJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.instructions import callgrind_output, invocations
 from pytest_modelbudget.workers.measure.instructions.callgrind_output import InvocationCost
 from pytest_modelbudget.workers.measure.targets.program import run

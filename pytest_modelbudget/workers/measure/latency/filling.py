@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import LatencyJob
+from pytest_modelbudget.protocol.measurement_jobs import LatencyJob
 from pytest_modelbudget.workers.tflite.random_inputs import random_invocation
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.userdata.datasets import Array, named_inputs, open_data

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special  # not scipy.stats: its import takes four times as long
 
-from pytest_modelbudget.judge.results import LatencyEstimate
+from pytest_modelbudget.judge.results.latencies import LatencyEstimate
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 _FEWEST_WINDOWS = 3  # fewer do not show how much windows differ

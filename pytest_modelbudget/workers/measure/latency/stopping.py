@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from pytest_modelbudget.judge.results import LatencyEstimate, LatencyStatistic
-from pytest_modelbudget.protocol.jobs import LatencyBound
+from pytest_modelbudget.judge.results.latencies import LatencyEstimate, LatencyStatistic
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency.quantile_interval import estimate_quantile
 from pytest_modelbudget.workers.measure.latency.sampling import Timings
 from pytest_modelbudget.workers.userdata.datasets import Array

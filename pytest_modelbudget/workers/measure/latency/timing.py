@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import LatencySample
-from pytest_modelbudget.protocol.jobs import LatencyJob, Progress
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.protocol.measurement_jobs import LatencyJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.latency import host, stopping
 from pytest_modelbudget.workers.measure.latency.filling import made_inputs
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, Timings, time_window

@@ -6,8 +6,9 @@ from typing import Protocol, cast
 from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import TargetJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.targets import command
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
 

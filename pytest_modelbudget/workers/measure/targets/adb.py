@@ -8,8 +8,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Adb, Progress, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import Adb, TargetJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 
 _ROOT = "/data/local/tmp"  # `adb shell` may write and execute files here

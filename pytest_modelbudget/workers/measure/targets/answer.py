@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Answer, Figures
+from pytest_modelbudget.judge.results.target_figures import Answer, Figures
 
 _KEYS = ", ".join(Answer.model_fields)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import TargetJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.targets.answer import figures_of
 from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 

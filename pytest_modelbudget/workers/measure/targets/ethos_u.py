@@ -17,8 +17,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import TargetJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.targets.program import output_tail, run
 from pytest_modelbudget.workers.tflite.graph import stored_macs
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name, operators, parse

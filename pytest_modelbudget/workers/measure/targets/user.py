@@ -1,7 +1,8 @@
 """A target of the user's own: ``package.module:callable``, called with the path of the model."""
 
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Progress, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import TargetJob
+from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.measure.targets.answer import figures_of
 from pytest_modelbudget.workers.userdata.usercode import enter, load_callable, user_code
 

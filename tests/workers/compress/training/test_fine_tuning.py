@@ -9,7 +9,7 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import Prune
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import BuildJob
+from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.training import fine_tuning, trainable, training_set
 from pytest_modelbudget.workers.compress.training.training_set import TrainingSteps, plan_steps
 from tests.workers.compress import trainees

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_modelbudget.budgetfile.types import Metric
-from pytest_modelbudget.judge.results import Comparison, Flips, Interval, ModelScore
-from pytest_modelbudget.protocol.jobs import CompareJob, Project
+from pytest_modelbudget.judge.results.scores import Comparison, Flips, Interval, ModelScore
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import CompareJob
 from pytest_modelbudget.workers.measure.accuracy.comparison import compare
 from pytest_modelbudget.workers.measure.accuracy.metrics import scorer_of
 from pytest_modelbudget.workers.measure.accuracy.per_sample import ColumnWriter, read_columns

@@ -9,8 +9,9 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Metric, Source
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import ModelScore
-from pytest_modelbudget.protocol.jobs import EvaluateJob, Project
+from pytest_modelbudget.judge.results.scores import ModelScore
+from pytest_modelbudget.protocol.project import Project
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.workers.measure.accuracy.evaluate import evaluate
 from pytest_modelbudget.workers.measure.accuracy.per_sample import read_columns
 

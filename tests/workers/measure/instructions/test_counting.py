@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import Instructions
-from pytest_modelbudget.protocol.jobs import InstructionsJob
+from pytest_modelbudget.judge.results.inference_costs import Instructions
+from pytest_modelbudget.protocol.measurement_jobs import InstructionsJob
 from pytest_modelbudget.workers.measure.instructions import counting
 from pytest_modelbudget.workers.measure.instructions.callgrind_output import InvocationCost, parse
 from pytest_modelbudget.workers.measure.instructions.counting import count_instructions

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from pytest_modelbudget.protocol.jobs import LatencyBound
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency import stopping
 from pytest_modelbudget.workers.measure.latency.sampling import Timings
 from pytest_modelbudget.workers.measure.latency.stopping import LOOKS, estimate, sample, steady

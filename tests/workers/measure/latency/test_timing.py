@@ -6,8 +6,8 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.judge.results import LatencySample
-from pytest_modelbudget.protocol.jobs import LatencyBound, LatencyJob
+from pytest_modelbudget.judge.results.latencies import LatencySample
+from pytest_modelbudget.protocol.measurement_jobs import LatencyBound, LatencyJob
 from pytest_modelbudget.workers.measure.latency import host
 from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 from tests.workers.flatbuffers import edited

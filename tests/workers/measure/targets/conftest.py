@@ -6,8 +6,9 @@ import pytest
 
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource, CommandTarget, Data
-from pytest_modelbudget.judge.results import Figures
-from pytest_modelbudget.protocol.jobs import Adb, Project, TargetJob
+from pytest_modelbudget.judge.results.target_figures import Figures
+from pytest_modelbudget.protocol.measurement_jobs import Adb, TargetJob
+from pytest_modelbudget.protocol.project import Project
 from pytest_modelbudget.workers.compress.convert.litert_quantizer import quantize
 from pytest_modelbudget.workers.measure.targets import measure
 from tests.workers.flatbuffers import BLOBS

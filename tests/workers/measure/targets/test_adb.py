@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbudget.errors import JobError
-from pytest_modelbudget.protocol.jobs import Adb
+from pytest_modelbudget.protocol.measurement_jobs import Adb
 from tests.workers.flatbuffers import BLOBS
 from tests.workers.measure.targets.conftest import Measure
 from tests.workers.measure.targets.stand_in import executable, install

@@ -1,4 +1,4 @@
-from pytest_modelbudget.judge.results import FloatWeights, Quantization
+from pytest_modelbudget.judge.results.quantization import FloatWeights, Quantization
 
 
 def floats(*sizes: int, dtype: str = "float32") -> tuple[FloatWeights, ...]:

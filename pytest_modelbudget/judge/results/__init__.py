@@ -1,0 +1,1 @@
+"""The results of worker processes, exchanged as JSON."""
