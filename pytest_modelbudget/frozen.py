@@ -13,4 +13,10 @@ Sequence = Annotated[tuple[T, ...], Strict(False)]
 class Frozen(BaseModel):
     """An immutable value: unknown keys are refused, and ``true`` is not a number."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        protected_namespaces=(),
+        json_schema_serialization_defaults_required=True,  # a field with a default is written too
+    )

@@ -1,13 +1,14 @@
-"""``modelbudget schema``: prints the JSON Schema of budget files, or of the JSON report."""
+"""``modelbudget schema``: prints the JSON Schema of budget files, or of a document for programs."""
 
 import argparse
 import json
 
 from pytest_modelbudget.budgetfile.schema import schema
+from pytest_modelbudget.report.inspect_document import inspect_schema
 from pytest_modelbudget.report.report_document import report_schema
 
-HELP = "print the JSON Schema of budget files, for editors, or that of the JSON report"
-SCHEMAS = {"budget": schema, "report": report_schema}
+HELP = "print the JSON Schema of budget files, for editors, or that of a document for programs"
+SCHEMAS = {"budget": schema, "report": report_schema, "inspect": inspect_schema}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=SCHEMAS,
         default="budget",
-        help="what it describes: budget files (the default), or what --budget-json writes",
+        help="what it describes: budget files (the default), what --budget-json writes, or what "
+        "`modelbudget inspect --json` prints",
     )
 
 

@@ -7,7 +7,7 @@ from pytest_modelbudget.judge.contents import Contents
 
 
 class _Detail(Frozen):
-    model_config = ConfigDict(allow_inf_nan=False, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class StageEffect(_Detail):

@@ -1,11 +1,12 @@
-"""The documents of ``modelbudget inspect --json``."""
+"""The documents of ``modelbudget inspect --json``, and their JSON Schema."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.judge.contents_diff import ContentsDiff, diff
 from pytest_modelbudget.judge.results.artifact_forms import Form
+from pytest_modelbudget.report.published_schema import published_schema
 
 
 class ContentsDocument(Contents):
@@ -62,3 +63,8 @@ class ContentsDiffDocument(ContentsDiff):
             new=InspectedFile.of(files[1], new),
             **dict(diff(old, new)),
         )
+
+
+def inspect_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of both documents: of one file, or of a difference."""
+    return published_schema(ContentsDocument | ContentsDiffDocument)

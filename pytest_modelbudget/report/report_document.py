@@ -10,6 +10,7 @@ from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.limits import FIGURES
 from pytest_modelbudget.report.failure_text import explain
+from pytest_modelbudget.report.published_schema import published_schema
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.row import Row, Status, worst
 from pytest_modelbudget.units.table import BaseUnit
@@ -21,7 +22,7 @@ Amount = int | float
 class _Document(Frozen):
     """JSON has no NaN and no infinity, so no number here is one."""
 
-    model_config = ConfigDict(allow_inf_nan=False, json_schema_serialization_defaults_required=True)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class ReportedLimit(_Document):
@@ -131,8 +132,7 @@ class ReportDocument(_Document):
 
 def report_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the document."""
-    schema = ReportDocument.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_open(schema)}
+    return published_schema(ReportDocument)
 
 
 def document(record: Record) -> ReportDocument:
@@ -193,12 +193,3 @@ def _limit(row: Row) -> ReportedLimit:
         anchor=row.anchor,
         notes=tuple(note for note in (row.note, row.remark) if note),
     )
-
-
-def _open(schema: Any) -> Any:
-    """Return the schema without ``additionalProperties``: a later version may add fields."""
-    if isinstance(schema, list):
-        return [_open(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {key: _open(each) for key, each in schema.items() if key != "additionalProperties"}

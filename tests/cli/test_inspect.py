@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.cli import main
 from tests.conftest import Project
@@ -47,9 +48,13 @@ def test_a_file_and_what_differs_from_it(folder: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("folder")
-def test_json_has_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_has_all_and_fits_its_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "inspect"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(schema)
     assert main(["inspect", "--json", "new.tflite"]) == 0
     found = json.loads(capsys.readouterr().out)
+    Draft202012Validator(schema).validate(found)
     keys = {"version", "file", "form", "size_bytes", "gzip_bytes", "tensors", "others"}
     assert found.keys() == keys
     parts = [*found["tensors"], *found["others"]]
@@ -57,6 +62,11 @@ def test_json_has_all(capsys: pytest.CaptureFixture[str]) -> None:
         assert sum(part[each] for part in parts) == found[each]
     assert main(["inspect", "--json", "--diff", "old.tflite", "new.tflite"]) == 0
     diff = json.loads(capsys.readouterr().out)
+    Draft202012Validator(schema).validate(diff)
+    for document in (found, diff):
+        for field in document:
+            rest = {name: value for name, value in document.items() if name != field}
+            assert not Draft202012Validator(schema).is_valid(rest)
     assert diff["new"] == {each: found[each] for each in ("file", "size_bytes", "gzip_bytes")}
     assert diff["growth_bytes"] == diff["new"]["size_bytes"] - diff["old"]["size_bytes"]
     changes = [*diff["tensors"], *diff["others"]]
