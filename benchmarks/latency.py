@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,18 +61,19 @@ class Log:
             entry["key"]: entry for entry in map(json.loads, lines)
         }
 
-    def once(self, key: str, model: Path, bound_s: float) -> dict[str, Any]:
+    def once(self, key: str, model: Path, bound: float, *accepted: Path) -> dict[str, Any]:
         """Return the trial ``key``, run now if it is new."""
         if key not in self.entries:
-            self.entries[key] = {"key": key, "bound_s": bound_s, **trial(model, bound_s)}
+            self.entries[key] = {"key": key, "bound": bound, **trial(model, bound, *accepted)}
             with self._path.open("a") as file:
                 file.write(json.dumps(self.entries[key]) + "\n")
         return self.entries[key]
 
 
-def trial(model: Path, bound_s: float) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.latency_trial", str(model), str(bound_s)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+def trial(model: Path, bound: float, *accepted: Path) -> dict[str, Any]:
+    """Judge one limit: of the latency in seconds, or of the ratio to an accepted model."""
+    command = [sys.executable, "-m", "benchmarks.latency_trial", str(model), str(bound)]
+    done = subprocess.run([*command, *map(str, accepted)], check=True, stdout=subprocess.PIPE)
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -140,19 +141,32 @@ def summary(log: Log, trials: int) -> Iterator[str]:
                 [log.entries[f"{name}, {layers} layers, {load} busy, {n}"] for n in range(trials)]
                 for layers in (10, 11)
             )
-            yield from _rows(f"{name} | {load}", good, bad)
+            yield from rows(f"{name} | {load}", good, bad, WAYS)
 
 
-def _rows(cells: str, good: list[dict[str, Any]], bad: list[dict[str, Any]]) -> Iterator[str]:
-    unmeasured = [each["outcome"] == "unmeasured" for each in good + bad]
-    seconds = median(each["seconds"] for each in good + bad)
+def rows(
+    cells: str,
+    good: Sequence[Mapping[str, Any]],
+    bad: Sequence[Mapping[str, Any]],
+    ways: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a line for our verdicts, and one for each simpler way.
+
+    Args:
+        cells: What all lines begin with.
+        good: Trials that have to be within the limit.
+        bad: Trials that have to exceed it.
+        ways: What the trials have of each simpler way, with its title.
+    """
+    unmeasured = [each["outcome"] == "unmeasured" for each in [*good, *bad]]
+    seconds = median(each["seconds"] for each in [*good, *bad])
     alarms, caught = ([each["outcome"] == "exceeded" for each in some] for some in (good, bad))
     yield (
         f"| {cells} | ours | {_share(alarms)} | {_share(caught)} | {_share(unmeasured)} "
         f"| {seconds:.1f} s |"
     )
-    for way, title in WAYS.items():
-        alarms, caught = ([each[way] > each["bound_s"] for each in some] for some in (good, bad))
+    for way, title in ways.items():
+        alarms, caught = ([each[way] > each["bound"] for each in some] for some in (good, bad))
         yield f"| {cells} | {title} | {_share(alarms)} | {_share(caught)} | | |"
 
 

@@ -1,9 +1,12 @@
-"""One trial, in a process of its own: ``python -m benchmarks.latency_trial MODEL SECONDS``.
+"""One trial, in a process of its own: ``python -m benchmarks.latency_trial MODEL LIMIT [OTHER]``.
 
-Prints JSON: what our protocol says about the limit, and what simpler ways measure.
+``LIMIT`` is in seconds. With ``OTHER``, an accepted model that runs by turns with ``MODEL``, it is
+the ratio of their latencies. Prints JSON: what our protocol says about the limit, what simpler ways
+measure, and the load of the machine before.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -53,28 +56,47 @@ def litert_benchmark_s(path: Path) -> float:
         return float(json.loads(result.read_text())["latency"]["median_ms"]) / 1e3
 
 
+def plain_ways(path: Path) -> dict[str, float]:
+    """Measure a latency in simpler ways."""
+    plain = plain_s(path)
+    return {
+        "median_s": median(plain),
+        "mean_of_50_s": mean(plain[:RUNS]),
+        "litert_benchmark_s": litert_benchmark_s(path),
+    }
+
+
+def plain_ratios(path: Path, accepted: Path) -> dict[str, float]:
+    """Measure both models in simpler ways, one after the other."""
+    before, after = plain_s(accepted), plain_s(path)
+    return {
+        "ratio_of_medians": median(after) / median(before),
+        "ratio_of_means_of_50": mean(after[:RUNS]) / mean(before[:RUNS]),
+    }
+
+
 def main() -> None:
-    path, bound_s = Path(sys.argv[1]), float(sys.argv[2])
-    bound = LatencyBound(statistic="p50", bound=bound_s)
-    job = LatencyJob(model=path, threads=1, batch_size=1, bounds=(bound,))
+    path, value = Path(sys.argv[1]), float(sys.argv[2])
+    accepted = Path(sys.argv[3]) if sys.argv[3:] else None
+    load = os.getloadavg()[0]
+    bound = LatencyBound(statistic="ratio" if accepted else "p50", bound=value)
+    job = LatencyJob(model=path, threads=1, batch_size=1, bounds=(bound,), baseline=accepted)
     started = time.perf_counter()
     sample = measure_latency(job, lambda _activity: None)
     seconds = time.perf_counter() - started
-    found = sample.estimates["p50"]
-    plain = plain_s(path)
+    found = sample.estimates[bound.statistic]
     print(
         json.dumps(
             {
-                "outcome": outcome(found, bound_s),
+                "load": load,
+                "outcome": outcome(found, value),
                 "seconds": seconds,
-                "p50_s": found.value,
-                "interval_s": [found.low, found.high],
+                "ratio" if accepted else "p50_s": found.value,
+                "interval": [found.low, found.high],
                 "windows": sample.windows,
                 "slow_windows": sample.slow_windows,
                 "preempted": sample.preempted / sample.invocations,
-                "median_s": median(plain),
-                "mean_of_50_s": mean(plain[:RUNS]),
-                "litert_benchmark_s": litert_benchmark_s(path),
+                **(plain_ratios(path, accepted) if accepted else plain_ways(path)),
             }
         )
     )
