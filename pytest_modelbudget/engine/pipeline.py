@@ -14,8 +14,9 @@ from pytest_modelbudget.budgetfile.targets import target_kind
 from pytest_modelbudget.engine.accepted_comparisons import AcceptedComparisons
 from pytest_modelbudget.engine.builder import Builder, StepError
 from pytest_modelbudget.engine.evaluations import Evaluations
+from pytest_modelbudget.engine.findings_gatherer import FindingsGatherer
 from pytest_modelbudget.engine.measurements import Measurements
-from pytest_modelbudget.engine.plan import Plan, Step, tool_versions
+from pytest_modelbudget.engine.plan import Plan, Step
 from pytest_modelbudget.engine.planner import Planner
 from pytest_modelbudget.engine.processes import WorkerKind
 from pytest_modelbudget.engine.scheduler import Scheduler
@@ -27,7 +28,6 @@ from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import FileSize, Findings, Need, StageScore, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.results.latencies import LatencySample
 from pytest_modelbudget.judge.results.model_description import ModelDescription
 from pytest_modelbudget.protocol.measurement_jobs import Adb
 from pytest_modelbudget.protocol.project import Project
@@ -72,14 +72,14 @@ class Pipeline:
         self._builder = Builder(self._scheduler, options.jobs)
         self._evaluations = Evaluations(self._scheduler, self._builder)
         self._measurements = Measurements(self._scheduler, options.adb)
-        self._gatherer = VariantDetailsGatherer(
+        self._findings = FindingsGatherer(self._builder, self._evaluations, self._measurements)
+        self._variant_details = VariantDetailsGatherer(
             self._builder, self._evaluations, self._measurements
         )
         self._comparisons = AcceptedComparisons(
             self._scheduler, self._evaluations, self._measurements
         )
         self._scored: dict[Budget, Limit] = {}
-        self._timed: dict[str, Plan] = {}
         self._detailed: set[Budget] = set()
 
     @classmethod
@@ -103,7 +103,7 @@ class Pipeline:
         try:
             plan = self._plan(budget)
             if any("latency" in _needs(limit, plan) for limit in limits):
-                self._timed[plan.step.key] = plan
+                self._findings.will_time(plan)
             if scored := [limit for limit in limits if "score" in _needs(limit, plan)]:
                 self._scored[budget] = scored[0]
             await self._rehearse(plan, self._scored.get(budget))
@@ -141,72 +141,8 @@ class Pipeline:
         """
         plan = self._plan(budget)
         needs = _needs(limit, plan)
-        artifact = await self._builder.artifact(plan.step)
-        unrecorded = artifact.unrecorded
-        score = baseline = comparison = latency = baseline_latency = None
-        structure = figures = arena = instructions = accepted_instructions = None
-        if "score" in needs:
-            score = await self._evaluations.score(plan)
-            unrecorded += await self._evaluations.unrecorded(plan)
-            comparison = await self._evaluations.comparison(plan, paired="baseline" in needs)
-        if "baseline" in needs:
-            baseline = await self._evaluations.baseline(plan)
-        if "latency" in needs:
-            bounds = plan.invocation.bounds
-            latency = await self._measurements.latency(artifact, None, plan, bounds)
-            baseline_latency = await self._baseline_latency(plan)
-        if "ratio" in needs:
-            assert isinstance(plan.baseline, Step), "the reader refuses a ratio to a fixed score"
-            against = await self._builder.artifact(plan.baseline)
-            ratio_bounds = plan.invocation.ratio_bounds
-            latency = await self._measurements.latency(artifact, against.path, plan, ratio_bounds)
-        if "structure" in needs:
-            structure = await self._measurements.structure(artifact, plan)
-        if "figures" in needs:
-            figures = await self._measurements.figures(artifact, plan)
-        if "arena" in needs:
-            arena = await self._measurements.arena(artifact, plan)
-        if "instructions" in needs:
-            instructions = await self._measurements.instructions(artifact, plan)
-            accepted_instructions = await self._measurements.known_instructions(
-                budget.accepted, plan
-            )
-        findings = Findings(
-            artifact=artifact,
-            metric=str(budget.metric),
-            higher_is_better=budget.metric.higher_is_better,
-            score=score,
-            baseline=baseline,
-            comparison=comparison,
-            confident=budget.confidence is not None,
-            test_data=str(budget.data.test or ""),
-            unrecorded=tuple(dict.fromkeys(unrecorded)),
-            latency=latency,
-            baseline_latency=baseline_latency,
-            structure=structure,
-            figures=figures,
-            arena=arena,
-            instructions=instructions,
-            target=str(plan.invocation.target),
-            batch_size=plan.invocation.batch_size,
-            tools=tool_versions(),
-            accepted=budget.accepted,
-            accepted_instructions=accepted_instructions,
-        )
+        findings = await self._findings.gather(budget, plan, needs)
         return await self._comparisons.added_to(findings, plan, limit, needs)
-
-    async def _baseline_latency(self, plan: Plan) -> LatencySample | None:
-        """Return the latency of the baseline, if a variant of this session is the same file."""
-        baseline = plan.baseline
-        if not isinstance(baseline, Step) or baseline.key == plan.step.key:
-            return None
-        other = self._timed.get(baseline.key)
-        if other is None or other.invocation.conditions != plan.invocation.conditions:
-            return None
-        with suppress(StepError, UnmeasuredError):  # its own items tell that
-            artifact = await self._builder.artifact(baseline)
-            return await self._measurements.latency(artifact, None, other, other.invocation.bounds)
-        return None
 
     async def _rehearse(self, plan: Plan, scored: Limit | None) -> None:
         """Evaluate before any training what needs none, so that wrong data or metrics show.
@@ -273,7 +209,7 @@ class Pipeline:
         if budget not in self._detailed:
             self._detailed.add(budget)
             scored = any("score" in _needs(each, plan) for each in budget.limits)
-            found = await self._gatherer.gather(budget, plan, scored=scored)
+            found = await self._variant_details.gather(budget, plan, scored=scored)
         if findings.latency and "latency" in _needs(limit, plan):
             latency = VariantDetails(latency=distribution(findings.latency))
             found = found.with_those_of(latency)
