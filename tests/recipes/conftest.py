@@ -80,7 +80,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
         project = Project(root)
         project.write("pytest.ini", f"[pytest]\npythonpath = {ROOT}\n")
         project.write("recipes.budget.yaml", budget)
-        options = ("--budget-artifacts=dist", "--budget-jobs=2", "--junitxml=junit.xml")
+        options = ("--budget-artifacts=dist", "--junitxml=junit.xml")
         return Gated(root, project.pytest("-v", "-W", "error", *options))
 
     return run

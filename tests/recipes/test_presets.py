@@ -17,7 +17,6 @@ BUDGET = """
 version: 1
 model: {model}
 data: {{train: tests.recipes.models:train, test: tests.recipes.models:test}}
-training: {{batch_size: 8}}
 budget: {{min_accuracy: 0.8}}
 variants:
 """
