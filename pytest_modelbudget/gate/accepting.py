@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pytest_modelbudget.gate.options import is_judged
 from pytest_modelbudget.report.ledger_update import UpdateMode, update_ledgers
 from pytest_modelbudget.report.record import Record
 
@@ -25,7 +26,7 @@ def update_mode(config: pytest.Config) -> UpdateMode | None:
     if value not in (*CHOICES, *_ON):
         name = "modelbudget_update" if written is None else OPTION
         raise pytest.UsageError(f"{name}: expected nothing, write or anchor, got {value!r}")
-    if config.option.budget_measure or config.getini("modelbudget_measure"):
+    if not is_judged(config):
         raise pytest.UsageError(
             f"{OPTION} accepts what was judged, and --budget-measure judges nothing; write one of "
             "them"

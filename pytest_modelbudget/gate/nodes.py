@@ -1,10 +1,9 @@
-"""What pytest collects: a budget file, its variants, and one item for each limit."""
+"""What pytest collects: a budget file and its variants. Their items are in ``limit_items.py``."""
 
 import dataclasses
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,13 @@ import pytest
 from pytest_modelbudget.budgetfile.budget import Budget
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.errors import BudgetFileError, ModelBudgetError, Problem, not_utf8
-from pytest_modelbudget.gate.accepting import update_mode
+from pytest_modelbudget.gate.limit_items import FigureItem, LimitItem, label
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
-from pytest_modelbudget.gate.session import session_of
 from pytest_modelbudget.gate.shipping import SHIPPING, Shipping, collected_variants
-from pytest_modelbudget.gate.written_reports import wanted_reports
-from pytest_modelbudget.judge.details import VariantDetails
-from pytest_modelbudget.judge.findings import Findings, UnmeasuredError
-from pytest_modelbudget.judge.limits import LIMITS, measure
-from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
-from pytest_modelbudget.judge.limits.limit_kind import Limit
-from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.ledger.accepted_budgets import with_accepted
 from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 from pytest_modelbudget.report.annotations import of_problems
-from pytest_modelbudget.report.failure_text import explain
-from pytest_modelbudget.report.reasons import by_function, by_size, by_stage, by_tensor
 from pytest_modelbudget.report.record import CollectedVariant
-from pytest_modelbudget.report.row import Row
 
 
 class BudgetFile(pytest.File):
@@ -71,7 +59,7 @@ class BudgetFile(pytest.File):
             self._problems = error.problems
             raise self.CollectError(str(error)) from error
         self._check_shipping(budgets)
-        self._collected.update(dict.fromkeys(collected_variants(budgets, _label(self))))
+        self._collected.update(dict.fromkeys(collected_variants(budgets, label(self))))
         for budget in budgets:
             if budget.variant is None:
                 yield from _items(self, budget)
@@ -92,7 +80,7 @@ class BudgetFile(pytest.File):
             return
         try:
             shipping = self.config.stash.setdefault(SHIPPING, Shipping(self._artifacts))
-            shipping.check(budgets, _label(self))
+            shipping.check(budgets, label(self))
         except ModelBudgetError as error:
             raise self.CollectError(str(error)) from error
 
@@ -109,185 +97,7 @@ class VariantNode(pytest.Collector):
         return _items(self, self.budget)
 
 
-class LimitItem(pytest.Item):
-    """One limit of one variant: passes if the model is within it."""
-
-    def __init__(
-        self, *, budget: Budget, limit: Limit, name: str, parent: pytest.Collector
-    ) -> None:
-        super().__init__(name, parent)
-        self.budget = budget
-        self.limit = limit
-        self.add_marker("modelbudget")
-        self._row = self._new_row()
-        self._details: VariantDetails | None = None
-
-    def setup(self) -> None:
-        """Wait for what the limit needs to be built; a failed build is an ERROR of this item."""
-        self._row = self._new_row()  # a plugin may run an item twice
-        session = session_of(self.config)
-        error = session.build(self.budget, self.limit)
-        if error is not None:
-            self._row = self._row.not_built(str(error).partition("\n")[0])
-            # Not within `except`, because pytest would print the chain of causes.
-            pytest.fail(session.explain(error, self.nodeid), pytrace=False)
-
-    def runtest(self) -> None:
-        """Measure and judge the limit."""
-        session = session_of(self.config)
-        try:
-            findings = self.find()
-            if figure := LIMITS[self.limit.name].figure:
-                self._row = self._row.of_figure(figure, findings)
-            verdict = judge(self.limit, measure(self.limit, findings))
-            self._row = self._accepted(self._row.judged(verdict, findings.test_data))
-            if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
-                self._row = by_size(self._row, session.explain_size(self.budget))
-            if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
-                self._row = by_tensor(self._row, session.contents(self.budget, self.limit))
-            if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
-                scores = session.stage_scores(self.budget)
-                self._row = by_stage(self._row, scores, findings.higher_is_better)
-            if findings.instructions and self._row.outcome == "exceeded":
-                self._row = by_function(
-                    self._row, findings.instructions, findings.accepted_instructions
-                )
-        except UnmeasuredError as error:
-            self._row = self._accepted(self._row.unmeasured(str(error)))
-        if not self._row.holds:
-            pytest.fail(explain(self._row), pytrace=False)
-
-    def find(self) -> Findings:
-        """Measure what the limit needs, and keep what reports show of it.
-
-        Raises:
-            UnmeasuredError: If a measurement failed.
-        """
-        session = session_of(self.config)
-        findings = session.find(self.budget, self.limit)
-        self._row = self._row.of_artifact(findings.artifact, findings.unrecorded)
-        if any(report.shows_details for report, _ in wanted_reports(self.config)):
-            self._details = session.details(self.budget, self.limit, findings)
-        return findings
-
-    def _accepted(self, row: Row) -> Row:
-        """Return the row of a limit of growth as accepted, if this session accepts its figure."""
-        mode = update_mode(self.config)
-        is_growth = isinstance(LIMITS[row.name], GrowthLimit)
-        is_accepted = is_growth and mode is not None and mode.writes and row.value is not None
-        return row.accepted_growth() if is_accepted and not row.holds else row
-
-    def reportinfo(self) -> tuple["os.PathLike[str] | str", int | None, str]:
-        """Point at the limit's own line in the budget file."""
-        names = [self.budget.variant, self.limit.item_name]
-        return self.path, self.limit.span.line - 1, "::".join(name for name in names if name)
-
-    def complete(self, report: pytest.TestReport) -> None:
-        """Add the row to ``report``, and let a failure point at the budget file.
-
-        JUnit shows the properties. They are added to the report and not to the item, whose
-        ``user_properties`` belong to the user and to other plugins.
-        """
-        if report.skipped and self._must_be_measured() and not hasattr(report, "wasxfail"):
-            self._row = self._row.unmeasured(
-                "the test was skipped, and what was accepted into the ledger must be measured; "
-                "deselect it with -k if it cannot be measured here"
-            )
-            report.outcome, report.longrepr = "failed", explain(self._row)
-        if report.failed and self._row.holds:
-            self._row = self._row.unmeasured("the limit holds, but another plugin failed the test")
-        properties = self._row.properties()
-        report.user_properties.extend(properties)
-        if report.when == "call" or report.failed:
-            # xdist sends all attributes of a report.
-            report.modelbudget_row = dict(properties)  # type: ignore[attr-defined]
-            if self._details and self._details.model_fields_set:
-                text = self._details.model_dump_json(exclude_unset=True)
-                report.modelbudget_details = text  # type: ignore[attr-defined]
-        if report.failed:
-            self._locate(report)
-
-    def _must_be_measured(self) -> bool:
-        """Return whether the ledger has the figure that the limit is about, on every machine."""
-        kind, accepted = LIMITS[self.limit.name], self.budget.accepted
-        is_known = accepted is not None and (kind.guards or kind.figure) in accepted.figures
-        return is_known and not self.limit.figure
-
-    def _locate(self, report: pytest.TestReport) -> None:
-        """Name the budget file as the place of a failure, with its first line as the summary.
-
-        Editors, ``--tb=line`` and annotations in CI read this; it would name ``nodes.py``.
-        """
-        shown: Any = report.longrepr
-        crash, chain = getattr(shown, "reprcrash", None), getattr(shown, "chain", None)
-        if crash is None or chain is None:
-            return
-        message = crash.message.partition("\n")[0].removeprefix("Failed: ")
-        line = self.limit.span.line
-        located = dataclasses.replace(crash, path=str(self.path), lineno=line, message=message)
-        shown.reprcrash = located
-        # xdist sends only the chain and takes the place of the failure from its last element.
-        *causes, (traceback, _, description) = chain
-        shown.chain = [*causes, (traceback, located, description)]
-
-    def _new_row(self) -> Row:
-        return Row(
-            budget=_label(self),
-            variant=self.budget.variant or "",
-            name=self.limit.item_name,
-            place=str(self.limit.span),
-        )
-
-
-class FigureItem(LimitItem):
-    """One figure of one variant, which is measured and not judged: skipped if it cannot be."""
-
-    def runtest(self) -> None:
-        """Measure the figure."""
-        try:
-            self._row = self._row.looked_at(self.limit, self.find())
-        except UnmeasuredError as error:
-            self._row = self._row.skipped(str(error))
-            pytest.skip(f"{self._row.name} could not be measured: {error}")
-
-    def complete(self, report: pytest.TestReport) -> None:
-        """Add the row to ``report``, and let a skipped figure point at the budget file."""
-        super().complete(report)
-        if report.skipped and isinstance(report.longrepr, tuple):
-            report.longrepr = (str(self.path), self.limit.span.line, report.longrepr[2])
-
-
-def _label(node: pytest.Item | pytest.Collector) -> str:
-    """Return what reports call the budget file of ``node``."""
-    # The node id of a file outside rootdir is empty if the file itself is an argument.
-    return node.nodeid.partition("::")[0] or node.path.name
-
-
 def _items(parent: pytest.Collector, budget: Budget) -> Iterator[LimitItem]:
     for limit in budget.limits:
         kind = FigureItem if limit.figure else LimitItem
         yield kind.from_parent(parent, name=limit.item_name, budget=budget, limit=limit)
-
-
-def leave_out_limits(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run no limit if the artifacts cannot be shipped.
-
-    pytest runs the other items after a collection error under xdist, and with
-    ``--continue-on-collection-errors``.
-    """
-    shipping = config.stash.get(SHIPPING, None)
-    if shipping and shipping.is_refused:
-        items[:] = [item for item in items if not isinstance(item, LimitItem)]
-
-
-def start_builds(session: pytest.Session) -> None:
-    """Start to build what the selected limits need.
-
-    Not under xdist, where each worker process has collected all items but runs only some.
-    """
-    if hasattr(session.config, "workerinput"):
-        return
-    selected = [item for item in session.items if isinstance(item, LimitItem)]
-    for _, group in groupby(selected, key=lambda item: item.budget):
-        items = list(group)
-        session_of(session.config).start(items[0].budget, [item.limit for item in items])

@@ -16,6 +16,7 @@ from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOpt
 from pytest_modelbudget.engine.supported_versions import unsupported_versions
 from pytest_modelbudget.errors import not_utf8
 from pytest_modelbudget.gate.progress import StatusLine
+from pytest_modelbudget.gate.recorder import SESSION_NAME
 from pytest_modelbudget.gate.rootdir import rootdir_with_reason
 from pytest_modelbudget.judge.contents_diff import ContentsSince
 from pytest_modelbudget.judge.details import VariantDetails
@@ -155,7 +156,7 @@ def pipeline_options(config: pytest.Config) -> PipelineOptions:
 def _session_name(config: pytest.Config) -> str:
     """Return a name that all processes of pytest-xdist share, and no other session has."""
     workerinput: dict[str, str] = getattr(config, "workerinput", {})
-    return workerinput.get("modelbudget_session") or os.urandom(16).hex()
+    return workerinput.get(SESSION_NAME) or os.urandom(16).hex()
 
 
 def _memory(config: pytest.Config) -> MemoryLimit:

@@ -80,7 +80,7 @@ def test_a_build_that_fails_is_one_clear_error(gate: Project, case: str) -> None
     result.has("blobs.budget.yaml:9:", "recipe", cause, "log: ", "repeat: ")
     result.has("max_bytes", "NOT BUILT", "max_accuracy_drop", "NOT BUILT")
     assert "The above exception" not in result.output
-    assert "nodes.py" not in result.output
+    assert "limit_items.py" not in result.output
     assert nothing_half_written(gate)
 
 

@@ -76,7 +76,7 @@ def test_one_byte_less_turns_exactly_that_item_red(blobs: Project) -> None:
         "max_bytes          6,300 B  6,299 B        -1 B (0.016 %)  EXCEEDED",
         "FAILED blobs.budget.yaml::float32::max_bytes - max_bytes: 6,300 B is 1 B (0.016 %) over",
     )
-    assert "nodes.py" not in result.output
+    assert "limit_items.py" not in result.output
 
 
 def test_a_limit_is_not_in_the_key(blobs: Project) -> None:
