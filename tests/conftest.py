@@ -108,18 +108,27 @@ class Project:
         assert old in text
         (self.root / name).write_text(text.replace(old, new))
 
-    def pytest(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
+    def pytest(
+        self, *args: str, env: Mapping[str, str] | None = None, terminal: int | None = None
+    ) -> Result:
         """Run pytest without other plugins, but with xdist if ``args`` contain -n."""
         is_distributed = any(arg.startswith("-n") for arg in args)
         plugins = ["-p", "xdist"] if is_distributed else []
         words = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "modelbudget", *plugins, *args]
         own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
-        return self.forked(*words, env=own)
+        return self.forked(*words, env=own, terminal=terminal)
 
-    def forked(self, *args: str, env: Mapping[str, str] | None = None) -> Result:
-        """Run a command of ``python`` in a process that is forked."""
+    def forked(
+        self, *args: str, env: Mapping[str, str] | None = None, terminal: int | None = None
+    ) -> Result:
+        """Run a command of ``python`` in a process that is forked.
+
+        Its output is in the result, or goes to ``terminal``, the descriptor of one.
+        """
         with tempfile.TemporaryFile("w+", errors="replace") as output, open(os.devnull) as nothing:
             streams = (nothing.fileno(), output.fileno(), output.fileno())
+            if terminal is not None:
+                streams = (terminal, terminal, terminal)
             code = ZYGOTES.run(args, str(self.root), _environment(env or {}), streams)
             output.seek(0)
             return Result(code, output.read())
@@ -219,10 +228,37 @@ variants:
 """
 
 
+def blobs_in(root: Path) -> Project:
+    """Return a project in the folder ``root``: a float ``.tflite`` and a budget that holds."""
+    project = Project(root)
+    project.write("pytest.ini", "[pytest]\n")
+    for name in ("blobs.tflite", "blobs.py"):
+        shutil.copy(Path(__file__).parent / "models" / name, root)
+    project.write("blobs.budget.yaml", BLOBS)
+    return project
+
+
 @pytest.fixture
 def blobs(project: Project) -> Project:
     """Return a project with a float ``.tflite`` and a budget that holds."""
-    for name in ("blobs.tflite", "blobs.py"):
-        shutil.copy(Path(__file__).parent / "models" / name, project.root)
-    project.write("blobs.budget.yaml", BLOBS)
-    return project
+    return blobs_in(project.root)
+
+
+@pytest.fixture(scope="session")
+def built_once(shared: Path) -> Path:
+    """Return the cache of a session that built and measured all of ``blobs``."""
+
+    def build(root: Path) -> None:
+        root.mkdir()
+        project = blobs_in(root)
+        project.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+        assert project.pytest().exitcode == 1, "it shows where the bytes of the model are"
+
+    return once(shared / "built", build) / ".modelbudget"
+
+
+@pytest.fixture
+def built(blobs: Project, built_once: Path) -> Project:
+    """Return the project ``blobs`` in which everything is cached, for tests of what comes then."""
+    shutil.copytree(built_once, blobs.root / ".modelbudget")
+    return blobs

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORK_SERVER = "pytest_modelbudget.workers.fork_server"
 LOOK_S = 1.0
+LONGEST_S = 300.0  # a process that hangs fails its test, and is left behind
 
 
 class Zygotes:
@@ -64,6 +65,7 @@ class Zygotes:
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, descriptors)]
         connection.sendmsg([len(request).to_bytes(4, "big")], rights)
         connection.sendall(request)
+        connection.settimeout(LONGEST_S)
         code = int(connection.recv(16) or b"-9")
         connection.close()
         return code
@@ -212,12 +214,31 @@ def _become(zygotes: Zygotes, args: list[str]) -> None:
     sys.executable = zygotes.interpreter()
     tempfile.tempdir = None
     sys.argv = args[args.index(option) + 1 :] if option else args
-    if option == "-m":
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    elif option == "-c":
-        exec(sys.argv[0], {"__name__": "__main__"})
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    code = 0
+    try:
+        if option == "-m":
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        elif option == "-c":
+            exec(sys.argv[0], {"__name__": "__main__"})
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
+            raise
+        code = ended.code or 0
+    _end(code)
+
+
+def _end(code: int) -> None:
+    """End as Python does, but do not take all modules down, which takes as long as a short task."""
+    import atexit
+    import threading
+
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _is_xdist_worker(args: list[str]) -> bool:

@@ -1,7 +1,4 @@
-"""What the user's code leaves running, through pytest: nobody waits for it, and it is ended.
-
-Each project has a temporary folder of its own, and so a machine-wide lock of its own.
-"""
+"""What the user's code leaves running, through pytest: nobody waits for it, and it is ended."""
 
 import os
 import signal
@@ -11,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project, Result, eventually, outcomes
+from tests.conftest import Project, eventually, outcomes
 
 BUDGET = """
 version: 1
@@ -51,13 +48,6 @@ WAYS = {
 }
 
 
-def run(project: Project, *args: str) -> Result:
-    """Run pytest in a real process, with a temporary folder of its own, for a minute at most."""
-    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(project.root)}
-    words = ["-m", "pytest", "-p", "no:cacheprovider", "-p", "modelbudget", "-v", *args]
-    return project.run(*words, env=env, timeout_s=60)
-
-
 def is_gone(pid: str) -> bool:
     """Return whether a process has ended, reaped or not."""
     stat = Path("/proc", pid, "stat")
@@ -82,7 +72,7 @@ def wait():
     return blobs.test()
 """
     (leaving.root / "leaving.py").write_text(code.replace("\n        ", "\n    ") + wait)
-    result = run(leaving)
+    result = leaving.pytest("-v")
     assert outcomes(result.output) == {
         "blobs.budget.yaml::min_accuracy": "PASSED",
         "blobs.budget.yaml::max_latency": "PASSED",

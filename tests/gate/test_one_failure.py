@@ -38,9 +38,9 @@ def failing(blobs: Project) -> Project:
 
 
 def errors(result: Result) -> dict[str, str]:
-    """Return the text of each error by the item's title."""
+    """Return the text of each error and failure by the item's title."""
     output = re.sub(r"^\[gw\d\] linux .*\n", "", result.output, flags=re.MULTILINE)
-    parts = re.split(r"^_+ ERROR at setup of (\S+) _+$", output, flags=re.MULTILINE)
+    parts = re.split(r"^_+ (?:ERROR at setup of )?(\S+) _+$", output, flags=re.MULTILINE)
     texts = [re.split(r"^=+ .* =+$", part, flags=re.MULTILINE)[0] for part in parts[2::2]]
     return dict(zip(parts[1::2], map(str.strip, texts), strict=True))
 

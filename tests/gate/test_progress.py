@@ -1,8 +1,7 @@
 import os
 import pty
 import re
-import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -43,12 +42,10 @@ def slow(blobs: Project) -> Project:
 def at_a_terminal(project: Project, columns: int, *args: str) -> str:
     """Return all that pytest writes to a terminal of this width."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
-    with subprocess.Popen(
-        command, cwd=project.root, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
-    ):
-        os.close(theirs)
+    env = {"TERM": "xterm", "COLUMNS": str(columns)}
+    with ThreadPoolExecutor() as executor:
+        running = executor.submit(project.pytest, *args, env=env, terminal=theirs)
+        running.add_done_callback(lambda _: os.close(theirs))
         return "".join(iter(lambda: read(ours), ""))
 
 
@@ -105,9 +102,10 @@ def test_without_a_terminal_there_is_a_line_every_half_minute(slow: Project) -> 
         "import pytest, sys",
         "from pytest_modelbudget.gate import progress",
         "progress.LINE_EVERY_S = 0.5",
-        "sys.exit(pytest.main(['-p', 'no:cacheprovider']))",
+        "sys.exit(pytest.main(['-p', 'no:cacheprovider', '-p', 'modelbudget']))",
     ]
-    result = slow.run("-c", "\n".join(sooner))
+    env = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = slow.forked("-c", "\n".join(sooner), env=env)
     result.has("1 passed")
     lines = re.findall(r"^modelbudget: (.*)$", result.output, re.MULTILINE)
     assert any(re.fullmatch(r"build 2/2: int8 quantize, .*\b1 s", line) for line in lines), lines
