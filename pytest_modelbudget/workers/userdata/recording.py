@@ -34,17 +34,9 @@ from pytest_modelbudget.protocol.surroundings import (
     stamp_of,
     state_of,
 )
-from pytest_modelbudget.workers.userdata.whose_code import PACKAGE, is_for_the_user
+from pytest_modelbudget.workers.userdata.user_paths import UserPaths
+from pytest_modelbudget.workers.userdata.whose_code import is_for_the_user
 
-# Devices, and what belongs to the system and is no data of a project.
-SYSTEM = (
-    *("/proc/", "/sys/", "/dev/", "/bin/"),
-    *(f"{root}/lib{bits}/" for root in ("", "/usr") for bits in ("", "32", "64", "x32", "exec")),
-    f"{sys.base_prefix}/lib/libpython",
-)
-IN_MEMORY = "/dev/shm/"
-# Libraries read there what belongs to the system; the user's code reads what belongs to a project.
-SHARED = ("/etc/", "/usr/share/")
 _OURS = __name__.partition(".")[0]
 
 
@@ -58,7 +50,6 @@ class Recording:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
         self._project = surroundings.project
-        self._own = tuple(f"{path}/" for path in surroundings.own)
         self._read: dict[str, tuple[FileStamp | None, PathState | None]] = {}
         self._listed: dict[str, PathState] = {}
         self._looked_for: dict[str, Presence] = {}
@@ -68,7 +59,7 @@ class Recording:
         self._variables: set[str] = set()
         self._unrecorded: dict[str, None] = {}
         self._start_ns = time.time_ns()
-        self._has_relative_paths = False
+        self._paths = UserPaths(surroundings)
         self._project_path = {*self._project.search_path, *sys.path}
 
     def dependencies(self) -> Dependencies:
@@ -94,14 +85,14 @@ class Recording:
             modules=tuple(self._modules),
             variables=tuple(map(self._surroundings.variable, sorted(self._variables))),
             packages=tuple(map(self._surroundings.package, sorted(_packages()))),
-            working_folder=self._surroundings.working_folder if self._has_relative_paths else "",
+            working_folder=self._surroundings.working_folder if self._paths.has_relative else "",
             unrecorded=tuple(self._unrecorded),
             declared=self._project.depends_on is not None,
         )
 
     def note_read(self, path: object) -> None:
         """Note that the file at ``path`` is read, or that something looked for it."""
-        whole = self._of_the_user(path)
+        whole = self._paths.absolute(path)
         if os.path.isdir(whole):
             self.note_listed(whole)
         elif whole and whole not in self._written and whole not in self._read:
@@ -116,16 +107,16 @@ class Recording:
     def note_written(self, path: object) -> None:
         """Note that this process makes the file at ``path``."""
         self.note_made(path)
-        if (whole := self._of_the_user(path)) and whole not in self._read:
+        if (whole := self._paths.absolute(path)) and whole not in self._read:
             self._written.add(whole)
 
     def note_made(self, path: object) -> None:
         """Note that this process makes, moves or removes what is at ``path``."""
-        self._made.add(self._of_the_user(path))
+        self._made.add(self._paths.absolute(path))
 
     def note_looked_for(self, path: object) -> None:
         """Note that the user's code asks what is at ``path``."""
-        whole = self._of_the_user(path)
+        whole = self._paths.absolute(path)
         # `resolve` asks for each folder above what it is about.
         is_above = holds_installed(whole) or self._surroundings.absolute(".").is_relative_to(whole)
         if whole and not (whole in self._looked_for or is_above or self._is_made(whole)):
@@ -133,7 +124,7 @@ class Recording:
 
     def note_listed(self, path: object) -> None:
         """Note that the names in a folder are read."""
-        whole = self._of_the_user("." if path is None else path)
+        whole = self._paths.absolute("." if path is None else path)
         if whole and whole not in self._listed:
             self._listed[whole] = self._surroundings.folder(self._project.portable(whole))
 
@@ -178,22 +169,6 @@ class Recording:
             for each in folders
         )
         return tuple(dict.fromkeys(places))
-
-    def _of_the_user(self, path: object) -> str:
-        """Return the absolute path; empty if it is not of the user, or not a path."""
-        if not isinstance(path, str | bytes | os.PathLike):
-            return ""
-        whole = os.path.abspath(os.fsdecode(path))
-        if whole.startswith((*SYSTEM, *self._own, PACKAGE)) and not whole.startswith(IN_MEMORY):
-            return ""
-        if whole.startswith(SHARED) and not is_for_the_user(sys._getframe(1)):
-            return ""
-        if is_installed(os.path.dirname(whole)):
-            return ""
-        if not os.path.isabs(os.fsdecode(path)):
-            folder = self._project.working_folder
-            self._has_relative_paths |= Path.cwd() == folder  # else the code has chosen another
-        return whole
 
     def _state_if_new(self, path: str, stamp: FileStamp | None) -> PathState | None:
         """Return the state of a file that could be changed without a new stamp."""
