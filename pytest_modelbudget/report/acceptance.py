@@ -166,12 +166,8 @@ def _reasons(
 
 def _is_same(row: Row, old: LedgerFigure) -> bool:
     """Return whether the accepted value stands for what was measured, so that its line stays."""
-    assert row.value is not None, "only what was measured is accepted"
-    if (row.metric or None, row.samples[:_DATA_NAME] or None) != (old.metric, old.data):
-        return False
-    if row.value_low is None or row.value_high is None:
-        return row.value == old.accepted
-    return row.value_low <= old.accepted <= row.value_high
+    now = (row.metric or None, row.samples[:_DATA_NAME] or None)
+    return now == (old.metric, old.data) and row.agrees_with(old.accepted)
 
 
 def _changes(

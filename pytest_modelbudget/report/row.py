@@ -257,15 +257,18 @@ class Row:
         sign = "-" if self.margin < 0 else "+" if self.margin else ""
         return measured, format_exact(self.limit, base, unit), f"{sign}{self.margin_amount()}"
 
+    def agrees_with(self, accepted: float) -> bool:
+        """Return whether the figure is ``accepted``, or its confidence interval contains that."""
+        if self.value_low is None or self.value_high is None:
+            return self.value == accepted
+        return self.value_low <= accepted <= self.value_high
+
     def change(self) -> tuple[str, str, str] | None:
         """Return the accepted figure, the measured one, and by how much it changed, as text.
 
-        None if nothing was accepted, or if the interval of a noisy figure contains that.
+        None if nothing was accepted, or if the figure agrees with that.
         """
-        if self.accepted is None or self.value is None or self.value == self.accepted:
-            return None
-        is_noisy = self.value_low is not None and self.value_high is not None
-        if is_noisy and (self.value_low or 0.0) <= self.accepted <= (self.value_high or 0.0):
+        if self.accepted is None or self.value is None or self.agrees_with(self.accepted):
             return None
         base, difference = FIGURES[self.figure].base_unit, self.value - self.accepted
         sign = "-" if difference < 0 else "+"

@@ -146,3 +146,18 @@ def test_an_interval_is_shown_beside_the_value(
     )
     assert row.amounts()[0] == measured
     assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "agreeing", "other"),
+    [
+        (None, None, [2.0], [1.9, 2.1]),
+        (1.0, None, [2.0], [1.0]),
+        (1.0, 3.0, [1.0, 3.0], [0.9, 3.1]),
+    ],
+)
+def test_a_figure_agrees_with_what_its_interval_contains(
+    low: float | None, high: float | None, agreeing: list[float], other: list[float]
+) -> None:
+    row = replace(PLANNED, value=2.0, value_low=low, value_high=high)
+    assert [value for value in [*agreeing, *other] if row.agrees_with(value)] == agreeing
