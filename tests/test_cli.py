@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import sysconfig
 import time
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.presets import PRESETS
+from pytest_modelbudget.cli import COMMANDS, main, parser
 from tests.conftest import BLOBS, Project, Result
 
 MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
@@ -274,7 +276,7 @@ def test_a_wrong_call_is_exit_code_2_with_the_usage(
             [
                 "check validate budget files without running anything",
                 "recipes print the presets and the stages that they stand for",
-                "schema print the JSON Schema of budget files, for editors",
+                "schema print the JSON Schema of budget files, or of a document for programs",
                 "cache show, verify or prune the cache directory",
             ],
         ),
@@ -290,3 +292,20 @@ def test_help_says_what_each_command_does(
     result = project.run(MODELBUDGET, *words, "--help")
     assert result.exitcode == 0
     result.has(*lines)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS, "cache info", "cache prune"])
+def test_the_help_has_examples_that_can_be_run_and_fits_80_columns(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    examples = [line.split("  ")[1] for line in lines if line.startswith("  modelbudget ")]
+    assert examples
+    for example in examples:
+        words = re.split(" [|>] ", example)[0].split()[1:]
+        if "--help" not in words:
+            assert parser().parse_args(words).command in COMMANDS

@@ -1,4 +1,7 @@
-"""The tutorial is followed: each file is written and each command run, in the order of the page."""
+"""The tutorial is followed: each file is written and each command run, in the order of the page.
+
+The README begins with the same model and data, so its samples are compared in the same folder.
+"""
 
 import os
 import re
@@ -14,12 +17,13 @@ from tests.test_contributing import patch
 
 pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "tutorial.md").read_text()
-VARYING = re.compile(r"[\d.]+ us|max_latency_ratio: .*|has [\w, ]+;|\.{2,}")
+BUDGET = Path("budgets", "model.budget.yaml")
+VARYING = re.compile(r"[\d.]+ us|max_latency_ratio: .*|has [\w, ]+;|entries/\S+/|[=_]{9,}|\.{2,}")
 
 
-def blocks() -> Iterator[tuple[str, str]]:
-    yield from re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+def blocks(page: str) -> Iterator[tuple[str, str]]:
+    text = (ROOT / page).read_text()
+    yield from re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 class Reader:
@@ -27,6 +31,7 @@ class Reader:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.outputs: dict[str, str] = {}
         scripts = sysconfig.get_path("scripts")
         path = os.pathsep.join([scripts, os.environ["PATH"]])
         own = {"PATH": path, "REPOSITORY": str(ROOT), "COLUMNS": "80"}
@@ -53,19 +58,13 @@ class Reader:
                 if not command.startswith("pip install"):
                     assert self.run(command) == ""
         elif kind == "console":
-            command, *lines = text.splitlines()
-            self._compare(self.run(command.removeprefix("$ ")), lines)
+            command, lines = console(text)
+            self.outputs[command] = self.run(command)
+            in_order(self.outputs[command], lines)
         elif named := re.match(r"# (\S+)\n", text):
             self._write(self.root / named[1], kind, text[named.end() :])
         else:
-            written = (self.root / "budgets" / "model.budget.yaml").read_text()
-            assert masked(text) in masked(written)
-
-    def _compare(self, output: str, lines: list[str]) -> None:
-        position, found = 0, masked(output)
-        for line in map(masked, lines):
-            position = found.find(line, position)
-            assert position >= 0, f"{line!r} is not in (or not in this order in):\n{output}"
+            assert masked(text) in masked((self.root / BUDGET).read_text())
 
     def _write(self, path: Path, kind: str, text: str) -> None:
         if kind == "diff":
@@ -75,20 +74,50 @@ class Reader:
             path.write_text(text)
 
 
+def console(text: str) -> tuple[str, list[str]]:
+    """Return a command and the lines that the page shows below it."""
+    command, *lines = text.splitlines()
+    return command.removeprefix("$ "), lines
+
+
+def in_order(output: str, lines: list[str]) -> None:
+    position, found = 0, masked(output)
+    for line in map(masked, lines):
+        position = found.find(line, position)
+        assert position >= 0, f"{line!r} is not in (or not in this order in):\n{output}"
+
+
 def masked(text: str) -> str:
     """Return text without what differs from run to run, and without the width of columns."""
     lines = (re.sub(r" +", " ", line).strip() for line in VARYING.sub("", text).splitlines())
     return "\n".join(lines)
 
 
-def test_each_file_and_command_of_the_tutorial(tmp_path: Path) -> None:
-    reader = Reader(tmp_path)
-    for kind, text in blocks():
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """Return who has followed the tutorial to its end."""
+    reader = Reader(tmp_path_factory.mktemp("tutorial"))
+    for kind, text in blocks("docs/tutorial.md"):
         reader.follow(kind, text)
-    workflow = yaml.safe_load((tmp_path / ".github/workflows/budgets.yml").read_text())
+    return reader
+
+
+def test_each_file_and_command_of_the_tutorial(reader: Reader) -> None:
+    workflow = yaml.safe_load((reader.root / ".github/workflows/budgets.yml").read_text())
     steps = [step.get("run", "") for step in workflow["jobs"]["budgets"]["steps"]]
     [gate] = [step for step in steps if step.startswith("pytest")]
     output = reader.run(gate)
     assert " passed in " in output
     assert "built" not in output.replace("built-in", "")
-    assert {file.suffix for file in (tmp_path / "dist").rglob("*.tflite")} == {".tflite"}
+    assert {file.suffix for file in (reader.root / "dist").rglob("*.tflite")} == {".tflite"}
+
+
+def test_the_samples_at_the_top_of_the_readme(reader: Reader) -> None:
+    (_, init), (_, budget), (_, gate) = list(blocks("README.md"))[:3]
+    command, lines = console(init)
+    in_order(reader.outputs[command], lines)
+    shown, written = (yaml.safe_load(text) for text in (budget, (reader.root / BUDGET).read_text()))
+    assert {**shown, "variants": ...} == {**written, "variants": ...}
+    (reader.root / BUDGET).write_text(budget.partition("\n")[2])
+    command, lines = console(gate)
+    in_order(reader.run(command), lines)

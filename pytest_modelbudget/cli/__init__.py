@@ -11,9 +11,15 @@ from pytest_modelbudget.errors import ModelBudgetError
 
 
 class Command(Protocol):
-    """A module with one subcommand; ``HELP`` is its line in ``modelbudget --help``."""
+    """A module with one subcommand.
+
+    Attributes:
+        HELP: Its line in ``modelbudget --help``.
+        EXAMPLES: The end of its own help, in lines of at most 80 columns.
+    """
 
     HELP: str
+    EXAMPLES: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add the arguments of the subcommand to its parser."""
@@ -33,6 +39,14 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
     }
 )
 
+EXAMPLES = """\
+examples:
+  modelbudget init model.keras --test test.npz      then run pytest
+  modelbudget check                                 after a change of the file
+  modelbudget inspect model.tflite                  where its bytes are
+  modelbudget COMMAND --help                        more of each command
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
@@ -43,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 if a problem was found, 2 if the arguments are wrong.
     """
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return COMMANDS[options.command].run(options)
     except (ModelBudgetError, OSError) as error:
@@ -51,15 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="modelbudget",
-        description="Write and check budget files, look into artifacts, print presets and the "
-        "schema, manage the cache.",
-        epilog="Run `pytest` to build and measure what the budget files describe.",
+        description="Write and check budget files, and look into models and the cache.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for name, command in COMMANDS.items():
-        description = f"{command.HELP[0].upper()}{command.HELP[1:]}."
-        command.add_arguments(commands.add_parser(name, help=command.HELP, description=description))
+        parser_of_command = commands.add_parser(
+            name,
+            help=command.HELP,
+            description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(parser_of_command)
     return parser

@@ -1,6 +1,7 @@
 """``modelbudget cache``: shows, verifies and prunes the cache directory."""
 
 import argparse
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pytest_modelbudget.cli.counted import counted
@@ -8,26 +9,27 @@ from pytest_modelbudget.protocol.store import Store
 from pytest_modelbudget.units.format import format_bytes
 
 HELP = "show, verify or prune the cache directory"
+EXAMPLES = """\
+examples:
+  modelbudget cache info
+  modelbudget cache verify --budget-cache /var/cache/budgets
+  modelbudget cache prune --days 7
+"""
 DAY_S = 24 * 3600
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions and their options."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    info = actions.add_parser("info", help="count the entries and their bytes")
-    info.set_defaults(action=_info)
-    verify = actions.add_parser("verify", help="compare every entry with its checksums")
-    verify.set_defaults(action=_verify)
-    prune = actions.add_parser("prune", help="delete entries that were not used for some time")
-    prune.set_defaults(action=_prune)
-    prune.add_argument(
-        "--days",
-        type=float,
-        default=30.0,
-        metavar="N",
-        help="delete entries that were not used for this many days (default: 30)",
-    )
-    for action in (info, verify, prune):
+    for name, (act, about) in ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=about,
+            description=f"{about.capitalize()}.",
+            epilog=EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        action.set_defaults(action=act)
         action.add_argument(
             "--budget-cache",
             type=Path,
@@ -35,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="DIR",
             help="the cache directory (default: .modelbudget)",
         )
+    actions.choices["prune"].add_argument(
+        "--days",
+        type=float,
+        default=30.0,
+        metavar="N",
+        help="delete entries that were not used for this many days (default: 30)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,3 +73,10 @@ def _prune(store: Store, options: argparse.Namespace) -> int:
     unused = f"that {verb} not used for {options.days:g} days"
     print(f"{store.root}: deleted {counted(deleted, 'entry')} {unused}")
     return 0
+
+
+ACTIONS: Mapping[str, tuple[Callable[[Store, argparse.Namespace], int], str]] = {
+    "info": (_info, "count the entries and their bytes"),
+    "verify": (_verify, "compare every entry with its checksums"),
+    "prune": (_prune, "delete entries that were not used for some time"),
+}

@@ -22,6 +22,12 @@ from pytest_modelbudget.protocol.named_code import NamedCode, import_folder
 
 _ROOTS = (".git", "pyproject.toml", "pytest.ini", "setup.cfg", "setup.py", "tox.ini")
 HELP = "validate budget files without running anything"
+EXAMPLES = """\
+examples:
+  modelbudget check                               all below this directory
+  modelbudget check budgets/model.budget.yaml
+  modelbudget check -W error                      in CI: no file is overlooked
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

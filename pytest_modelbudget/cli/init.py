@@ -24,24 +24,23 @@ from pytest_modelbudget.units.invalid import InvalidValueError
 from pytest_modelbudget.units.parse import parse_duration, parse_share
 
 HELP = "measure a model under the presets, and write a budget file that it passes"
-EPILOG = """\
+EXAMPLES = """\
 examples:
   modelbudget init model.keras --test test.npz
   modelbudget init model.keras --test test.npz --train train.npz --time 10m
-  modelbudget init package.models:build --test package.data:test -o budgets/model.budget.yaml
-  modelbudget init model.tflite --test test.npz --calibration train.npz --variants int8,dynamic
-  modelbudget init                      a template that explains itself
+  modelbudget init model.tflite --calibration train.npz --variants int8,dynamic
+  modelbudget init package.models:build --test package.data:test
+  modelbudget init                      write a template that explains itself
 
-An .npz has the samples as x and their labels as y. What is measured is cached where pytest will
-find it: after an interrupt the same command goes on, and the first `pytest` builds nothing.
+An .npz has the samples as x and their labels as y. What is measured is cached
+where pytest will find it: after an interrupt the same command goes on, and the
+first `pytest` builds nothing.
 """
 INTERRUPTED = 130
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model, its data and how the file is written."""
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     source = "an .npz with x and y, or package.module:callable"
     parser.add_argument(
         "model",
@@ -108,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         trust_code=options.trust_code,
     )
     presets = presets_of(options.variants) if options.variants else list(PRESETS)
-    shown: Watcher = RecordOutput() if options.json else TableOutput()
+    shown: Watcher = RecordOutput() if options.json else TableOutput(training_s)
     try:
         start, measured = _measure(request, presets, training_s, shown)
     except KeyboardInterrupt:

@@ -1,13 +1,13 @@
 """What ``modelbudget init`` shows: a table that fills, or one JSON record for each result."""
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from pytest_modelbudget.cli.live_table import LiveTable
+from pytest_modelbudget.cli.time_left import TimeLeft
 from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.explore.first_budget import Start
 from pytest_modelbudget.explore.measured import MeasuredVariant
@@ -35,25 +35,27 @@ class Watcher(Protocol):
 
 
 class TableOutput:
-    """For people: a table, and below it one line of progress in a terminal."""
+    """For people: a table, and below it one line of progress in a terminal.
 
-    def __init__(self) -> None:
+    Args:
+        training_s: How long the presets that train may take.
+    """
+
+    def __init__(self, training_s: float) -> None:
         self._table = LiveTable((), "")
-        self._began_s = time.monotonic()
-        self._done = self._planned = 0
+        self._training_s = training_s
+        self._left: TimeLeft | None = None
 
     def watch(self, running: str) -> None:
-        """Show how many presets are measured, what runs now, and about how long it still takes."""
-        if not running:
-            return self._table.progress("")
-        number = f"{self._done + 1} of {self._planned}: " if self._planned else ""
-        return self._table.progress(f"{number}{running}{self._left()}")
+        """Show how many presets are left and about how long they take, and what runs now."""
+        left = f"{self._left.text()}: " if self._left and running else ""
+        self._table.progress(f"{left}{running}")
 
     def begin(self, start: Start) -> None:
         """Print the metric, and the presets that are skipped."""
         names = [budget.variant or "" for budget in start.budgets]
         self._table = LiveTable(names, start.request.metric)
-        self._planned, self._began_s = len(names), time.monotonic()
+        self._left = TimeLeft(start.budgets, self._training_s)
         if start.guess:
             self._table.say(f"metric: {start.request.metric} (--metric names another)")
             self._table.say(f"  guessed from {start.guess}")
@@ -67,7 +69,8 @@ class TableOutput:
 
     def add(self, variant: MeasuredVariant) -> None:
         """Print the row of a variant."""
-        self._done += 1
+        if self._left:
+            self._left.next()
         self._table.add(variant)
 
     def written(self, file: Path, variants: Sequence[str]) -> None:
@@ -77,12 +80,6 @@ class TableOutput:
     def interrupted(self) -> None:
         """Print the last line."""
         self._table.say(STOPPED)
-
-    def _left(self) -> str:
-        if not self._done:
-            return ""
-        each_s = (time.monotonic() - self._began_s) / self._done
-        return f", about {each_s * (self._planned - self._done):.0f} s left"
 
 
 class RecordOutput:

@@ -11,14 +11,26 @@ from pytest_modelbudget.report.contents_diff_table import contents_diff_table
 from pytest_modelbudget.report.contents_table import contents_table
 from pytest_modelbudget.report.inspect_document import ContentsDiffDocument, ContentsDocument
 
-HELP = "show where the bytes of a .tflite, .keras file or SavedModel are, or how two of them differ"
+HELP = "show where the bytes of a model file are, or how two of them differ"
+EXAMPLES = """\
+examples:
+  modelbudget inspect model.tflite
+  modelbudget inspect --diff old.tflite new.tflite
+  modelbudget inspect saved_model --all --json
+"""
 _ELSEWHERE = (160, 24)  # columns and lines of what is not a terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, or the two files, and the form of the output."""
     files = parser.add_mutually_exclusive_group(required=True)
-    files.add_argument("file", nargs="?", type=Path, metavar="FILE", help="what to look into")
+    files.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="a .tflite or .keras file, or a SavedModel directory",
+    )
     files.add_argument(
         "--diff",
         nargs=2,

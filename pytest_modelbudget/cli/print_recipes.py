@@ -5,6 +5,11 @@ import argparse
 from pytest_modelbudget.budgetfile.presets import PRESETS, render
 
 HELP = "print the presets and the stages that they stand for"
+EXAMPLES = """\
+examples:
+  modelbudget recipes
+  modelbudget recipes | grep -A 8 "recipe: qat"
+"""
 HEAD = """\
 # Each preset by its name, then the stages and parameters that it stands for.
 # Write either form of `recipe:` in a budget file."""

@@ -7,7 +7,13 @@ from pytest_modelbudget.budgetfile.schema import schema
 from pytest_modelbudget.report.inspect_document import inspect_schema
 from pytest_modelbudget.report.report_document import report_schema
 
-HELP = "print the JSON Schema of budget files, for editors, or that of a document for programs"
+HELP = "print the JSON Schema of budget files, or of a document for programs"
+EXAMPLES = """\
+examples:
+  modelbudget schema > budget.schema.json           for an editor
+  modelbudget schema report > report.schema.json
+  modelbudget schema inspect
+"""
 SCHEMAS = {"budget": schema, "report": report_schema, "inspect": inspect_schema}
 
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass, field
 
 from pytest_modelbudget.protocol.task import Event, Failure
+from pytest_modelbudget.units.format import format_wait
 
 EPOCH = re.compile(r"epoch (\d+)/(\d+)")
 
@@ -66,13 +67,15 @@ def status_text(status: TaskStatus, planned_builds: int) -> str:
     For example ``build 3/12: int8 prune, epoch 2/5, loss 0.31, 12 s, about 18 s of training left``.
     """
     number = f"build {status.build}/{planned_builds}: " if status.build else ""
-    parts = [f"{number}{status.title}", status.progress]
-    if status.started_s is not None:
-        parts.append(_duration(status.elapsed_s()))
+    text = f"{number}{activity_text(status)}"
     if (left_s := status.training_left_s()) is not None:
-        parts.append(f"about {_duration(left_s)} of training left")
+        return f"{text}, about {format_wait(left_s)} of training left"
+    return text
+
+
+def activity_text(status: TaskStatus) -> str:
+    """Return what a task does, and for how long: ``int8 prune, epoch 2/5, loss 0.31, 12 s``."""
+    parts = [status.title, status.progress]
+    if status.started_s is not None:
+        parts.append(format_wait(status.elapsed_s()))
     return ", ".join(part for part in parts if part)
-
-
-def _duration(duration_s: float) -> str:
-    return f"{duration_s:.0f} s" if duration_s < 120 else f"{duration_s / 60:.0f} min"

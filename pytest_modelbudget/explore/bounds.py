@@ -27,7 +27,7 @@ def bounds_of(variant: MeasuredVariant, headroom: float) -> Iterator[Bound]:
 
     Args:
         variant: What was measured of it.
-        headroom: The share by which a size may grow; for the score see ``docs/init.md``.
+        headroom: The share by which a size may grow; for the score see ``docs/tutorial.md``.
     """
     for name in ("bytes", "gzip_bytes"):
         if (row := variant.row(name)) and row.measured and row.unit:

@@ -20,7 +20,7 @@ from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.engine.loop_thread import LoopThread, wait_for
 from pytest_modelbudget.engine.pipeline import BuildError, Pipeline, PipelineOptions
-from pytest_modelbudget.engine.task_status import status_text
+from pytest_modelbudget.engine.task_status import activity_text
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.explore.first_budget import FIGURES, Start, draft
 from pytest_modelbudget.explore.measured import MeasuredVariant, MeasuredVariants
@@ -89,9 +89,7 @@ class Measuring:
                 yield MeasuredVariant(budget.variant or "", why_not=TIME_OVER)
 
     def _tell(self) -> None:
-        planned = self._pipeline.planned_builds
-        running = (status_text(status, planned) for status in tuple(self._pipeline.running))
-        self._watch("; ".join(running))
+        self._watch("; ".join(map(activity_text, tuple(self._pipeline.running))))
 
     def _tell_in_time(self) -> None:
         self._tell()

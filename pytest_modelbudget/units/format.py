@@ -89,6 +89,11 @@ def format_seconds(duration_s: float) -> str:
     return format_value(duration_s, "seconds", _largest_duration(duration_s))
 
 
+def format_wait(seconds: float) -> str:
+    """Return a duration as a person reads it at a glance: ``12 s`` or ``3 min``."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
 def format_score(score: float) -> str:
     """Return a metric's value, such as ``0.9825``."""
     return format_value(score, "score", "")
