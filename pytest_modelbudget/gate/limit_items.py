@@ -15,7 +15,7 @@ from pytest_modelbudget.gate.written_reports import wanted_reports
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.findings import Findings, UnmeasuredError
 from pytest_modelbudget.judge.limits import LIMITS, measure
-from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
+from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit, how_to_accept
 from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.report.failure_text import explain
@@ -54,7 +54,8 @@ class LimitItem(pytest.Item):
             if figure := LIMITS[self.limit.name].figure:
                 self._row = self._row.of_figure(figure, findings)
             verdict = judge(self.limit, measure(self.limit, findings))
-            self._row = self._accepted(self._row.judged(verdict, findings.test_data))
+            advice = "" if self._accepts() else how_to_accept(self.limit)
+            self._row = self._accepted(self._row.judged(verdict, findings.test_data, advice))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = by_size(self._row, session.explain_size(self.budget))
             if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
@@ -86,10 +87,14 @@ class LimitItem(pytest.Item):
 
     def _accepted(self, row: Row) -> Row:
         """Return the row of a limit of growth as accepted, if this session accepts its figure."""
-        mode = update_mode(self.config)
         is_growth = isinstance(LIMITS[row.name], GrowthLimit)
-        is_accepted = is_growth and mode is not None and mode.writes and row.value is not None
+        is_accepted = is_growth and row.value is not None and self._accepts()
         return row.accepted_growth() if is_accepted and not row.holds else row
+
+    def _accepts(self) -> bool:
+        """Return whether this session accepts what it measures."""
+        mode = update_mode(self.config)
+        return mode is not None and mode.writes
 
     def reportinfo(self) -> tuple["os.PathLike[str] | str", int | None, str]:
         """Point at the limit's own line in the budget file."""

@@ -147,6 +147,7 @@ class Measurement:
         spread: The confidence interval of a value that is judged itself.
         disturbed: What widened the interval.
         remark: What a reader must know although the limit may hold, if anything.
+        improvement: How a figure improved by so much that it should be accepted, if it did.
         allowed: What it is compared with instead of the bound that is written.
     """
 
@@ -160,6 +161,7 @@ class Measurement:
     spread: tuple[float, float] | None = None
     disturbed: str = ""
     remark: str = ""
+    improvement: str = ""
     allowed: Allowed | None = None
 
     def against(self, baseline: str) -> Self:

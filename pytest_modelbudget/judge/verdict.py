@@ -27,6 +27,7 @@ class Verdict:
         note: What a reader of the summary must know, if anything.
         interval: Around ``measured``, if it has one.
         remark: What a reader must know of the measurement, if anything.
+        improvement: How a figure improved by so much that it should be accepted, if it did.
     """
 
     limit: str
@@ -41,6 +42,7 @@ class Verdict:
     note: str = ""
     interval: tuple[float, float | None] | None = None
     remark: str = ""
+    improvement: str = ""
 
 
 def judge(limit: Limit, measurement: Measurement) -> Verdict:
@@ -74,6 +76,7 @@ def judge(limit: Limit, measurement: Measurement) -> Verdict:
         note=_too_small(measurement, allowed),
         interval=measurement.interval,
         remark=measurement.remark,
+        improvement=measurement.improvement,
     )
 
 

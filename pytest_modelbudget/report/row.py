@@ -174,9 +174,17 @@ class Row:
             samples=(score.sample_set or score.data) if score else "",
         )
 
-    def judged(self, verdict: Verdict, test_data: str) -> Self:
-        """Return the row with its verdict, and the test data that it rests on."""
+    def judged(self, verdict: Verdict, test_data: str, how_to_accept: str = "") -> Self:
+        """Return the row with its verdict.
+
+        Args:
+            verdict: On the limit.
+            test_data: The source of the test data that the verdict rests on.
+            how_to_accept: What to do with a figure that improved; empty if the session does it.
+        """
         low, high = verdict.interval or (None, None)
+        advice = how_to_accept if verdict.improvement else ""
+        remarks = filter(None, (verdict.remark, verdict.improvement, advice))
         return dataclasses.replace(
             self,
             outcome=verdict.outcome,
@@ -190,7 +198,7 @@ class Row:
             baseline=verdict.baseline,
             how=verdict.how,
             note=verdict.note,
-            remark=verdict.remark,
+            remark="; ".join(remarks),
             test_data=test_data if verdict.note else "",
         )
 

@@ -83,7 +83,7 @@ class GrowthLimit(LimitKind):
             value, _ = format_change(found.value, found.value, self.base_unit)
             raise UnmeasuredError(
                 f"{self.figure} is {value}, and none was accepted yet{where}; "
-                f"{accepting(limit, 'accept it')}"
+                f"{how_to_accept(limit)}"
             )
         is_anchor = bound_of(limit).since == "anchor"
         return Basis(accepted.anchor if is_anchor else accepted.value, accepted, is_anchor)
@@ -95,10 +95,7 @@ class GrowthLimit(LimitKind):
         scale = abs(reference.value) if allowed.base_unit == "share" else 1.0
         low, high = change.interval or (change.value, change.value)
         old, new = format_change(reference.value, found.value, self.base_unit)
-        remark = change.remark
-        if high is not None and high < -allowed.value * scale:
-            text = f"{self.figure} improved from {old} to {new}"
-            remark = f"{text}; {accepting(limit, 'accept it')}"
+        has_improved = high is not None and high < -allowed.value * scale
         ends = (low / scale, None if high is None else high / scale)
         return replace(
             change,
@@ -107,13 +104,13 @@ class GrowthLimit(LimitKind):
             resolvable=change.resolvable / scale,
             interval=ends if change.interval else None,
             allowed=allowed,
-            remark=remark,
+            improvement=f"{self.figure} improved from {old} to {new}" if has_improved else "",
         )
 
 
-def accepting(limit: Limit, what: str) -> str:
-    """Return how to accept, in words."""
-    return f"{what} with `pytest {as_seen(limit.span.path)} --budget-update`"
+def how_to_accept(limit: Limit) -> str:
+    """Return in words how to accept the figure of a limit."""
+    return f"accept it with `pytest {as_seen(limit.span.path)} --budget-update`"
 
 
 def bound_of(limit: Limit) -> GrowthBound:
