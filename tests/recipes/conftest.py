@@ -1,6 +1,5 @@
 """Models that are trained once, and budget files on which pytest is run once."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -65,10 +64,7 @@ def _train(name: str, generation: str, path: Path) -> None:
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
     samples = models.train_halves() if name == "two_inputs" else models.train()
     model.fit(*samples, epochs=EPOCHS, verbose=0)
-    with warnings.catch_warnings():
-        # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
-        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        model.save(path)
+    models.save(model, path)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,17 @@
 """Classifiers of the example project's digits, in the architectures that recipes must survive."""
 
+import warnings
+from pathlib import Path
 from typing import Any
 
 Samples = tuple[Any, Any]
+
+
+def save(model: Any, path: Path) -> None:
+    with warnings.catch_warnings():
+        # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        model.save(path)
 
 
 def train() -> Samples:
@@ -153,6 +162,16 @@ def subclassed(keras: Any) -> Any:
     from tests.recipes.subclassed import Subclassed
 
     return Subclassed(name="subclassed")
+
+
+def own_layer(keras: Any) -> Any:
+    """Return a model with a layer of the user's, whose inner one is named like one outside."""
+    from tests.recipes.subclassed import Block
+
+    layers = keras.layers
+    image = layers.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="conv2d")(image)
+    return keras.Model(image, _digits(layers, layers.Flatten(name="flat")(Block(name="own")(x))))
 
 
 def _digits(layers: Any, x: Any) -> Any:

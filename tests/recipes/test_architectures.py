@@ -40,14 +40,16 @@ MODELS = {
     "attention": ["keras"],
     "activations": ["keras"],
 }
+OWN = {"subclassed": "int8", "own_layer": "qat"}
 VARIANTS = [f"{name}_{each}" for name, generations in MODELS.items() for each in generations]
 
 
 @pytest.fixture(scope="module")
 def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
     lines = [
-        f"  subclassed: {{model: {trained('subclassed', 'keras')}, recipe: int8,"
+        f"  {name}: {{model: {trained(name, 'keras')}, recipe: {recipe},"
         " imports: [tests.recipes.subclassed]}"
+        for name, recipe in OWN.items()
     ]
     for name, generations in MODELS.items():
         data = f", data: {HALVES}" if name == "two_inputs" else ""
@@ -58,10 +60,7 @@ def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
 
 
 def test_every_architecture_is_built_and_its_accuracy_holds(gated: Gated) -> None:
-    items = [
-        f"recipes.budget.yaml::{variant}::max_accuracy_drop"
-        for variant in ["subclassed", *VARIANTS]
-    ]
+    items = [f"recipes.budget.yaml::{variant}::max_accuracy_drop" for variant in [*OWN, *VARIANTS]]
     assert gated.outcomes() == dict.fromkeys(items, "PASSED"), gated.result.output
 
 
@@ -85,6 +84,12 @@ def test_what_the_stages_took_is_sparse_clustered_and_integer(variant: str, gate
     for kernel in kernels:
         assert kernel.sparsity == pytest.approx(0.8, abs=0.01)
         assert kernel.unique_in_a_channel <= 16
+
+
+def test_a_layer_of_the_users_own_is_quantized_but_not_trained_for_it(gated: Gated) -> None:
+    kernels = read(gated.model("own_layer")).kernels
+    assert [kernel.dtype for kernel in kernels] == ["int8"] * 3
+    gated.result.has("quantization-aware training does not support Block (own)")
 
 
 def test_activations_are_integer_where_litert_has_such_an_operator(gated: Gated) -> None:
