@@ -4,9 +4,9 @@ Each type is written as JSON. The file of a task also repeats a failure by hand.
 """
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
 from pytest_modelbudget.frozen import Frozen
 from pytest_modelbudget.protocol.jobs import Job
@@ -15,6 +15,15 @@ TASK, RESULT, LOG = "task.json", "result.json", "log.txt"
 """The files that a worker process reads and writes: its task, its result, its output."""
 
 Happening = Literal["ready", "waiting", "started", "progress", "done", "failed", "exited"]
+
+
+def _escaped(text: str) -> str:
+    """Return ``text`` with escapes for lone surrogates, which JSON in UTF-8 cannot express."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+UserText = Annotated[str, BeforeValidator(_escaped)]
+"""Text that may come from an exception of the user's code."""
 
 
 class Progress(Protocol):
@@ -72,8 +81,8 @@ class Failure(Frozen):
             meanwhile, or where memory or the disk were full.
     """
 
-    cause: str
-    hint: str
+    cause: UserText
+    hint: UserText
     expected: bool
     stage: int = 0
     refused: bool = False

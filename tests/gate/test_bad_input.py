@@ -47,6 +47,10 @@ BUILDS = {
         "def calibration(): raise ValueError('no such file')",
         "{}:calibration raised ValueError: no such file ({}.py:1)",
     ),
+    "raises_a_lone_surrogate": (
+        r"def calibration(): raise ValueError('\ud800')",
+        r"{}:calibration raised ValueError: \ud800 ({}.py:1)",
+    ),
     "exits": ("import os\ndef calibration(): os._exit(3)", "the worker process exited with code 3"),
     "is_interrupted": (
         "def calibration(): raise KeyboardInterrupt",
