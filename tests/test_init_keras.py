@@ -1,8 +1,10 @@
 """``modelbudget init`` on a Keras model: with TensorFlow, and with presets that train."""
 
+import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -39,9 +41,14 @@ def test_presets_that_train_have_a_time(keras: Project) -> None:
     assert "(built" not in gate.output
 
 
-def test_a_model_that_cannot_be_loaded_is_one_line(keras: Project) -> None:
-    (keras.root / "broken.keras").write_bytes((keras.root / "model.keras").read_bytes()[:5000])
-    result = init(keras, "broken.keras", "--test", "test.npz")
+def test_a_model_that_cannot_be_loaded_is_one_line_that_names_the_option(keras: Project) -> None:
+    double = {"name": "double", "function": {"class_name": "__lambda__"}}
+    with h5py.File(keras.root / "lambda.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"layers": [{"config": double}]})
+    result = init(keras, "lambda.h5", "--test", "test.npz")
     assert result.exitcode == 1
     [line] = result.output.splitlines()
-    assert "broken.keras is damaged" in line
+    assert line.endswith(
+        "lambda.h5 contains Python code, which loading it would run: layer double; "
+        "add --trust-code if you trust the author of the file"
+    )

@@ -37,6 +37,8 @@ where pytest will find it: after an interrupt the same command goes on, and the
 first `pytest` builds nothing.
 """
 INTERRUPTED = 130
+_AS_OPTIONS = {"write trust_code: true": "add --trust-code", "under imports": "with --imports"}
+"""Advice about keys of a budget file, and the options of this command that write them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,6 +115,11 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         shown.interrupted()
         return INTERRUPTED
+    except ModelBudgetError as error:
+        text = str(error)
+        for key, option in _AS_OPTIONS.items():
+            text = text.replace(key, option)
+        raise ModelBudgetError(text) from error
     finally:
         shown.watch("")
     reasons = {} if options.variants else left_out(measured)

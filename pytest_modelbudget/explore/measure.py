@@ -129,6 +129,8 @@ def measure_model(
     calibration: str = "",
     metric: str = "",
     presets: Sequence[str] = tuple(PRESETS),
+    imports: Sequence[str] = (),
+    trust_code: bool = False,
 ) -> MeasuredVariants:
     """Measure a model under presets, as ``modelbudget init`` does, without writing a file.
 
@@ -139,13 +141,15 @@ def measure_model(
         calibration: For the presets that quantize activations.
         metric: As in a budget file; guessed if it is empty.
         presets: Those to measure; those that cannot apply have the reason in ``why_not``.
+        imports: Modules that register custom layers, besides those that a ``.keras`` file names.
+        trust_code: Whether Python code in the model file may run.
 
     Raises:
         ModelBudgetError: If the model or the data cannot be used.
     """
     file = Path("model.budget.yaml").absolute()
     data = {"train": train, "test": test, "calibration": calibration}
-    request = request_of(file, model, data, metric=metric)
+    request = request_of(file, model, data, metric=metric, imports=imports, trust_code=trust_code)
     options = project_options(file.parent)
     with Measuring(options) as measuring:
         start = begin(measuring, request, options, presets)

@@ -6,6 +6,7 @@ configuration is searched for code before Keras sees the file.
 """
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ _CODE = ("__lambda__", "pytest_modelbudget>Hosted")
 """Classes with code: a lambda of Keras 3, and our own layer that makes any layer from a text."""
 
 _TRUST = "write trust_code: true if you trust whoever made the file"
-_IMPORTS = "if it has custom layers, name the module that registers them under imports"
+_IMPORTS = (
+    "decorate custom layers with @keras.saving.register_keras_serializable(), and name their "
+    "module under imports"
+)
 
 
 def load_keras(path: Path, *, trust_code: bool) -> Model:
@@ -124,13 +128,21 @@ def _load(path: Path, version: str, config: object, trust_code: bool) -> Model:
     try:
         return keras.models.load_model(path, compile=False, safe_mode=not trust_code)
     except BaseException as error:  # Custom layers can raise anything.
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        first = _first(error)
+        reason = re.split(r"\n|\. ", str(first).strip())[0] or type(first).__name__
         raise JobError(
             f"{path} (Keras {version}) cannot be loaded by {generation} "
             f"{keras.__version__}: {reason}",
             # A stage saved a Lambda layer of the user's code: see ``load_stage``.
-            _TRUST if "safe_mode" in reason else _IMPORTS,
+            _TRUST if "safe_mode" in str(first) else _IMPORTS,
         ) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return the first of the errors that Keras wraps once for each model around a layer."""
+    while error.__context__ is not None and "could not be deserialized properly" in str(error):
+        error = error.__context__
+    return error
 
 
 def _layers_with_code(config: object) -> Iterator[str]:

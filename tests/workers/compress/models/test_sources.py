@@ -103,7 +103,8 @@ def test_an_archive_that_its_keras_cannot_load(tmp_path: Path) -> None:
 
     assert message.startswith("m.keras (Keras 3.0.0) cannot be loaded by keras 3.")
     assert message.endswith(
-        "; if it has custom layers, name the module that registers them under imports"
+        "; decorate custom layers with @keras.saving.register_keras_serializable(), and name their "
+        "module under imports"
     )
     assert "Mystery" in message
 
