@@ -146,7 +146,7 @@ class Builder:
 
     async def _make(self, step: Step, checked: bool) -> Artifact:
         if found := self._find(step):
-            return _artifact(found, cached=True)
+            return _artifact(found, self._scheduler.session)
         self._count(step)
         if not checked:  # else the step after it has checked the whole chain
             await self._preflight(step)
@@ -163,7 +163,7 @@ class Builder:
             except (ModelBudgetError, OSError) as error:
                 refused = status.failure is not None and status.failure.refused
                 raise StepError(str(error), step, refused=refused) from error
-        return _artifact(built, cached=False)
+        return _artifact(built, self._scheduler.session)
 
     def _find(self, step: Step) -> Found[Built] | None:
         return self._scheduler.find(step.key, step.job.project, Built)
@@ -234,7 +234,7 @@ def _cause(error: StepError) -> str:
     return str(error).partition("\n")[0]
 
 
-def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
+def _artifact(found: Found[Built], session: str) -> Artifact:
     entry, built = found.entry, found.result
     return Artifact(
         path=entry.path / built.file,
@@ -242,7 +242,7 @@ def _artifact(found: Found[Built], *, cached: bool) -> Artifact:
         size_bytes=built.size_bytes,
         gzip_bytes=built.gzip_bytes,
         seconds=built.seconds,
-        cached=cached,
+        cached=entry.session != session,
         clustered=tuple(
             name
             for stage, choice in built.layer_choices

@@ -49,7 +49,7 @@ class Scheduler:
         self, cache_dir: Path, session: str, memory: MemoryLimit, *, rebuild: bool
     ) -> None:
         self._store = Store(cache_dir, session, rebuild=rebuild)
-        self._session = session
+        self.session = session
         self._memory = memory
         self._rebuild = rebuild
         self._surroundings: dict[Project, Surroundings] = {}
@@ -199,7 +199,7 @@ class Scheduler:
             key=key,
             store=self._store.root,
             timeout_s=timeout_s,
-            session=self._session,
+            session=self.session,
             rebuild=self._rebuild,
             memory=self._memory,
             job=job,

@@ -45,7 +45,7 @@ class Artifact:
         size_bytes: Of the file, or of all files of the folder.
         gzip_bytes: Of the file, or of an archive of the folder, deflated at level 9.
         seconds: What its whole chain took when it was built.
-        cached: Whether that was in an earlier session.
+        cached: Whether that was in another session.
         clustered: The layers that a stage has clustered.
         layers_skipped: A line for each stage that skipped layers.
         quantization: Who quantized it, and what is still float; None if nobody did.

@@ -67,7 +67,7 @@ class Row:
         test_data: The source of the test data that ``note`` is about.
         artifact: The path of the ``.tflite``, or of what TensorFlow serves.
         sha256: Of its content, when the limit was judged.
-        built: ``built`` in this session, or ``cached``.
+        built: ``built`` in this session, also by another process of it, or ``cached``.
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
         parts: Where the bytes of what TensorFlow serves are, the largest part first.

@@ -172,6 +172,7 @@ def test_xdist_agrees(blobs: Project) -> None:
         assert together.exitcode == alone.exitcode == 1
         assert table(together.output) == table(alone.output)
         assert "1 failed, 4 passed" in together.output
+        assert "(cached" not in together.output, "a process of this session has built it"
         assert cached(blobs) == sorted([*ALL_CACHED, CONTENTS])
 
 
@@ -184,7 +185,7 @@ def table(output: str) -> list[str]:
 def test_rebuilding_ignores_what_is_cached(blobs: Project) -> None:
     blobs.pytest()
     assert "built" not in blobs.pytest().output
-    result = blobs.pytest("--budget-rebuild")
+    result = blobs.pytest("--budget-rebuild", "-n2")
     assert "cached" not in result.output
     assert result.exitcode == 0
 
