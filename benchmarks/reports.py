@@ -16,6 +16,7 @@ from pytest_modelbudget.judge.contents import Contents, StoredPart, StoredTensor
 from pytest_modelbudget.judge.details import (
     LatencyDistribution,
     RecordedFile,
+    RecordedVariable,
     StageEffect,
     ToolVersion,
     VariantDetails,
@@ -110,6 +111,10 @@ def _details(size_bytes: int, numbers: random.Random) -> VariantDetails:
         files=tuple(
             RecordedFile(path=f"project/module_{each}.py", sha256=f"{each:064x}")
             for each in range(10)
+        ),
+        variables=(RecordedVariable(name="DATA_FOLDER", sha256=f"{1:064x}"),),
+        packages=tuple(
+            ToolVersion(name=f"a-package-{each}", version="1.2.3") for each in range(45)
         ),
         contents=_contents(size_bytes, numbers),
     )

@@ -16,11 +16,11 @@ from pytest_modelbudget.judge.details import (
     LatencyDistribution,
     Omission,
     RecordedFile,
+    RecordedVariable,
     StageEffect,
     ToolVersion,
     VariantDetails,
 )
-from pytest_modelbudget.judge.findings import Artifact
 from pytest_modelbudget.judge.results.latencies import LatencySample
 from pytest_modelbudget.protocol.dependencies import Dependencies
 from pytest_modelbudget.protocol.store import DEPENDENCIES
@@ -60,7 +60,7 @@ class VariantDetailsGatherer:
                 return ()
 
         stages = await attempt("the effect of each stage", self._stages(plan, scored=scored))
-        files = await attempt("the files that were read", self._files(plan))
+        read = await attempt("what the artifact was made from", self._read(plan))
         contents = await attempt("where the bytes are", self._contents(plan))
         return VariantDetails(
             recipe=tuple(map(_written, budget.recipe)),
@@ -68,7 +68,21 @@ class VariantDetailsGatherer:
             higher_is_better=budget.metric.higher_is_better,
             stages=stages,
             tools=tuple(ToolVersion(name=name, version=v) for name, v in tool_versions().items()),
-            files=files,
+            files=tuple(
+                RecordedFile(path=each.path, sha256=each.sha256)
+                for found in read
+                for each in found.files
+            ),
+            variables=tuple(
+                RecordedVariable(name=each.name, sha256=each.sha256)
+                for found in read
+                for each in found.variables
+            ),
+            packages=tuple(
+                ToolVersion(name=each.name, version=each.version)
+                for found in read
+                for each in found.packages
+            ),
             contents=contents[0] if contents else None,
             omitted=tuple(omitted),
         )
@@ -92,11 +106,11 @@ class VariantDetailsGatherer:
         artifact = await self._builder.artifact(plan.step)
         return (await self._measurements.contents(artifact.path, artifact.sha256, plan.title),)
 
-    async def _files(self, plan: Plan) -> tuple[RecordedFile, ...]:
+    async def _read(self, plan: Plan) -> tuple[Dependencies]:
+        """Read what the artifact was made from, which the store keeps beside it."""
         artifact = await self._builder.artifact(plan.step)
-        return tuple(
-            RecordedFile(path=file.path, sha256=file.sha256) for file in _read(artifact).files
-        )
+        path = artifact.path.parent / DEPENDENCIES
+        return (Dependencies.model_validate_json(path.read_bytes()),)
 
 
 def distribution(sample: LatencySample) -> LatencyDistribution:
@@ -120,12 +134,6 @@ def _forms(plan: Plan) -> Iterator[tuple[str, Step]]:
     if plan.rehearsal.key != plan.step.key:
         yield "", plan.rehearsal
     yield plan.step.job.stage.kind, plan.step
-
-
-def _read(artifact: Artifact) -> Dependencies:
-    """Read what an artifact was made from, which the store keeps beside it."""
-    path = artifact.path.parent / DEPENDENCIES
-    return Dependencies.model_validate_json(path.read_bytes())
 
 
 def _written(located: LocatedStage) -> str:

@@ -49,7 +49,7 @@ class LatencyDistribution(_Detail):
 
 
 class ToolVersion(_Detail):
-    """The version of a tool that the results depend on."""
+    """The version of a tool, or of another package, that the results depend on."""
 
     name: str
     version: str
@@ -59,6 +59,18 @@ class RecordedFile(_Detail):
     """A file of the user's that was read for the artifact; without a digest it did not exist."""
 
     path: str
+    sha256: str
+
+
+class RecordedVariable(_Detail):
+    """An environment variable that was read for the artifact.
+
+    Attributes:
+        name: ``*`` stands for the names of all.
+        sha256: Of its value, which may be a secret; empty if it was not set.
+    """
+
+    name: str
     sha256: str
 
 
@@ -81,6 +93,8 @@ class VariantDetails(_Detail):
         contents: Where the bytes of the artifact are; None if that is not known.
         tools: The versions of all tools.
         files: What was read for the artifact.
+        variables: The same of the environment.
+        packages: What was imported from to make the artifact.
         omitted: What could not be had.
     """
 
@@ -92,6 +106,8 @@ class VariantDetails(_Detail):
     contents: Contents | None = None
     tools: Sequence[ToolVersion] = ()
     files: Sequence[RecordedFile] = ()
+    variables: Sequence[RecordedVariable] = ()
+    packages: Sequence[ToolVersion] = ()
     omitted: Sequence[Omission] = ()
 
     def with_those_of(self, other: "VariantDetails") -> "VariantDetails":

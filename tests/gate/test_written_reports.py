@@ -26,6 +26,8 @@ def test_the_json_report_has_all_variants_and_limits(blobs: Project) -> None:
 def test_the_details_of_a_variant_travel_out_of_xdist_workers(blobs: Project) -> None:
     """Each limit of int8 may run in another worker, and one of them has the latency."""
     blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_latency: 1 s")
+    module = blobs.root / "blobs.py"
+    module.write_text(f"{module.read_text()}\nimport os\n\nTASTE = os.environ.get('TASTE')\n")
     result = blobs.pytest("-n2", "--budget-json=report.json")
     assert result.exitcode == 0, result.output
     floats, int8 = json.loads((blobs.root / "report.json").read_text())["variants"]
@@ -36,6 +38,8 @@ def test_the_details_of_a_variant_travel_out_of_xdist_workers(blobs: Project) ->
     assert int8["details"]["recipe"] == ["quantize: {scheme: int8}"]
     assert {"name": "numpy", "version": metadata.version("numpy")} in int8["details"]["tools"]
     assert "blobs.py" in [each["path"] for each in int8["details"]["files"]]
+    assert {"name": "TASTE", "sha256": ""} in int8["details"]["variables"]
+    assert "numpy" in [each["name"] for each in int8["details"]["packages"]]
     percentiles_s = int8["details"]["latency"]["percentiles_s"]
     assert len(percentiles_s) == 101
     assert percentiles_s == sorted(percentiles_s)

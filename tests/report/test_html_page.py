@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.reports import record
 from pytest_modelbudget.judge.contents import StoredTensor
+from pytest_modelbudget.judge.details import RecordedVariable
 from pytest_modelbudget.report.annotations import Annotation
 from pytest_modelbudget.report.html_charts import MOST_TENSORS
 from pytest_modelbudget.report.html_page import PARTS, render
@@ -120,6 +121,24 @@ def test_what_was_accepted_before_is_beside_what_is_measured_now() -> None:
     grown = replace(sized(1900, 2000), figure="bytes", value=1900, accepted=1500, anchor=1200)
     cells = re.findall(r'<td class="number">([\d,]+ B)</td>', page(of(grown)))
     assert cells == ["1,200 B", "1,500 B", "1,900 B"]
+
+
+def test_what_was_read_for_an_artifact_is_there_and_no_value_of_a_variable() -> None:
+    found = record(1)
+    [subject] = found.details
+    variables = (
+        RecordedVariable(name="DATA_FOLDER", sha256="1a2b3c4d5e6f" + "0" * 52),
+        RecordedVariable(name="TOKEN", sha256=""),
+        RecordedVariable(name="*", sha256="f" * 64),
+    )
+    more = found.details[subject].model_copy(update={"variables": variables})
+    text = " ".join(Text(page(replace(found, details={subject: more}))).text.split())
+    assert "10 files read for the artifact project/module_0.py" in text
+    assert (
+        "3 environment variables read for the artifact DATA_FOLDER 1a2b3c4d5e6f TOKEN was not set "
+        "the names of all variables ffffffffffff A value may be a secret"
+    ) in text
+    assert "45 packages imported for the artifact a-package-0 1.2.3, a-package-1 1.2.3" in text
 
 
 def test_many_tensors_are_one_in_the_chart() -> None:

@@ -77,7 +77,8 @@ VERSION_1 = {
         "baseline how message figure figure_unit figure_value accepted anchor notes"
     ),
     "VariantDetails": (
-        "recipe metric higher_is_better stages latency contents tools files omitted"
+        "recipe metric higher_is_better stages latency contents tools files "
+        "variables packages omitted"
     ),
     "StageEffect": "name size_bytes gzip_bytes score",
     "LatencyDistribution": ("percentiles_s counted invocations threads delegate cpu governor"),
