@@ -8,6 +8,7 @@ from functools import cached_property
 from pytest_modelbudget.judge.details import StageEffect, ToolVersion, VariantDetails
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.ledger.ledger_history import CommittedLedger
+from pytest_modelbudget.report.environment_notes import environment_note
 from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.html_history import VariantHistory, figure_text, variant_history
 from pytest_modelbudget.report.record import CollectedVariant, Record
@@ -138,7 +139,7 @@ class VariantView:
     def notes(self) -> list[str]:
         """What a reader must know of it, each once."""
         texts = (text for row in self.rows for text in (row.note, row.remark))
-        return list(dict.fromkeys(filter(None, texts)))
+        return list(dict.fromkeys(filter(None, (*environment_note(self.rows), *texts))))
 
     @property
     def stages(self) -> list[StageView]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_modelbudget.errors import as_seen
+from pytest_modelbudget.report.environment_notes import environment_notes
 from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.row import Row
@@ -72,6 +73,7 @@ def _parts(record: Record) -> Iterator[str]:
         yield f"\n\n{_text(str(mistake))}"
     yield from _table(failed)
     yield from _changes(rows)
+    yield from (f"\n\n> {_text(note)}" for note in environment_notes(rows))
     yield from _reasons(failed)
     for note in (
         *dict.fromkeys(row.remark for row in rows if row.remark),

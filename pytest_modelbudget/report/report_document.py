@@ -49,6 +49,8 @@ class ReportedLimit(_Document):
         figure_value: The figure itself, whatever the limit compares it with.
         accepted: The figure that the ledger has, if any.
         anchor: The figure that was accepted first, if any.
+        environment_changes: How the tools or the machine differ from those that another value was
+            accepted with; empty if the value is the accepted one.
         notes: What a reader must know although the limit may hold.
     """
 
@@ -70,6 +72,7 @@ class ReportedLimit(_Document):
     figure_value: Amount | None
     accepted: Amount | None
     anchor: Amount | None
+    environment_changes: str
     notes: Sequence[str]
 
 
@@ -191,5 +194,6 @@ def _limit(row: Row) -> ReportedLimit:
         figure_value=row.value,
         accepted=row.accepted,
         anchor=row.anchor,
+        environment_changes=row.environment_changes,
         notes=tuple(note for note in (row.note, row.remark) if note),
     )

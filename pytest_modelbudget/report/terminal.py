@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pytest_modelbudget.report.environment_notes import environment_note
 from pytest_modelbudget.report.row import Row
 
 HEAD = ("limit", "measured", "allowed", "margin", "")
@@ -59,7 +60,7 @@ def _heading(subject: Iterable[str], variant: list[Row]) -> Iterator[Line]:
     yield from (Line(f"  {line}") for line in _parts(variant))
     yield from (Line(f"  {line}") for line in _quantized(variant))
     yield from (Line(f"  {line}") for line in _unrecorded(variant))
-    yield from (Line(f"  {line}") for line in _environment_changes(variant))
+    yield from (Line(f"  {line}") for line in environment_note(variant))
     yield from (Line(f"  {row.remark}") for row in variant if row.remark)
 
 
@@ -101,17 +102,6 @@ def _parts(rows: list[Row]) -> Iterator[str]:
 def _quantized(rows: list[Row]) -> list[str]:
     """Return who quantized a variant, in a list that is empty if nobody did."""
     return [row.quantized for row in rows if row.quantized][:1]
-
-
-def _environment_changes(rows: list[Row]) -> Iterator[str]:
-    """Yield how the environment of figures that changed differs from the accepted one."""
-    changed: dict[str, list[str]] = {}
-    for row in rows:
-        if row.environment_changes:
-            changed.setdefault(row.environment_changes, []).append(row.figure)
-    for changes, figures in changed.items():
-        names = ", ".join(dict.fromkeys(figures))
-        yield f"{names} changed since accepted, and so did the environment: {changes}"
 
 
 def _unrecorded(rows: list[Row]) -> Iterator[str]:

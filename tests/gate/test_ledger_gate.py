@@ -3,6 +3,8 @@
 import json
 import sysconfig
 from collections.abc import Mapping
+from html import unescape
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,54 @@ def test_growth_is_red_until_it_is_accepted(gate: Project) -> None:
     taken = accepted(gate)
     assert advice not in taken.output
     taken.has(improved, "  small bytes 3.78 kB -> 3.32 kB")
+
+
+def test_another_version_of_a_tool_is_named_beside_what_changed_and_only_there(
+    gate: Project,
+) -> None:
+    """The ledger is as an earlier LiteRT would have left it: one artifact differs, one is equal."""
+    accepted(gate)
+    here = metadata.version("ai-edge-litert")
+    earlier = ledger(gate)
+    small = earlier["variants"]["small"]
+    small["artifact"], small["figures"]["bytes"]["accepted"] = "0" * 64, 3300
+    text = json.dumps(earlier).replace(f'"ai-edge-litert": "{here}"', '"ai-edge-litert": "2.0.0"')
+    (gate.root / "blobs.ledger.json").write_text(text)
+
+    changed = gate.pytest("-v", "-rN", "--budget-markdown=r.md", "--budget-json=r.json")
+    assert changed.exitcode == 0
+    environment = f"ai-edge-litert 2.0.0 -> {here}"
+    changed.has(
+        "float32",
+        "max_bytes_growth 0.00 % 1 % +1.00 %",
+        "small",
+        f"  bytes changed since accepted, and so did the environment: {environment}",
+    )
+    assert changed.output.count("2.0.0") == 1  # nothing of float32, and nothing of equal figures
+    markdown = unescape((gate.root / "r.md").read_text())
+    assert "| blobs.budget.yaml small | bytes | 3.30 kB | 3.32 kB | +0.6 % |" in markdown
+    assert (
+        f"> The environment changed, too: {environment} (blobs.budget.yaml small: bytes)"
+        in markdown
+    )
+    [floats, other] = json.loads((gate.root / "r.json").read_text())["variants"]
+    assert {each["environment_changes"] for each in floats["limits"]} == {""}
+    assert {each["figure"]: each["environment_changes"] for each in other["limits"]} == {
+        "bytes": environment,
+        "accuracy": "",
+        "macs": "",
+    }
+
+    small["figures"]["bytes"]["accepted"] = 3200
+    text = json.dumps(earlier).replace(f'"ai-edge-litert": "{here}"', '"ai-edge-litert": "2.0.0"')
+    (gate.root / "blobs.ledger.json").write_text(text)
+    grown = gate.pytest("-rN")
+    assert grown.exitcode == 1
+    grown.has(
+        "max_bytes_growth: bytes grew by 3.75 %, from 3.20 kB (accepted) to 3.32 kB; "
+        "allowed is 1 %",
+        f"note the environment changed: {environment}",
+    )
 
 
 def test_what_is_over_a_fixed_limit_or_was_not_judged_is_refused(gate: Project) -> None:

@@ -74,7 +74,8 @@ VERSION_1 = {
     ),
     "ReportedLimit": (
         "name outcome place unit written_unit measured measured_low measured_high limit margin "
-        "baseline how message figure figure_unit figure_value accepted anchor notes"
+        "baseline how message figure figure_unit figure_value accepted anchor "
+        "environment_changes notes"
     ),
     "VariantDetails": (
         "recipe metric higher_is_better stages latency contents tools files "
