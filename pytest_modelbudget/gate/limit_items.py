@@ -58,7 +58,8 @@ class LimitItem(pytest.Item):
             self._row = self._accepted(self._row.judged(verdict, findings.test_data, advice))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = by_size(self._row, session.explain_size(self.budget))
-            if LIMITS[self._row.name].names_tensors and self._row.outcome == "exceeded":
+            is_changed = self._row.outcome == "exceeded" or self._row.change() is not None
+            if LIMITS[self._row.name].names_tensors and is_changed:
                 self._row = by_tensor(self._row, session.contents(self.budget, self.limit))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
                 scores = session.stage_scores(self.budget)

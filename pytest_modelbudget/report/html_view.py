@@ -8,8 +8,9 @@ from functools import cached_property
 from pytest_modelbudget.judge.details import StageEffect, ToolVersion, VariantDetails
 from pytest_modelbudget.judge.limits import LIMITS
 from pytest_modelbudget.ledger.ledger_history import CommittedLedger
-from pytest_modelbudget.report.environment_notes import environment_note
+from pytest_modelbudget.report.environment_notes import environment_note, environment_notes
 from pytest_modelbudget.report.failure_text import explain
+from pytest_modelbudget.report.figure_changes import FigureChange, figure_changes
 from pytest_modelbudget.report.html_history import VariantHistory, figure_text, variant_history
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import ReportDocument
@@ -202,6 +203,16 @@ class PageView:
         """How many limits there are of each outcome, the worst first."""
         found = Counter(limit.row.outcome for limit in self.limits)
         return [(each, LABELS[each], found[each]) for each in reversed(BY_SEVERITY) if found[each]]
+
+    @property
+    def changes(self) -> list[FigureChange]:
+        """The figures that differ from what was accepted."""
+        return figure_changes(limit.row for limit in self.limits)
+
+    @property
+    def environments(self) -> list[str]:
+        """What else changed since then."""
+        return list(environment_notes(limit.row for limit in self.limits))
 
     def severity(self, outcome: Status) -> int:
         """Return by what the table sorts an outcome: the best is 0."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.report.environment_notes import environment_notes
 from pytest_modelbudget.report.failure_text import explain
+from pytest_modelbudget.report.figure_changes import figure_changes
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.report.terminal import MARKS, notes_on_test_sets
@@ -20,7 +21,9 @@ MARKER = "<!-- pytest-modelbudget -->"
 MAX_CHARACTERS = 60_000
 """GitHub takes 65,536 in a comment; what CI writes around the report needs some, too."""
 _HEAD = "| | model | limit | measured | allowed | margin |\n| - | - | - | -: | -: | -: |"
-_CHANGES = "| model | figure | accepted | measured | change |\n| - | - | -: | -: | -: |"
+_CHANGES = (
+    "| model | figure | accepted | measured | change | grew most |\n| - | - | -: | -: | -: | - |"
+)
 _CUT = "\n\nThe rest does not fit into a comment: see the output of pytest.\n"
 _MARKS = {
     "within": "✅",
@@ -100,8 +103,9 @@ def _title(record: Record) -> str:
         return "Model budgets: nothing was judged"
     if record.mistakes:
         return "Model budgets: mistakes in budget files"
-    changed = len(_changed(record.rows))
-    also = f", {changed} changed since accepted" if changed else ""
+    changed = len(figure_changes(record.rows))
+    figures = "1 figure" if changed == 1 else f"{changed:,} figures"
+    also = f"; {figures} changed since accepted" if changed else ""
     if not failures:
         return f"Model budgets: {_count(len(outcomes))} within{also}"
     return f"Model budgets: {', '.join(failures)} of {_count(len(outcomes))}{also}"
@@ -119,15 +123,12 @@ def _table(rows: Iterable[Row]) -> Iterator[str]:
         head = ""
 
 
-def _changed(rows: Iterable[Row]) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Return the figures that differ from what was accepted, by model and name."""
-    return {(row.subject, row.figure): change for row in rows if (change := row.change())}
-
-
 def _changes(rows: Iterable[Row]) -> Iterator[str]:
     head = f"\n\n### Changed since accepted\n\n{_CHANGES}"
-    for (subject, figure), change in _changed(rows).items():
-        yield f"{head}\n| {' | '.join((_text(subject), figure, *change))} |"
+    for each in figure_changes(rows):
+        amounts = each.accepted, each.measured, each.change
+        cells = (_text(each.subject), each.figure, *amounts, _text(each.grew_most))
+        yield f"{head}\n| {' | '.join(cells)} |"
         head = ""
 
 

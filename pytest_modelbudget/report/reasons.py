@@ -1,6 +1,7 @@
 """What explains the value of a limit that is exceeded, as lines of its failure's text."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from pytest_modelbudget.judge.contents_diff import ContentsSince
@@ -37,7 +38,10 @@ def by_size(row: Row, size: FileSize | None) -> Row:
 
 
 def by_tensor(row: Row, found: ContentsSince | None) -> Row:
-    """Return ``row`` with the tensors that are large, or that grew since they were accepted."""
+    """Return ``row`` with the tensors that are large, or that grew since they were accepted.
+
+    Which tensor grew most says something of a size, and nothing of another figure.
+    """
     if found is None:
         return row
     deflated = row.figure == "gzip_bytes"
@@ -45,6 +49,8 @@ def by_tensor(row: Row, found: ContentsSince | None) -> Row:
     shown = grown(found.growth, deflated=deflated) if found.growth else []
     if not shown and row.figure in _SIZES:
         title, shown = "largest", largest(found.contents, deflated=deflated)
+    elif shown and row.figure in _SIZES:
+        row = replace(row, grew_most=" ".join(shown[0].split()))
     lines = [line("" if number else title, each) for number, each in enumerate(shown)]
     return row.because("\n".join(filter(None, [row.why, _accepted_size(row), *lines])))
 

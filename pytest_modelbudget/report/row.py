@@ -61,6 +61,7 @@ class Row:
         margin: The room that is left; negative if the limit is exceeded.
         how: How it was measured, or why it could not be.
         why: Lines that explain a file's size and what would make it smaller, or a score.
+        grew_most: The tensor that grew most since a size was accepted, and by how much.
         remark: What a reader of the summary must know of the variant, if anything.
         helps: What helps, if that is known better than by the kind of the limit.
         note: What a reader of the summary must know about the test data, if anything.
@@ -100,6 +101,7 @@ class Row:
     baseline: str = ""
     how: str = ""
     why: str = ""
+    grew_most: str = ""
     remark: str = ""
     helps: str = ""
     note: str = ""

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pytest_modelbudget.report.environment_notes import environment_note
+from pytest_modelbudget.report.figure_changes import figure_changes
 from pytest_modelbudget.report.row import Row
 
 HEAD = ("limit", "measured", "allowed", "margin", "")
+CHANGES_HEAD = ("changed", "accepted", "measured", "change", "grew most")
 MARKS = {
     "within": "",
     "measured": "",
@@ -38,7 +40,26 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
         yield from _heading(subject, variant)
         for row in variant:
             yield Line(_align(cells[row], widths), alarm=not row.holds)
-    yield from (Line(line) for line in notes_on_test_sets(cells))
+    yield from map(Line, notes_on_test_sets(cells))
+    yield from map(Line, _changes(cells))
+
+
+def _changes(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield the lines of a table of the figures that changed; nothing if none did."""
+    cells = {
+        each: (each.figure, each.accepted, each.measured, each.change, each.grew_most)
+        for each in figure_changes(rows)
+    }
+    if not cells:
+        return
+    widths = [max(map(len, column)) for column in zip(CHANGES_HEAD, *cells.values(), strict=True)]
+    yield _align(CHANGES_HEAD, widths)
+    subject = ""
+    for change, line in cells.items():
+        if change.subject != subject:
+            subject = change.subject
+            yield subject
+        yield _align(line, widths)
 
 
 def figures(rows: Iterable[Row]) -> Iterator[Line]:

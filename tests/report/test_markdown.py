@@ -60,7 +60,7 @@ def test_what_failed_comes_first_with_its_reasons() -> None:
 
 
 def test_what_changed_since_it_was_accepted_is_shown_once_before_the_reasons() -> None:
-    grown = replace(FLOAT32, figure="bytes", value=6300, accepted=6000)
+    grown = replace(FLOAT32, figure="bytes", value=6300, accepted=6000, grew_most="+300 B conv")
     score = replace(DROP, figure="accuracy", value=0.98, accepted=0.9825)
     noisy = replace(FLOAT32, variant="fast", figure="latency", value=2e-6, accepted=2.1e-6)
     rows = [
@@ -73,13 +73,13 @@ def test_what_changed_since_it_was_accepted_is_shown_once_before_the_reasons() -
         replace(grown, variant="new", accepted=None),
     ]
     head, _, changes = rendered(*rows).partition("### Changed since accepted\n\n")
-    assert "## Model budgets: 1 exceeded of 7 limits, 3 changed since accepted\n" in head
+    assert "## Model budgets: 1 exceeded of 7 limits; 3 figures changed since accepted\n" in head
     assert changes.split("\n\n")[0] == (
-        "| model | figure | accepted | measured | change |\n"
-        "| - | - | -: | -: | -: |\n"
-        "| digits.budget.yaml float32 | bytes | 6.00 kB | 6.30 kB | +5.0 % |\n"
-        "| digits.budget.yaml int8 | accuracy | 0.9825 | 0.9800 | -0.002500 |\n"
-        "| digits.budget.yaml slow | latency | 2.10 us | 2.00 us | -4.8 % |"
+        "| model | figure | accepted | measured | change | grew most |\n"
+        "| - | - | -: | -: | -: | - |\n"
+        "| digits.budget.yaml float32 | bytes | 6.00 kB | 6.30 kB | +5.0 % | +300 B conv |\n"
+        "| digits.budget.yaml int8 | accuracy | 0.9825 | 0.9800 | -0.002500 |  |\n"
+        "| digits.budget.yaml slow | latency | 2.10 us | 2.00 us | -4.8 % |  |"
     )
 
 

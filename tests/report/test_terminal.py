@@ -20,6 +20,25 @@ def test_the_table_has_a_block_for_each_variant() -> None:
     )
 
 
+def test_what_changed_is_a_table_of_its_own() -> None:
+    grown = replace(INT8, figure="bytes", value=6300, accepted=6000)
+    rows = [
+        replace(grown, name="max_bytes_growth", grew_most="+300 B conv"),
+        replace(DROP, variant="float32", figure="accuracy", value=0.98, accepted=0.9825),
+        grown,
+        replace(INT8, name="max_gzip_bytes", figure="gzip_bytes", value=900, accepted=1000),
+    ]
+    *_, head, int8, size, deflated, float32, accuracy = [line.text for line in table(rows)]
+    assert [head, int8, size, deflated, float32, accuracy] == [
+        "  changed     accepted  measured     change  grew most",
+        "digits.budget.yaml int8",
+        "  bytes        6.00 kB   6.30 kB     +5.0 %  +300 B conv",
+        "  gzip_bytes   1.00 kB  0.900 kB    -10.0 %",
+        "digits.budget.yaml float32",
+        "  accuracy      0.9825    0.9800  -0.002500",
+    ]
+
+
 def test_a_column_is_as_wide_as_its_head() -> None:
     assert "\n".join(line.text for line in table([NOT_BUILT])) == (
         "  limit           measured  allowed  margin\n"
