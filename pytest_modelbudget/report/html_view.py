@@ -139,8 +139,9 @@ class VariantView:
     @property
     def notes(self) -> list[str]:
         """What a reader must know of it, each once."""
-        texts = (text for row in self.rows for text in (row.note, row.remark))
-        return list(dict.fromkeys(filter(None, (*environment_note(self.rows), *texts))))
+        noted = (f"{row.name}: {row.note}" for row in self.rows if row.note)
+        remarks = (row.remark for row in self.rows if row.remark)
+        return list(dict.fromkeys([*environment_note(self.rows), *remarks, *noted]))
 
     @property
     def stages(self) -> list[StageView]:

@@ -141,6 +141,24 @@ def test_what_was_read_for_an_artifact_is_there_and_no_value_of_a_variable() -> 
     assert "45 packages imported for the artifact a-package-0 1.2.3, a-package-1 1.2.3" in text
 
 
+def test_what_changed_is_told_at_once_with_what_else_changed() -> None:
+    grown = replace(sized(1900, 2000), figure="bytes", value=1900, accepted=1500)
+    named = replace(
+        grown,
+        name="max_bytes_growth",
+        grew_most="+300 B <conv>",
+        environment_changes="litert 1 -> 2",
+    )
+    text = " ".join(Text(page(of(grown, named))).text.split())
+    assert "1 figure changed since accepted" in text
+    assert (
+        "What changed since it was accepted The environment changed, too: litert 1 -> 2 "
+        "(budgets/digits.budget.yaml int8: bytes) "
+    ) in text
+    assert "int8 budgets/digits.budget.yaml bytes1.50 kB1.90 kB +26.7 %+300 B <conv> " in text
+    assert "changed since" not in page(of(replace(grown, accepted=1900)))
+
+
 def test_many_tensors_are_one_in_the_chart() -> None:
     found = record(1)
     [subject] = found.details

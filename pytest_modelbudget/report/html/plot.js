@@ -70,7 +70,7 @@
         {
           type: "scatter",
           data: points.map(mark),
-          label: { show: points.length <= 30, position: "top", color: color("text"), formatter: ({ data: { point } }) => (point.isStart ? "" : point.variant.title) },
+          label: { show: points.length <= 30, position: "top", minMargin: 6, color: color("text"), formatter: ({ data: { point } }) => (point.isStart ? "" : point.variant.title) },
           labelLayout: { hideOverlap: true },
         },
       ],
