@@ -244,15 +244,27 @@ def blobs(project: Project) -> Project:
     return blobs_in(project.root)
 
 
+SMALL = """
+  small_float32:
+    budget: {max_bytes: 1 B}
+  small_int8:
+    recipe: int8
+    budget: {max_bytes: 1 B}
+  dynamic:
+    recipe: dynamic
+    budget: {max_bytes: 1 B, max_accuracy_drop: 1 pp, max_macs: 2 k}
+"""
+
+
 @pytest.fixture(scope="session")
 def built_once(shared: Path) -> Path:
-    """Return the cache of a session that built and measured all of ``blobs``."""
+    """Return the cache of a session that built and measured ``blobs``, and its dynamic variant."""
 
     def build(root: Path) -> None:
         root.mkdir()
         project = blobs_in(root)
-        project.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
-        assert project.pytest().exitcode == 1, "it shows where the bytes of the model are"
+        project.write("blobs.budget.yaml", BLOBS + SMALL)
+        assert project.pytest().exitcode == 1, "it shows where the bytes of the models are"
 
     return once(shared / "built", build) / ".modelbudget"
 

@@ -43,7 +43,7 @@ def trained(project: Project, data: Path) -> Project:
 
 
 def init(project: Project, *words: str) -> Result:
-    return project.run(MODELBUDGET, "init", *words)
+    return project.forked(MODELBUDGET, "init", *words)
 
 
 def test_two_commands_from_a_model_to_a_gate(trained: Project) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -58,9 +57,9 @@ def test_every_limit_is_an_item_and_the_table_shows_it(blobs: Project) -> None:
     )
 
 
-def test_one_byte_less_turns_exactly_that_item_red(blobs: Project) -> None:
-    edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
-    result = blobs.pytest("-v")
+def test_one_byte_less_turns_exactly_that_item_red(built: Project) -> None:
+    edit(built, "max_bytes: 6300", "max_bytes: 6299")
+    result = built.pytest("-v")
     assert result.exitcode == 1
     assert outcomes(result.output) == dict.fromkeys(ALL, "PASSED") | {ALL[0]: "FAILED"}
     result.has(
@@ -111,23 +110,23 @@ def test_collecting_builds_nothing(blobs: Project) -> None:
     assert not (blobs.root / ".modelbudget").exists()
 
 
-def test_items_are_selected_like_any_other(blobs: Project) -> None:
-    assert "1 passed" in blobs.pytest(ALL[2]).output
-    assert "3 passed" in blobs.pytest("blobs.budget.yaml::int8").output
-    assert "5 passed" in blobs.pytest("-m", "modelbudget").output
-    assert "3 passed, 2 deselected" in blobs.pytest("-k", "int8").output
-    edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
-    first = blobs.pytest("-x", "-v")
+def test_items_are_selected_like_any_other(built: Project) -> None:
+    assert "1 passed" in built.pytest(ALL[2]).output
+    assert "3 passed" in built.pytest("blobs.budget.yaml::int8").output
+    assert "5 passed" in built.pytest("-m", "modelbudget").output
+    assert "3 passed, 2 deselected" in built.pytest("-k", "int8").output
+    edit(built, "max_bytes: 6300", "max_bytes: 6299")
+    first = built.pytest("-x", "-v")
     assert list(outcomes(first.output)) == ALL[:1]
     cached = ("-p", "cacheprovider")
-    blobs.pytest(*cached)
-    again = blobs.pytest(*cached, "--lf", "-v")
+    built.pytest(*cached)
+    again = built.pytest(*cached, "--lf", "-v")
     assert list(outcomes(again.output)) == ALL[:1]
 
 
-def test_a_file_without_variants_has_its_limits_at_the_top(blobs: Project) -> None:
-    blobs.write("blobs.budget.yaml", "version: 1\nmodel: blobs.tflite\nbudget: {max_bytes: 7 kB}\n")
-    result = blobs.pytest("-v")
+def test_a_file_without_variants_has_its_limits_at_the_top(built: Project) -> None:
+    built.write("blobs.budget.yaml", "version: 1\nmodel: blobs.tflite\nbudget: {max_bytes: 7 kB}\n")
+    result = built.pytest("-v")
     assert outcomes(result.output) == {"blobs.budget.yaml::max_bytes": "PASSED"}
 
 
@@ -147,10 +146,10 @@ def test_a_wrong_budget_file_is_a_collection_error_without_a_traceback(blobs: Pr
     assert ".py:" not in result.output
 
 
-def test_junit_carries_value_limit_and_unit(blobs: Project) -> None:
-    edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
-    blobs.pytest("--junitxml=junit.xml")
-    cases = ElementTree.parse(blobs.root / "junit.xml").iter("testcase")
+def test_junit_carries_value_limit_and_unit(built: Project) -> None:
+    edit(built, "max_bytes: 6300", "max_bytes: 6299")
+    built.pytest("--junitxml=junit.xml")
+    cases = ElementTree.parse(built.root / "junit.xml").iter("testcase")
     found = {
         case.get("name"): {p.get("name"): p.get("value") for p in case.iter("property")}
         for case in cases
@@ -164,10 +163,12 @@ def test_junit_carries_value_limit_and_unit(blobs: Project) -> None:
 
 def test_xdist_agrees(blobs: Project) -> None:
     edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
+    together = blobs.pytest("-n2", "--dist=load")
+    assert cached(blobs) == sorted([*ALL_CACHED, CONTENTS])
     alone = blobs.pytest()
     assert len(table(alone.output)) == len(ALL)
-    for distribution in ("load", "loadgroup", "loadscope"):
-        shutil.rmtree(blobs.root / ".modelbudget")
+    assert table(together.output) == table(alone.output)
+    for distribution in ("loadgroup", "loadscope"):
         together = blobs.pytest("-n2", "--dist", distribution)
         assert together.exitcode == alone.exitcode == 1
         assert table(together.output) == table(alone.output)
@@ -182,19 +183,17 @@ def table(output: str) -> list[str]:
     return sorted(re.findall(r"^  ((?:max|min)_\w+ .*)$", summary, re.MULTILINE))
 
 
-def test_rebuilding_ignores_what_is_cached(blobs: Project) -> None:
-    blobs.pytest()
-    assert "built" not in blobs.pytest().output
-    result = blobs.pytest("--budget-rebuild", "-n2")
+def test_rebuilding_ignores_what_is_cached(built: Project) -> None:
+    assert "built" not in built.pytest().output
+    result = built.pytest("--budget-rebuild", "-n2")
     assert "cached" not in result.output
     assert result.exitcode == 0
 
 
-def test_a_damaged_artifact_is_rebuilt(blobs: Project) -> None:
-    blobs.pytest("-k", "int8 and max_bytes")
-    for file in (blobs.root / ".modelbudget").rglob("model.tflite"):
+def test_a_damaged_artifact_is_rebuilt(built: Project) -> None:
+    for file in (built.root / ".modelbudget").rglob("model.tflite"):
         file.write_bytes(file.read_bytes()[:100])
-    result = blobs.pytest("-k", "int8 and max_bytes")
+    result = built.pytest("-k", "int8 and max_bytes")
     assert result.exitcode == 0
     result.has("blobs.budget.yaml int8 (built, ")
 

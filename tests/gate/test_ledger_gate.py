@@ -27,9 +27,9 @@ variants:
 
 
 @pytest.fixture
-def gate(blobs: Project) -> Project:
-    blobs.write("blobs.budget.yaml", BUDGET)
-    return blobs
+def gate(built: Project) -> Project:
+    built.write("blobs.budget.yaml", BUDGET)
+    return built
 
 
 def accepted(project: Project, *args: str, env: Mapping[str, str] = HERE) -> Result:

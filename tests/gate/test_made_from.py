@@ -20,10 +20,10 @@ def of_data(project: Project, code: str) -> None:
     file.write_text(file.read_text().replace("blobs:test", "data:test"))
 
 
-def test_what_could_not_be_recorded_is_named_in_the_table(blobs: Project) -> None:
-    of_data(blobs, PROGRAM)
+def test_what_could_not_be_recorded_is_named_in_the_table(built: Project) -> None:
+    of_data(built, PROGRAM)
     for _ in range(2):
-        result = blobs.pytest()
+        result = built.pytest()
         assert result.exitcode == 0
         result.has(
             "blobs.budget.yaml float32 (",
@@ -31,16 +31,16 @@ def test_what_could_not_be_recorded_is_named_in_the_table(blobs: Project) -> Non
             "  (name what stands for it in depends_on)\n"
             "  max_bytes",
         )
-    blobs.write("version.txt", "1")
-    file = blobs.root / "blobs.budget.yaml"
+    built.write("version.txt", "1")
+    file = built.root / "blobs.budget.yaml"
     file.write_text(file.read_text() + "depends_on: [version.txt]\n")
-    assert "made again" not in blobs.pytest().output
+    assert "made again" not in built.pytest().output
 
 
-def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(blobs: Project) -> None:
-    blobs.write("in.txt", "1")
+def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(built: Project) -> None:
+    built.write("in.txt", "1")
     of_data(
-        blobs,
+        built,
         """
         import blobs
         from pathlib import Path
@@ -52,7 +52,7 @@ def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(blobs: Proje
             return blobs.test()
         """,
     )
-    result = blobs.pytest("-k", "min_accuracy")
+    result = built.pytest("-k", "min_accuracy")
     assert result.exitcode == 1
     result.has(
         "min_accuracy could not be measured: in.txt changed while this was made from it\n"
@@ -60,11 +60,11 @@ def test_a_file_that_changes_meanwhile_fails_the_build_and_is_named(blobs: Proje
     )
 
 
-def test_a_repeated_name_of_an_xdist_run_is_another_session(blobs: Project) -> None:
+def test_a_repeated_name_of_an_xdist_run_is_another_session(built: Project) -> None:
     """What could not be recorded is used in one session only."""
-    blobs.write("count.txt", "400")
+    built.write("count.txt", "400")
     of_data(
-        blobs,
+        built,
         """
         import blobs, subprocess
         def test():
@@ -73,10 +73,10 @@ def test_a_repeated_name_of_an_xdist_run_is_another_session(blobs: Project) -> N
         """,
     )
     for count in ("400", "200"):
-        blobs.write("count.txt", count)
-        result = blobs.pytest("-n1", "--testrunuid=ci", "-k", "min_accuracy", "--junitxml=j.xml")
+        built.write("count.txt", count)
+        result = built.pytest("-n1", "--testrunuid=ci", "-k", "min_accuracy", "--junitxml=j.xml")
         assert result.exitcode == 0, result.output
-        assert f"over {count} samples" in (blobs.root / "j.xml").read_text()
+        assert f"over {count} samples" in (built.root / "j.xml").read_text()
 
 
 def test_two_budget_files_each_have_the_module_beside_them(blobs: Project) -> None:

@@ -29,9 +29,9 @@ OF_FLOAT32 = [
 ]
 
 
-def test_every_figure_of_every_variant_is_measured_and_none_is_judged(blobs: Project) -> None:
-    blobs.write("blobs.budget.yaml", LOOK)
-    result = blobs.pytest(
+def test_every_figure_of_every_variant_is_measured_and_none_is_judged(built: Project) -> None:
+    built.write("blobs.budget.yaml", LOOK)
+    result = built.pytest(
         "--budget-measure",
         "-v",
         "-k",
@@ -56,8 +56,8 @@ def test_every_figure_of_every_variant_is_measured_and_none_is_judged(blobs: Pro
     )
     assert "allowed" not in result.output
     assert "EXCEEDED" not in result.output
-    assert not (blobs.root / "passed").exists()
-    limits = json.loads((blobs.root / "all.json").read_text())["variants"][1]["limits"]
+    assert not (built.root / "passed").exists()
+    limits = json.loads((built.root / "all.json").read_text())["variants"][1]["limits"]
     assert {limit["outcome"] for limit in limits} == {"measured"}
     assert {limit["message"] for limit in limits} == {""}
     drop = next(limit for limit in limits if limit["name"] == "accuracy_drop")
@@ -67,7 +67,7 @@ def test_every_figure_of_every_variant_is_measured_and_none_is_judged(blobs: Pro
     assert drop["written_unit"] == "pp"
     [case] = [
         case
-        for case in ElementTree.parse(blobs.root / "all.xml").iter("testcase")
+        for case in ElementTree.parse(built.root / "all.xml").iter("testcase")
         if case.attrib["name"] == "bytes" and "int8" in case.attrib["classname"]
     ]
     assert {each.attrib["name"]: each.attrib["value"] for each in case.iter("property")}[
@@ -88,9 +88,9 @@ def test_a_variant_without_a_limit_is_an_error_where_limits_are_judged(blobs: Pr
         assert items[:11] == [f"blobs.budget.yaml::float32::{name}" for name in OF_FLOAT32]
 
 
-def test_only_figures_that_apply_are_measured(blobs: Project) -> None:
+def test_only_figures_that_apply_are_measured(built: Project) -> None:
     board = "[python, -c, \"print('{\\\"latency_s\\\": 0.5}')\", '{model}']"
-    blobs.write(
+    built.write(
         "blobs.budget.yaml",
         f"""
         version: 1
@@ -101,7 +101,7 @@ def test_only_figures_that_apply_are_measured(blobs: Project) -> None:
           board: {{latency: {{target: {{command: {board}}}}}}}
         """,
     )
-    result = blobs.pytest("--budget-measure", "-v", "-k", "latency or accuracy or memory")
+    result = built.pytest("--budget-measure", "-v", "-k", "latency or accuracy or memory")
     assert result.exitcode == 0, result.output
     assert list(outcomes(result.output)) == [
         "blobs.budget.yaml::without_data::latency",

@@ -13,11 +13,11 @@ FLOAT32 = "blobs.budget.yaml::float32::max_bytes"
 
 
 @pytest.fixture
-def exceeded(blobs: Project) -> Project:
+def exceeded(built: Project) -> Project:
     """Return a project with one limit that is exceeded, and an ordinary test."""
-    blobs.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
-    blobs.write("test_other.py", "def test_other(): pass\n")
-    return blobs
+    built.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+    built.write("test_other.py", "def test_other(): pass\n")
+    return built
 
 
 class Rows(HTMLParser):

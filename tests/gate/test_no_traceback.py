@@ -40,42 +40,39 @@ def edit_results(project: Project, changes: Mapping[str, object], without: str =
 
 
 @pytest.mark.parametrize("plugin", ["terminal", "capture"])
-def test_plugins_of_pytest_can_be_left_out(blobs: Project, plugin: str) -> None:
-    result = blobs.pytest("-p", f"no:{plugin}")
+def test_plugins_of_pytest_can_be_left_out(built: Project, plugin: str) -> None:
+    result = built.pytest("-p", f"no:{plugin}")
     assert result.exitcode == 0
     assert "Traceback" not in result.output
-    blobs.write("blobs.budget.yaml", TARGET)
-    blobs.write("board.py", "def measure(model): raise OSError")
-    result = blobs.pytest("-p", f"no:{plugin}")
+    built.write("blobs.budget.yaml", TARGET)
+    built.write("board.py", "def measure(model): raise OSError")
+    result = built.pytest("-p", f"no:{plugin}")
     assert result.exitcode == 1
     assert "Traceback" not in result.output
 
 
 @pytest.mark.parametrize("changes", [{"of_a_later_version": 1}, {"file": 1, "value": "high"}])
 def test_results_that_another_version_stored_are_made_again(
-    blobs: Project, changes: Mapping[str, object]
+    built: Project, changes: Mapping[str, object]
 ) -> None:
-    blobs.pytest()
-    edit_results(blobs, changes)
-    result = blobs.pytest("-v")
+    edit_results(built, changes)
+    result = built.pytest("-v")
     assert set(outcomes(result.output).values()) == {"PASSED"}
     result.has("blobs.budget.yaml float32 (built, ", "blobs.budget.yaml int8 (built, ")
-    assert "built" not in blobs.pytest().output
+    assert "built" not in built.pytest().output
 
 
-def test_xdist_workers_discard_a_result_of_another_version_once(blobs: Project) -> None:
-    blobs.pytest()
-    edit_results(blobs, {}, without="seconds")
-    result = blobs.pytest("-v", "-n2")
+def test_xdist_workers_discard_a_result_of_another_version_once(built: Project) -> None:
+    edit_results(built, {}, without="seconds")
+    result = built.pytest("-v", "-n2")
     assert (result.exitcode, result.output.count("PASSED")) == (0, 5)
-    assert "built" not in blobs.pytest().output
+    assert "built" not in built.pytest().output
 
 
-def test_a_manifest_without_digests_is_damage(blobs: Project) -> None:
-    blobs.pytest()
-    for manifest in manifests(blobs):
+def test_a_manifest_without_digests_is_damage(built: Project) -> None:
+    for manifest in manifests(built):
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"sha256": {}}))
-    result = blobs.pytest()
+    result = built.pytest()
     assert result.exitcode == 0
     result.has("blobs.budget.yaml float32 (built, ", "blobs.budget.yaml int8 (built, ")
 
@@ -143,8 +140,8 @@ def test_a_target_that_ends_its_process_is_unmeasured(blobs: Project, code: int)
     assert "Traceback" not in result.output
 
 
-def test_a_folder_may_have_a_newline_in_its_name(blobs: Project) -> None:
-    moved = Project(blobs.root.rename(blobs.root.with_name("two\nlines: 100%41 {}")))
+def test_a_folder_may_have_a_newline_in_its_name(built: Project) -> None:
+    moved = Project(built.root.rename(built.root.with_name("two\nlines: 100%41 {}")))
     result = moved.pytest("-v", "--budget-artifacts=dist")
     assert set(outcomes(result.output).values()) == {"PASSED"}
     assert len(list((moved.root / "dist").glob("*.tflite"))) == 2

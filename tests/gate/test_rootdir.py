@@ -1,5 +1,6 @@
 """Which folder pytest takes for rootdir, and options of this plugin that would move it."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,12 +17,12 @@ budget: {min_accuracy: 0.96}
 
 
 @pytest.fixture
-def bare(blobs: Project) -> Project:
+def bare(built: Project) -> Project:
     """Return a project without an ini file, with its budget in a folder."""
     for name in ("pytest.ini", "blobs.budget.yaml"):
-        (blobs.root / name).unlink()
-    blobs.write("budgets/blobs.budget.yaml", BUDGET)
-    return blobs
+        (built.root / name).unlink()
+    built.write("budgets/blobs.budget.yaml", BUDGET)
+    return built
 
 
 def gate(project: Project, *args: str, env: Mapping[str, str] | None = None) -> Result:
@@ -39,6 +40,7 @@ def moved(option: str, path: str | Path, rootdir: Path) -> str:
 
 
 def test_an_equals_sign_keeps_rootdir_in_every_session(bare: Project) -> None:
+    shutil.rmtree(bare.root / ".modelbudget")
     shipped = bare.root.parent / "shipped"
     for history in ("built", "cached"):
         result = gate(bare, "budgets", f"--budget-artifacts={shipped}")

@@ -44,22 +44,22 @@ def test_what_passed_is_copied_byte_for_byte(blobs: Project) -> None:
     }
 
 
-def test_one_limit_that_failed_keeps_its_variant_back(blobs: Project) -> None:
-    ship(blobs)
-    blobs.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
-    result = ship(blobs)
+def test_one_limit_that_failed_keeps_its_variant_back(built: Project) -> None:
+    ship(built)
+    built.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+    result = ship(built)
     assert result.exitcode == 1
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
         "not copied: blobs.budget.yaml float32: max_bytes failed",
     ]
-    assert shipped(blobs) == ["blobs.int8.tflite"]
+    assert shipped(built) == ["blobs.int8.tflite"]
 
 
-def test_a_recipe_that_cannot_be_built_is_not_copied(blobs: Project) -> None:
-    blobs.write("data.py", "def __getattr__(name): raise AttributeError(name)")
-    blobs.edit("blobs.budget.yaml", "calibration: blobs:calibration", "calibration: data:absent")
-    result = ship(blobs)
+def test_a_recipe_that_cannot_be_built_is_not_copied(built: Project) -> None:
+    built.write("data.py", "def __getattr__(name): raise AttributeError(name)")
+    built.edit("blobs.budget.yaml", "calibration: blobs:calibration", "calibration: data:absent")
+    result = ship(built)
     assert result.exitcode == 1
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
@@ -79,48 +79,48 @@ def test_a_recipe_that_cannot_be_built_is_not_copied(blobs: Project) -> None:
     ],
 )
 def test_a_variant_of_which_a_limit_did_not_run_is_not_copied(
-    blobs: Project, options: tuple[str, ...], left_out: str
+    built: Project, options: tuple[str, ...], left_out: str
 ) -> None:
-    result = ship(blobs, *options)
+    result = ship(built, *options)
     assert result.exitcode == 0
     result.has("artifacts copied to dist: ", f"not copied: blobs.budget.yaml int8: {left_out}")
-    assert "blobs.int8.tflite" not in shipped(blobs)
+    assert "blobs.int8.tflite" not in shipped(built)
 
 
-def test_a_file_that_this_session_did_not_judge_in_full_is_removed(blobs: Project) -> None:
-    ship(blobs)
-    result = ship(blobs, "-k", "int8 and max_bytes")
+def test_a_file_that_this_session_did_not_judge_in_full_is_removed(built: Project) -> None:
+    ship(built)
+    result = ship(built, "-k", "int8 and max_bytes")
     assert result.exitcode == 0
     assert lines(result) == [
         "artifacts copied to dist: 0 of 2",
         "not copied: blobs.budget.yaml int8: max_gzip_bytes did not run, "
         "max_accuracy_drop did not run",
     ]
-    assert shipped(blobs) == ["blobs.float32.tflite"], "none of its limits ran, so it stays"
+    assert shipped(built) == ["blobs.float32.tflite"], "none of its limits ran, so it stays"
 
 
-def test_the_first_failure_stops_shipping_what_comes_after_it(blobs: Project) -> None:
-    blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_gzip_bytes: 1 B")
-    result = ship(blobs, "-x")
+def test_the_first_failure_stops_shipping_what_comes_after_it(built: Project) -> None:
+    built.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_gzip_bytes: 1 B")
+    result = ship(built, "-x")
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
         "not copied: blobs.budget.yaml int8: max_gzip_bytes failed, max_accuracy_drop did not run",
     ]
-    assert shipped(blobs) == ["blobs.float32.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite"]
 
 
-def test_only_the_last_failures_again_are_not_enough(blobs: Project) -> None:
+def test_only_the_last_failures_again_are_not_enough(built: Project) -> None:
     words = ("-p", "cacheprovider", "--budget-artifacts=dist")
-    blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_gzip_bytes: 1 B")
-    blobs.pytest(*words)
-    blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 B", "max_gzip_bytes: 1 kB")
-    result = blobs.pytest(*words, "--lf")
+    built.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_gzip_bytes: 1 B")
+    built.pytest(*words)
+    built.edit("blobs.budget.yaml", "max_gzip_bytes: 1 B", "max_gzip_bytes: 1 kB")
+    result = built.pytest(*words, "--lf")
     assert result.exitcode == 0
     assert lines(result) == [
         "artifacts copied to dist: 0 of 2",
         "not copied: blobs.budget.yaml int8: max_bytes did not run, max_accuracy_drop did not run",
     ]
-    assert shipped(blobs) == ["blobs.float32.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite"]
 
 
 INTERRUPTED = """
@@ -130,16 +130,16 @@ def pytest_runtest_setup(item):
 """
 
 
-def test_what_ctrl_c_left_out_is_not_copied(blobs: Project) -> None:
-    blobs.write("conftest.py", INTERRUPTED)
-    result = ship(blobs)
+def test_what_ctrl_c_left_out_is_not_copied(built: Project) -> None:
+    built.write("conftest.py", INTERRUPTED)
+    result = ship(built)
     assert result.exitcode == 2
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
         "not copied: blobs.budget.yaml int8: max_gzip_bytes did not run, "
         "max_accuracy_drop did not run",
     ]
-    assert shipped(blobs) == ["blobs.float32.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite"]
 
 
 CRASHED = """
@@ -151,20 +151,20 @@ def pytest_runtest_setup(item):
 """
 
 
-def test_what_a_crashed_xdist_worker_left_out_is_not_copied(blobs: Project) -> None:
-    blobs.write("conftest.py", CRASHED)
-    result = ship(blobs, "-n2")
+def test_what_a_crashed_xdist_worker_left_out_is_not_copied(built: Project) -> None:
+    built.write("conftest.py", CRASHED)
+    result = ship(built, "-n2")
     assert result.exitcode == 1
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
         "not copied: blobs.budget.yaml int8: max_gzip_bytes did not run",
     ]
-    assert shipped(blobs) == ["blobs.float32.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite"]
 
 
-def test_without_any_worker_left_nothing_is_known_and_nothing_copied(blobs: Project) -> None:
-    blobs.write("conftest.py", CRASHED)
-    result = ship(blobs, "-n1", "--max-worker-restart=0")
+def test_without_any_worker_left_nothing_is_known_and_nothing_copied(built: Project) -> None:
+    built.write("conftest.py", CRASHED)
+    result = ship(built, "-n1", "--max-worker-restart=0")
     assert result.exitcode == 1
     why = "pytest stopped before it was known whether every limit ran"
     assert lines(result) == [
@@ -172,14 +172,14 @@ def test_without_any_worker_left_nothing_is_known_and_nothing_copied(blobs: Proj
         f"not copied: blobs.budget.yaml float32: {why}",
         f"not copied: blobs.budget.yaml int8: {why}",
     ]
-    assert not (blobs.root / "dist").exists()
+    assert not (built.root / "dist").exists()
 
 
-def test_xdist_workers_ship_together(blobs: Project) -> None:
-    result = ship(blobs, "-n2")
+def test_xdist_workers_ship_together(built: Project) -> None:
+    result = ship(built, "-n2")
     assert result.exitcode == 0
     assert lines(result) == ["artifacts copied to dist: 2 of 2"]
-    assert shipped(blobs) == ["blobs.float32.tflite", "blobs.int8.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite", "blobs.int8.tflite"]
 
 
 BROKEN_AFTERWARDS = """
@@ -189,9 +189,9 @@ def pytest_runtest_teardown(item):
 """
 
 
-def test_an_error_after_the_limit_keeps_its_variant_back(blobs: Project) -> None:
-    blobs.write("conftest.py", BROKEN_AFTERWARDS)
-    result = ship(blobs)
+def test_an_error_after_the_limit_keeps_its_variant_back(built: Project) -> None:
+    built.write("conftest.py", BROKEN_AFTERWARDS)
+    result = ship(built)
     assert result.exitcode == 1
     assert lines(result) == [
         "artifacts copied to dist: 1 of 2",
@@ -213,41 +213,41 @@ def pytest_sessionfinish(session):
 """
 
 
-def test_other_bytes_than_those_that_were_judged_are_an_error(blobs: Project) -> None:
-    ship(blobs)
-    blobs.write("conftest.py", DAMAGED)
-    result = ship(blobs)
+def test_other_bytes_than_those_that_were_judged_are_an_error(built: Project) -> None:
+    ship(built)
+    built.write("conftest.py", DAMAGED)
+    result = ship(built)
     assert result.exitcode == 1
     result.has(
         "--budget-artifacts: artifacts copied to dist: 1 of 2",
         "not copied: blobs.budget.yaml float32: .modelbudget/entries/",
         "model.tflite is not the file that all its limits were judged on; run pytest again",
     )
-    assert shipped(blobs) == ["blobs.int8.tflite"]
-    assert not list((blobs.root / "dist").glob("*.part"))
+    assert shipped(built) == ["blobs.int8.tflite"]
+    assert not list((built.root / "dist").glob("*.part"))
 
 
-def test_what_is_no_longer_a_variant_is_removed(blobs: Project) -> None:
-    blobs.write("old.budget.yaml", ONE)
-    blobs.write("kept.budget.yaml", ONE)
-    ship(blobs)
-    assert len(shipped(blobs)) == 4
-    blobs.write("dist/mine.tflite", "of the user's own")
-    blobs.write("dist/blobs.int4.tflite", "of the user's own")
-    (blobs.root / "old.budget.yaml").unlink()
-    blobs.edit("blobs.budget.yaml", "  float32:", "  float:")
+def test_what_is_no_longer_a_variant_is_removed(built: Project) -> None:
+    built.write("old.budget.yaml", ONE)
+    built.write("kept.budget.yaml", ONE)
+    ship(built)
+    assert len(shipped(built)) == 4
+    built.write("dist/mine.tflite", "of the user's own")
+    built.write("dist/blobs.int4.tflite", "of the user's own")
+    (built.root / "old.budget.yaml").unlink()
+    built.edit("blobs.budget.yaml", "  float32:", "  float:")
 
-    partial = ship(blobs, "-k", "int8")
+    partial = ship(built, "-k", "int8")
     assert lines(partial) == ["artifacts copied to dist: 1 of 3"]
-    assert len(shipped(blobs)) == 6
+    assert len(shipped(built)) == 6
 
-    result = ship(blobs, "blobs.budget.yaml")
+    result = ship(built, "blobs.budget.yaml")
     assert lines(result) == [
         "artifacts copied to dist: 2 of 2",
         "removed: dist/blobs.float32.tflite: its variant does not exist",
         "removed: dist/old.tflite: its variant does not exist",
     ]
-    assert shipped(blobs) == [
+    assert shipped(built) == [
         "blobs.float.tflite",
         "blobs.int4.tflite",
         "blobs.int8.tflite",
@@ -256,14 +256,14 @@ def test_what_is_no_longer_a_variant_is_removed(blobs: Project) -> None:
     ]
 
 
-def test_a_broken_budget_file_loses_nothing(blobs: Project) -> None:
-    ship(blobs)
-    blobs.write("other.budget.yaml", ONE)
-    blobs.edit("blobs.budget.yaml", "version: 1", "version: 2")
-    result = ship(blobs, "--continue-on-collection-errors")
+def test_a_broken_budget_file_loses_nothing(built: Project) -> None:
+    ship(built)
+    built.write("other.budget.yaml", ONE)
+    built.edit("blobs.budget.yaml", "version: 1", "version: 2")
+    result = ship(built, "--continue-on-collection-errors")
     assert result.exitcode == 1
     assert lines(result) == ["artifacts copied to dist: 1 of 1"]
-    assert shipped(blobs) == ["blobs.float32.tflite", "blobs.int8.tflite", "other.tflite"]
+    assert shipped(built) == ["blobs.float32.tflite", "blobs.int8.tflite", "other.tflite"]
 
 
 def test_two_suffixes_would_have_one_name(blobs: Project) -> None:
@@ -309,11 +309,11 @@ def test_equal_names_outside_rootdir_would_make_one_name(blobs: Project) -> None
     assert shipped(blobs) == ["blobs.float32.tflite", "blobs.int8.tflite"]
 
 
-def test_names_follow_the_folders_of_budget_files(blobs: Project) -> None:
-    (blobs.root / "v1.budget.d").mkdir()
-    blobs.write("v1.budget.d/kws.budget.yml", ONE.replace("blobs", "../blobs"))
-    assert ship(blobs).exitcode == 0
-    assert shipped(blobs) == [
+def test_names_follow_the_folders_of_budget_files(built: Project) -> None:
+    (built.root / "v1.budget.d").mkdir()
+    built.write("v1.budget.d/kws.budget.yml", ONE.replace("blobs", "../blobs"))
+    assert ship(built).exitcode == 0
+    assert shipped(built) == [
         "blobs.float32.tflite",
         "blobs.int8.tflite",
         "v1.budget.d/kws.tflite",
@@ -382,12 +382,12 @@ def pytest_sessionfinish(session):
 """
 
 
-def test_a_directory_that_cannot_be_written_any_more_fails_the_session(blobs: Project) -> None:
-    blobs.write("conftest.py", LATE)
-    result = ship(blobs)
+def test_a_directory_that_cannot_be_written_any_more_fails_the_session(built: Project) -> None:
+    built.write("conftest.py", LATE)
+    result = ship(built)
     assert result.exitcode == 1
     assert lines(result) == [
-        f"--budget-artifacts: [Errno 17] File exists: '{blobs.root / 'dist'}'",
+        f"--budget-artifacts: [Errno 17] File exists: '{built.root / 'dist'}'",
     ]
     assert "Traceback" not in result.output
 

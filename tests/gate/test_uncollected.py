@@ -28,10 +28,10 @@ def skipped(name: str, folder: str) -> str:
     )
 
 
-def test_names_that_do_not_match_are_named(blobs: Project) -> None:
+def test_names_that_do_not_match_are_named(built: Project) -> None:
     for name in ("X.Budget.YAML", "deep/y.budgets.yaml", "z.BUDGET.yml", "budget.yaml", "b.yaml"):
-        blobs.write(name, ONE)
-    result = blobs.pytest()
+        built.write(name, ONE)
+    result = built.pytest()
     assert result.exitcode == 0
     assert sorted(warned(result.output)) == [
         misnamed("X.Budget.YAML"),
@@ -40,26 +40,26 @@ def test_names_that_do_not_match_are_named(blobs: Project) -> None:
     ]
 
 
-def test_folders_that_pytest_skips_are_searched(blobs: Project) -> None:
+def test_folders_that_pytest_skips_are_searched(built: Project) -> None:
     for name in ("build/lib/x.budget.yaml", ".hidden/y.budget.yml", "sub/venv/z.budgets.yaml"):
-        blobs.write(name, ONE)
-    result = blobs.pytest()
+        built.write(name, ONE)
+    result = built.pytest()
     assert result.exitcode == 0
     assert sorted(warned(result.output)) == [
         skipped(".hidden/y.budget.yml", ".hidden"),
         skipped("build/lib/x.budget.yaml", "build"),
         skipped("sub/venv/z.budgets.yaml", "sub/venv"),
     ]
-    assert warned(blobs.pytest("-n2").output) == warned(result.output), "once for all workers"
+    assert warned(built.pytest("-n2").output) == warned(result.output), "once for all workers"
 
 
 @pytest.mark.parametrize("file", ["X.Budget.YAML", "build/x.budget.yaml"])
 @pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_warnings_as_errors_fail_the_session_without_a_traceback(
-    blobs: Project, file: str, options: tuple[str, ...]
+    built: Project, file: str, options: tuple[str, ...]
 ) -> None:
-    blobs.write(file, ONE)
-    result = blobs.pytest("-W", "error", *options)
+    built.write(file, ONE)
+    result = built.pytest("-W", "error", *options)
     assert result.exitcode == (1 if options else 2)
     result.has(misnamed(file) if "X" in file else skipped(file, "build"))
     assert "Traceback" not in result.output
@@ -77,39 +77,39 @@ def test_warnings_as_errors_fail_the_session_without_a_traceback(
         ".cache/CACHEDIR.TAG",
     ],
 )
-def test_folders_of_tools_are_not_searched(blobs: Project, file: str) -> None:
+def test_folders_of_tools_are_not_searched(built: Project, file: str) -> None:
     """No virtual environment, no repository, no cache, wherever it is."""
-    inside = blobs.write(file, "").with_name("x.budget.yaml")
+    inside = built.write(file, "").with_name("x.budget.yaml")
     inside.write_text(ONE)
-    assert "warning" not in blobs.pytest("-W", "error").output
+    assert "warning" not in built.pytest("-W", "error").output
 
 
-def test_what_is_ignored_on_purpose_is_not_named(blobs: Project) -> None:
-    blobs.write("build/x.budget.yaml", ONE)
-    blobs.write("dist/x.budget.yaml", ONE)
+def test_what_is_ignored_on_purpose_is_not_named(built: Project) -> None:
+    built.write("build/x.budget.yaml", ONE)
+    built.write("dist/x.budget.yaml", ONE)
     options = ("-W", "error", "--ignore=build")
-    assert warned(blobs.pytest("--ignore=build").output) == [skipped("dist/x.budget.yaml", "dist")]
-    assert blobs.pytest(*options, "--ignore-glob=dis*").exitcode == 0
+    assert warned(built.pytest("--ignore=build").output) == [skipped("dist/x.budget.yaml", "dist")]
+    assert built.pytest(*options, "--ignore-glob=dis*").exitcode == 0
 
 
-def test_a_session_that_is_given_files_searches_no_folder(blobs: Project) -> None:
-    blobs.write("X.Budget.YAML", ONE)
-    blobs.write("build/x.budget.yaml", ONE)
-    assert blobs.pytest("-W", "error", "blobs.budget.yaml").exitcode == 0
+def test_a_session_that_is_given_files_searches_no_folder(built: Project) -> None:
+    built.write("X.Budget.YAML", ONE)
+    built.write("build/x.budget.yaml", ONE)
+    assert built.pytest("-W", "error", "blobs.budget.yaml").exitcode == 0
 
 
-def test_a_folder_that_norecursedirs_does_not_name_is_collected(blobs: Project) -> None:
-    blobs.write("build/x.budget.yaml", ONE.replace("blobs", "../blobs"))
-    blobs.write("pytest.ini", "[pytest]\nnorecursedirs = dist\n")
-    result = blobs.pytest("-W", "error")
+def test_a_folder_that_norecursedirs_does_not_name_is_collected(built: Project) -> None:
+    built.write("build/x.budget.yaml", ONE.replace("blobs", "../blobs"))
+    built.write("pytest.ini", "[pytest]\nnorecursedirs = dist\n")
+    result = built.pytest("-W", "error")
     assert result.exitcode == 0
     result.has("6 passed")
 
 
-def test_other_names_of_budget_files_are_not_lookalikes(blobs: Project) -> None:
-    blobs.write("x.budgets.yaml", ONE)
-    blobs.write("pytest.ini", "[pytest]\nmodelbudget_files = *.budgets.yaml\n")
-    result = blobs.pytest()
+def test_other_names_of_budget_files_are_not_lookalikes(built: Project) -> None:
+    built.write("x.budgets.yaml", ONE)
+    built.write("pytest.ini", "[pytest]\nmodelbudget_files = *.budgets.yaml\n")
+    result = built.pytest()
     assert warned(result.output) == [
         "blobs.budget.yaml looks like a budget file and is not collected, because its name does "
         "not match *.budgets.yaml; rename it, or add its name to modelbudget_files"

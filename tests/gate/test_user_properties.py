@@ -44,20 +44,20 @@ def properties(project: Project) -> dict[str, list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "xdist"])
 def test_properties_of_other_plugins_survive_beside_ours(
-    blobs: Project, options: tuple[str, ...]
+    built: Project, options: tuple[str, ...]
 ) -> None:
-    blobs.write("conftest.py", CONFTEST)
-    blobs.write("test_other.py", "def test_other(record_property): record_property('measured', 1)")
-    file = blobs.root / "blobs.budget.yaml"
+    built.write("conftest.py", CONFTEST)
+    built.write("test_other.py", "def test_other(record_property): record_property('measured', 1)")
+    file = built.root / "blobs.budget.yaml"
     file.write_text(file.read_text().replace("max_bytes: 6300", "max_bytes: 6299"))
 
-    result = blobs.pytest("--junitxml=junit.xml", "--budget-artifacts=dist", *options)
+    result = built.pytest("--junitxml=junit.xml", "--budget-artifacts=dist", *options)
 
     result.has("= model budgets =", "max_bytes", "6,300 B", "6,299 B", "EXCEEDED")
     # A limit that holds is not a pass where another plugin fails the test.
     result.has("max_accuracy_drop", "UNMEASURED")
-    assert not (blobs.root / "dist").exists()
-    found = properties(blobs)
+    assert not (built.root / "dist").exists()
+    found = properties(built)
     exceeded = found.pop("blobs.budget.yaml.float32::max_bytes")
     within = found.pop("blobs.budget.yaml.int8::max_gzip_bytes")
     # A failed call does not come back to the wrapper in `conftest.py`.

@@ -9,12 +9,12 @@ from pytest_modelbudget.report.report_document import report_schema
 from tests.conftest import Project
 
 
-def test_the_json_report_has_all_variants_and_limits(blobs: Project) -> None:
-    blobs.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
-    result = blobs.pytest("--budget-json=out/report.json")
+def test_the_json_report_has_all_variants_and_limits(built: Project) -> None:
+    built.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+    result = built.pytest("--budget-json=out/report.json")
     assert result.exitcode == 1
     result.has("JSON report written to out/report.json")
-    found = json.loads((blobs.root / "out" / "report.json").read_text())
+    found = json.loads((built.root / "out" / "report.json").read_text())
     Draft202012Validator(report_schema()).validate(found)
     assert found["is_complete"]
     assert [(each["variant"], each["outcome"]) for each in found["variants"]] == [
@@ -58,9 +58,9 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_is_collected(
     assert not (blobs.root / ".modelbudget").exists()
 
 
-def test_a_report_that_cannot_be_written_in_the_end_fails_the_session(blobs: Project) -> None:
-    blobs.write("test_path.py", "def test_path(): __import__('os').mkdir('report.json')")
-    result = blobs.pytest("--budget-json=report.json", "-k", "float32 and max_bytes or path")
+def test_a_report_that_cannot_be_written_in_the_end_fails_the_session(built: Project) -> None:
+    built.write("test_path.py", "def test_path(): __import__('os').mkdir('report.json')")
+    result = built.pytest("--budget-json=report.json", "-k", "float32 and max_bytes or path")
     assert result.exitcode == 1
     result.has("--budget-json: [Errno 21] Is a directory: '", "report.json'")
 
