@@ -1,9 +1,9 @@
 """A limit that would be judged on nothing is an error with its line, or unmeasured."""
 
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
-import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from tests.conftest import Project, outcomes
@@ -46,71 +46,90 @@ DRAWS = [
 ]
 
 
-@pytest.mark.parametrize("random", ["np.random.rand()", "np.random.default_rng().random()"])
-def test_a_metric_that_draws_anew_is_never_judged(blobs: Project, random: str) -> None:
-    blobs.write("own.py", f"import numpy as np\ndef score(y, p):\n    return 0.5 + {random} / 2\n")
-    blobs.write("blobs.budget.yaml", MIN.replace("data:test", "blobs:test") + "metric: own:score\n")
+def with_variants(values: Sequence[str]) -> str:
+    """Return a budget with a variant for each value of a key, such as ``metric: own:score``."""
+    lines = [f"  v{number}: {{{value}}}\n" for number, value in enumerate(values)]
+    return MIN.replace("data:test", "blobs:test") + "variants:\n" + "".join(lines)
+
+
+def test_a_metric_that_draws_anew_is_never_judged(built: Project) -> None:
+    built.write(
+        "own.py",
+        """
+        import numpy as np
+
+        def old(y, p):
+            return 0.5 + np.random.rand() / 2
+
+        def new(y, p):
+            return 0.5 + np.random.default_rng().random() / 2
+        """,
+    )
+    names = ("own:old", "own:new")
+    built.write("blobs.budget.yaml", with_variants([f"metric: '{name}'" for name in names]))
     for _ in range(2):
-        result = blobs.pytest()
+        result = built.pytest()
         assert result.exitcode == 1
-        result.has(
-            "could not be measured: own:score gave 0.", " and then 0.", " for the same outputs"
-        )
+        for name in names:
+            result.has(
+                f"could not be measured: {name} gave 0.", " and then 0.", " for the same outputs"
+            )
 
 
-@pytest.mark.parametrize(("rows", "again"), DRAWS)
-def test_samples_that_are_drawn_anew_are_never_judged(
-    blobs: Project, rows: str, again: str
-) -> None:
-    blobs.write("data.py", DRAWN.format(rows=rows, again=again))
-    blobs.write("blobs.budget.yaml", MIN)
+def test_samples_that_are_drawn_anew_are_never_judged(built: Project) -> None:
+    names = [f"draw_{number}" for number in range(len(DRAWS))]
+    for name, (rows, again) in zip(names, DRAWS, strict=True):
+        built.write(f"{name}.py", DRAWN.format(rows=rows, again=again))
+    data = [f"data: {{test: '{name}:test'}}" for name in names]
+    built.write("blobs.budget.yaml", with_variants(data))
     for options in ((), (), ("-n1",)):
-        result = blobs.pytest(*options)
+        result = built.pytest(*options)
         assert result.exitcode == 1
-        result.has(OTHER)
+        for name in names:
+            result.has(OTHER.replace("data:test", f"{name}:test"))
 
 
-def test_a_model_and_its_baseline_get_the_same_samples(blobs: Project) -> None:
-    blobs.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
-    blobs.write(
+def test_a_model_and_its_baseline_get_the_same_samples(built: Project) -> None:
+    built.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
+    built.write(
         "blobs.budget.yaml",
         MIN.replace("min_accuracy: 0.5", "max_accuracy_drop: 40 pp") + "recipe: dynamic\n",
     )
-    result = blobs.pytest()
+    result = built.pytest()
     assert result.exitcode == 1
     result.has(
         "max_accuracy_drop could not be measured: data.test returned other samples for the "
         "baseline than for the model\nreturn the same samples each time, for example with a seed\n"
     )
-    assert (blobs.root / "calls").read_text() == "..", "the baseline is the second reader"
+    assert (built.root / "calls").read_text() == "..", "the baseline is the second reader"
 
 
 def test_two_files_with_the_same_bytes_share_one_reading_which_is_not_enough(
-    blobs: Project,
+    built: Project,
 ) -> None:
-    shutil.copy(BLOBS, blobs.root / "same.tflite")
-    blobs.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
+    shutil.copy(BLOBS, built.root / "same.tflite")
+    built.write("data.py", DRAWN.format(rows="None", again=NUMPY_GLOBAL))
     limits = MIN.replace("min_accuracy: 0.5", "min_accuracy: 0.5, max_accuracy_drop: 40 pp")
-    blobs.write("blobs.budget.yaml", limits + "baseline: same.tflite\n")
-    result = blobs.pytest()
+    built.write("blobs.budget.yaml", limits + "baseline: same.tflite\n")
+    result = built.pytest()
     assert result.exitcode == 1
     result.has(OTHER, OTHER.replace("min_accuracy", "max_accuracy_drop"))
 
 
-def test_samples_are_read_again_once_and_not_in_the_next_session(blobs: Project) -> None:
+def test_samples_are_read_again_once_and_not_in_the_next_session(built: Project) -> None:
     seeded = "np.random.default_rng(5).permutation(4000)[:400]"
-    blobs.write("data.py", DRAWN.format(rows="None", again=seeded))
-    blobs.write("blobs.budget.yaml", MIN)
-    assert blobs.pytest().exitcode == 0
-    assert (blobs.root / "calls").read_text() == ".."
-    assert blobs.pytest().exitcode == 0
-    assert (blobs.root / "calls").read_text() == ".."
+    built.write("data.py", DRAWN.format(rows="None", again=seeded))
+    built.write("blobs.budget.yaml", MIN)
+    assert built.pytest().exitcode == 0
+    assert (built.root / "calls").read_text() == ".."
+    assert built.pytest().exitcode == 0
+    assert (built.root / "calls").read_text() == ".."
 
 
-def test_the_same_samples_in_another_order_are_the_same(blobs: Project) -> None:
-    blobs.write("data.py", DRAWN.format(rows="None", again="np.random.permutation(4000)"))
-    blobs.write("blobs.budget.yaml", MIN)
-    assert blobs.pytest().exitcode == 0
+def test_the_same_samples_in_another_order_are_the_same(built: Project) -> None:
+    built.write("data.py", DRAWN.format(rows="None", again="np.random.permutation(4000)"))
+    built.write("blobs.budget.yaml", MIN)
+    assert built.pytest().exitcode == 0
 
 
 def test_a_file_is_not_read_twice(blobs: Project) -> None:
@@ -168,12 +187,12 @@ def test_no_model_can_be_its_own_baseline(blobs: Project) -> None:
     assert found == [f"blobs.budget.yaml:{place} {text}" for place in places]
 
 
-def test_top_k_of_all_classes_is_unmeasured(blobs: Project) -> None:
-    blobs.write(
+def test_top_k_of_all_classes_is_unmeasured(built: Project) -> None:
+    built.write(
         "blobs.budget.yaml",
         MIN.replace("data:test", "blobs:test") + "metric: {top_k_accuracy: {k: 4}}\n",
     )
-    result = blobs.pytest()
+    result = built.pytest()
     assert result.exitcode == 1
     result.has(
         "min_accuracy could not be measured: top_k_accuracy with k: 4 is always 1, because the "

@@ -38,7 +38,14 @@ def refused(model: Path, output: Path, valgrind: Path = VALGRIND) -> str:
     return str(error.value)
 
 
+@pytest.fixture
+def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Count once: that two processes agree is tested through the gate, and each takes seconds."""
+    monkeypatch.setattr(counting, "PROCESSES", 1)
+
+
 @needs_valgrind
+@pytest.mark.usefixtures("_one_process")
 def test_a_loop_is_counted_with_all_its_iterations(tmp_path: Path) -> None:
     found = count(MODELS / "loop.tflite", tmp_path)
     assert [each.name for each in found.outside_xnnpack][:1] == ["while_kernel::Eval"]
@@ -51,6 +58,7 @@ def test_a_loop_is_counted_with_all_its_iterations(tmp_path: Path) -> None:
 
 
 @needs_valgrind
+@pytest.mark.usefixtures("_one_process")
 def test_a_larger_batch_takes_more(tmp_path: Path) -> None:
     one = parse(Path(__file__).with_name("blobs.callgrind").read_text())
     four = count(BLOBS, tmp_path, batch_size=4)
