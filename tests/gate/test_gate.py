@@ -19,6 +19,9 @@ ALL = [
 ]
 
 
+DISTRIBUTIONS = ("loadgroup", "loadscope")
+
+
 def edit(project: Project, old: str, new: str) -> None:
     file = project.root / "blobs.budget.yaml"
     text = file.read_text()
@@ -163,18 +166,16 @@ def test_junit_carries_value_limit_and_unit(built: Project) -> None:
 
 def test_xdist_agrees(blobs: Project) -> None:
     edit(blobs, "max_bytes: 6300", "max_bytes: 6299")
-    together = blobs.pytest("-n2", "--dist=load")
+    first = blobs.pytest("-n2", "--dist=load")
+    assert "(cached" not in first.output, "a process of this session has built it"
     assert cached(blobs) == sorted([*ALL_CACHED, CONTENTS])
     alone = blobs.pytest()
     assert len(table(alone.output)) == len(ALL)
-    assert table(together.output) == table(alone.output)
-    for distribution in ("loadgroup", "loadscope"):
-        together = blobs.pytest("-n2", "--dist", distribution)
+    for together in (first, *(blobs.pytest("-n2", "--dist", each) for each in DISTRIBUTIONS)):
         assert together.exitcode == alone.exitcode == 1
         assert table(together.output) == table(alone.output)
         assert "1 failed, 4 passed" in together.output
-        assert "(cached" not in together.output, "a process of this session has built it"
-        assert cached(blobs) == sorted([*ALL_CACHED, CONTENTS])
+    assert cached(blobs) == sorted([*ALL_CACHED, CONTENTS])
 
 
 def table(output: str) -> list[str]:
