@@ -141,6 +141,10 @@ def test_a_template_explains_itself(project: Project) -> None:
         (["blobs.tflite", "-o", "b.yaml"], "-o b.yaml: pytest would not collect it; write -o b.bu"),
         (["blobs.tflite", "-o", "build/b.budget.yaml"], "pytest skips the folder build; name "),
         (["blobs.tflite", "-o", "blobs.tflite/b.budget.yaml"], "cannot be written"),
+        (
+            ["-o", "full.budget.yaml", "--force"],
+            "full.budget.yaml cannot be written: No space left on device; what was measured is ",
+        ),
         (["blobs.tflite", "--time", "soon"], "--time: expected a duration such as 2 ms"),
         (["blobs.tflite", "--headroom", "5"], "--headroom: expected a share such as 1%"),
         (["blobs.tflite", "--variants", "int9"], "--variants: int9 is not a preset; known are fl"),
@@ -154,6 +158,7 @@ def test_what_is_wrong_is_one_line_before_anything_is_measured(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     np.savez(trained.root / "keys.npz", images=np.zeros((2, 16)), labels=np.zeros(2))
+    (trained.root / "full.budget.yaml").symlink_to("/dev/full")
     monkeypatch.chdir(trained.root)
     assert main(["init", *words]) == 1
     output = capsys.readouterr()

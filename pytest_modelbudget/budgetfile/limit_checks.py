@@ -15,6 +15,13 @@ Reasons = Iterator[tuple[str, str]]
 
 def why_not_judged(limit: str, variant: Variant, document: Document) -> Reasons:
     """Yield why the limit of a name cannot be judged for ``variant``: what is wrong, and a hint."""
+    yield from why_not_measured(limit, variant, document)
+    if "score" in LIMITS[limit].needs and not LIMITS[limit].lower_is_better:
+        yield from _no_minimum(variant)
+
+
+def why_not_measured(limit: str, variant: Variant, document: Document) -> Reasons:
+    """Yield why the figure of a limit cannot be measured, as ``why_not_judged`` does."""
     needs = LIMITS[limit].needs
     if needs & {"structure", "arena", "instructions"}:
         yield from _not_a_tflite(variant)
@@ -26,8 +33,6 @@ def why_not_judged(limit: str, variant: Variant, document: Document) -> Reasons:
         yield from _without_ratio(variant)
     if needs & {"baseline", "ratio"}:
         yield from _compared_with_itself(variant, document)
-    if "score" in needs and not LIMITS[limit].lower_is_better:
-        yield from _no_minimum(variant)
 
 
 def _no_minimum(variant: Variant) -> Reasons:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from pytest_modelbudget.budgetfile.document import Document
-from pytest_modelbudget.budgetfile.limit_checks import why_not_judged
+from pytest_modelbudget.budgetfile.limit_checks import why_not_measured
 from pytest_modelbudget.budgetfile.types import Metric
 from pytest_modelbudget.budgetfile.variant import Variant
 from pytest_modelbudget.judge.limits import LIMITS
@@ -26,7 +26,7 @@ def figure_limits(document: Document, variant: Variant) -> Iterator[Limit]:
     """Yield a limit that nothing exceeds for each figure that can be measured of ``variant``."""
     metric = variant.value("metric") or Metric()
     for figure, name in _NAMES.items():
-        if any(why_not_judged(name, variant, document)):
+        if any(why_not_measured(name, variant, document)):
             continue
         kind = LIMITS[name]
         is_drop_in_points = name == "max_accuracy_drop" and metric.lies_between_0_and_1

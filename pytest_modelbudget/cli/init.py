@@ -37,8 +37,12 @@ where pytest will find it: after an interrupt the same command goes on, and the
 first `pytest` builds nothing.
 """
 INTERRUPTED = 130
-_AS_OPTIONS = {"write trust_code: true": "add --trust-code", "under imports": "with --imports"}
-"""Advice about keys of a budget file, and the options of this command that write them."""
+_AS_OPTIONS = {
+    "write trust_code: true": "add --trust-code",
+    "under imports": "with --imports",
+    "with --budget-cache=DIR": "with `modelbudget_cache = DIR` in pytest.ini",
+}
+"""Advice about budget files and options of pytest, and what to write instead for this command."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +100,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure and write; return 130 if interrupted."""
     file = _file(options)
     if options.model is None:
-        write_file(file, TEMPLATE)
+        _write(file, TEMPLATE)
         print(f"{as_seen(file)} is a template: name your model and data in it, then run pytest")
         return 0
     headroom, training_s = _share(options.headroom), _seconds(options.time)
@@ -129,7 +133,7 @@ def run(options: argparse.Namespace) -> int:
     text = budget_text(start, chosen, headroom, reasons)
     load(file, text=text)  # a file that pytest refuses is never written
     _require_free(file, options)
-    write_file(file, text)
+    _write(file, text)
     shown.written(file, [each.name for each in chosen])
     return 0
 
@@ -147,7 +151,7 @@ def _measure(
     with Measuring(options, training_s, shown.watch) as measuring:
         start = begin(measuring, request, options, presets)
         shown.begin(start)
-        for variant in measuring.variants(start.budgets):
+        for variant in measuring.drafted(start):
             if not measured:
                 _require_score(variant)
             shown.add(variant)
@@ -197,6 +201,16 @@ def _require_free(file: Path, options: argparse.Namespace) -> None:
     if file.exists() and not options.force:
         name = as_seen(file)
         raise ModelBudgetError(f"{name} exists; write --force to replace it, or -o with another")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        write_file(file, text)
+    except OSError as error:
+        raise ModelBudgetError(
+            f"{as_seen(file)} cannot be written: {error.strerror}; what was measured is kept, so "
+            "the same command is fast when it can"
+        ) from error
 
 
 def _share(written: str) -> float:

@@ -90,7 +90,7 @@ def budget_text(
         f"{format_share(headroom)} from what was measured. Change the limits as you need."
     )
     metric = _comment(f"The metric was guessed: {start.guess}.") if start.guess else ""
-    notes = [*_explained(chosen), *_missing(start, left_out)]
+    notes = [*_explained(chosen), *_unmeasured(chosen), *_missing(start, left_out)]
     variants = "".join(_variant(each, headroom) for each in chosen)
     comments = "".join(map(_comment, notes))
     return f"{about}{start.request.head({'metric': metric})}\n{comments}variants:\n{variants}"
@@ -108,6 +108,12 @@ def _missing(start: Start, left_out: Mapping[str, str]) -> Iterator[str]:
         by_reason[why].append(name)
     for why, names in by_reason.items():
         yield f"Not here: {', '.join(names)}: {why}."
+
+
+def _unmeasured(chosen: Sequence[MeasuredVariant]) -> Iterator[str]:
+    """Yield which limits are not in the file because something was not measured."""
+    for each in chosen:
+        yield from (f"{each.name} has no limit of it: {line}." for line in each.unmeasured())
 
 
 def presets_of(written: str) -> list[str]:

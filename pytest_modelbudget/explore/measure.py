@@ -12,7 +12,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import takewhile
 from pathlib import Path
 
 from pytest_modelbudget.budgetfile.budget import Budget
@@ -88,6 +87,11 @@ class Measuring:
                 future.cancel()
                 yield MeasuredVariant(budget.variant or "", why_not=TIME_OVER)
 
+    def drafted(self, start: Start) -> Iterator[MeasuredVariant]:
+        """Yield each variant of a draft, without places in its file, which is not written yet."""
+        for variant in self.variants(start.budgets):
+            yield variant.without_places_in(start.request.file)
+
     def _tell(self) -> None:
         self._watch("; ".join(map(activity_text, tuple(self._pipeline.running))))
 
@@ -154,7 +158,7 @@ def measure_model(
     with Measuring(options) as measuring:
         start = begin(measuring, request, options, presets)
         skipped = [MeasuredVariant(name, why_not=why) for name, why in start.skipped.items()]
-        return MeasuredVariants([*measuring.variants(start.budgets), *skipped])
+        return MeasuredVariants([*measuring.drafted(start), *skipped])
 
 
 def begin(
@@ -178,9 +182,11 @@ def begin(
 
 
 def _cause(error: Exception) -> str:
-    """Return what went wrong in one line, without the log of the worker process."""
-    lines = takewhile(lambda line: not line.startswith("log: "), str(error).splitlines())
-    return "; ".join(lines)
+    """Return what went wrong in one line, with the place of the log instead of its excerpt."""
+    lines = [line for line in str(error).splitlines() if not line.startswith("repeat: ")]
+    told = [line.rstrip(".") for line in lines if not line.startswith("    ")]
+    is_explained = len(told) == len(lines)
+    return "; ".join(line for line in told if not (is_explained and line.startswith("log: ")))
 
 
 def only(budgets: Iterable[Budget], figures: Sequence[str]) -> list[Budget]:

@@ -1,10 +1,13 @@
 """What was measured of variants: typed rows, as a table in a terminal and in a notebook."""
 
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 from typing import overload
 
+from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.report.row import Row
 
 
@@ -36,6 +39,17 @@ class MeasuredVariant:
         """Return the row of a figure, if it was measured."""
         found = (row for row in self.rows if row.name == figure and row.outcome == "measured")
         return next(found, None)
+
+    def unmeasured(self) -> list[str]:
+        """Return what could not be measured although the variant was built, and why."""
+        missing = [] if self.why_not else [row for row in self.rows if row.outcome != "measured"]
+        return [f"{row.name} not measured: {row.how}" for row in missing]
+
+    def without_places_in(self, file: Path) -> "MeasuredVariant":
+        """Return the variant without places in a budget file that is not written yet."""
+        place = re.compile(rf"{re.escape(as_seen(file))}:\d+:\d+: ")
+        rows = tuple(replace(row, how=place.sub("", row.how)) for row in self.rows)
+        return replace(self, rows=rows, why_not=place.sub("", self.why_not))
 
     def value(self, figure: str) -> float | None:
         """Return a figure in its base unit (bytes, seconds, ...); None if it was not measured."""

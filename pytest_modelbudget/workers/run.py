@@ -1,5 +1,6 @@
 """Runs one task; ``python -m pytest_modelbudget.workers.run FOLDER`` repeats one by hand."""
 
+import errno
 import faulthandler
 import os
 import sys
@@ -18,6 +19,8 @@ from pytest_modelbudget.workers import machine_lock
 from pytest_modelbudget.workers.handlers import HANDLERS
 from pytest_modelbudget.workers.userdata.hooks import recorded_by
 from pytest_modelbudget.workers.userdata.recording import Recording
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Notify = Callable[[Happening, str], None]
 """Called with what happened, and with what the worker is doing."""
@@ -50,6 +53,9 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
     except BaseException as error:  # No other code in this process could report it.
         traceback.print_exc()
         cause = traceback.format_exception_only(error)[-1].strip()
+        if isinstance(error, OSError) and error.errno in _FULL:
+            hint = f"free some space for the cache directory {task.store} or for temporary files"
+            return Failure(cause=f"the disk is full: {cause}", hint=hint, expected=True)
         return Failure(cause=cause, hint="", expected=False, refused=not _is_accident(error))
     return None
 

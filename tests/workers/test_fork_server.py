@@ -157,6 +157,17 @@ def test_tasks_run_beside_each_other(server: Server) -> None:
     assert not gone(server.root, "hangs")
 
 
+def test_a_full_disk_is_said_with_what_fills_it(server: Server) -> None:
+    code = "import pathlib, blobs\ndef test():\n"
+    code += f"    [staged] = pathlib.Path({str(server.root)!r}, 'store/staging').iterdir()\n"
+    code += "    (staged / 'result.json').symlink_to('/dev/full')\n    return blobs.test()\n"
+    server.run("full", code)
+    [failure] = [event.failure for event in server.until("full", "exited") if event.failure]
+    assert failure.expected
+    assert failure.cause == "the disk is full: OSError: [Errno 28] No space left on device"
+    assert failure.hint.startswith(f"free some space for the cache directory {server.root}/store")
+
+
 def test_what_a_user_prints_is_in_the_log_and_no_event(server: Server) -> None:
     code = "import os, blobs\nprint('hello')\nos.system('echo beside')\ntest = blobs.test\n"
     code += "print('out of memory score', open('/proc/self/oom_score_adj').read())\n"
