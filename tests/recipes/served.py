@@ -5,22 +5,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.recipes.models import test
+
 GOOD = [f"good{number}" for number in range(12)]
 BAD = [f"bad{number}" for number in range(12)]
 
-_EXPORT = """
-import sys
-import keras, tensorflow as tf
-model = keras.models.load_model(sys.argv[1])
-assert len(model.optimizer.variables) > 2 * len(model.trainable_variables)
-tf.saved_model.save(model, sys.argv[2])
-"""
-
-_TRAIN_ON_WORDS = """
+_WRITE_MODELS = """
 import os, sys
 import keras, tensorflow as tf
 from tests.recipes.served import BAD, GOOD, words
-vocabulary = sys.argv[1] + ".words"
+trained, folder = sys.argv[1:]
+os.mkdir(folder)
+
+model = keras.models.load_model(trained)
+assert len(model.optimizer.variables) > 2 * len(model.trainable_variables)
+tf.saved_model.save(model, folder + "/cnn_saved_model")
+
+vocabulary = folder + "/words.txt"
 with open(vocabulary, "w") as file:
     file.write("\\n".join([*GOOD, *BAD]))
 keras.utils.set_random_seed(0)
@@ -40,23 +41,11 @@ model.fit(module.table.lookup(tf.constant(x)), y, epochs=12, verbose=0)
 serve = tf.function(lambda words: {"is_good": model(module.table.lookup(words))})
 embed = tf.function(lambda words: {"vector": model.layers[0](module.table.lookup(words))})
 spec = tf.TensorSpec([None, 4], tf.string, name="words")
-tf.saved_model.save(module, sys.argv[1], signatures={
+tf.saved_model.save(module, folder + "/words", signatures={
     "serving_default": serve.get_concrete_function(spec),
     "embed": embed.get_concrete_function(spec),
 })
 os.remove(vocabulary)
-"""
-
-_SCORE = """
-import sys
-import tensorflow as tf
-from tests.recipes.models import test
-loaded = tf.saved_model.load(sys.argv[1])
-serve = loaded.signatures["serving_default"]
-x, y = test()
-[image] = serve.structured_input_signature[1]
-[outputs] = serve(**{image: tf.constant(x)}).values()
-print("score", (outputs.numpy().argmax(axis=1) == y).mean())
 """
 
 
@@ -75,19 +64,28 @@ def width(_y_true: Any, y_pred: Any) -> float:
     return float(y_pred.shape[-1])
 
 
-def export_with_adam(keras_file: Path, folder: Path) -> None:
-    """Write a trained model as TensorFlow does, with the slots of its Adam optimizer."""
-    _run(_EXPORT, keras_file, folder)
+def write_models(trained: Path, folder: Path) -> None:
+    """Write SavedModels as TensorFlow does: ``cnn_saved_model`` and ``words``.
 
-
-def train_on_words(folder: Path) -> None:
-    """Train a model that looks words up in a file, and write it; the file is then deleted."""
-    _run(_TRAIN_ON_WORDS, folder)
+    Args:
+        trained: A ``.keras`` file; its SavedModel has the slots of its Adam optimizer.
+        folder: The new folder. ``words`` looks words up in a file that is deleted then.
+    """
+    # In a process of its own: tests in this one may have imported tfmot, which changes tf.keras.
+    command = [sys.executable, "-c", _WRITE_MODELS, str(trained), str(folder)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
 
 
 def score_of(folder: Path) -> float:
     """Return the accuracy of a SavedModel on the digits, without any code of ours."""
-    return float(_run(_SCORE, folder).rpartition("score ")[2])
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(folder)
+    serve = loaded.signatures["serving_default"]
+    x, y = test()
+    [image] = serve.structured_input_signature[1]
+    [outputs] = serve(**{image: tf.constant(x)}).values()
+    return float((outputs.numpy().argmax(axis=1) == y).mean())
 
 
 def content(path: Path) -> dict[str, bytes]:
@@ -101,10 +99,3 @@ def size_bytes(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(map(len, content(path).values()))
-
-
-def _run(script: str, *arguments: Path) -> str:
-    # In a process of its own: tests in this one may have imported tfmot, which changes tf.keras.
-    words = [sys.executable, "-c", script, *map(str, arguments)]
-    root = Path(__file__).parents[2]
-    return subprocess.run(words, check=True, cwd=root, stdout=subprocess.PIPE, text=True).stdout

@@ -11,10 +11,9 @@ from tests.conftest import once
 from tests.recipes.conftest import Gate, Gated
 from tests.recipes.served import (
     content,
-    export_with_adam,
     score_of,
     size_bytes,
-    train_on_words,
+    write_models,
 )
 
 pytestmark = pytest.mark.tensorflow
@@ -77,14 +76,20 @@ variants:
 
 
 @pytest.fixture(scope="session")
-def folder(trained: Callable[[str], Path], shared: Path) -> Path:
-    """Return a SavedModel of the trained CNN, with the slots of Adam."""
-    return once(shared / "cnn_saved_model", partial(export_with_adam, trained("cnn")))
+def written(trained: Callable[[str], Path], shared: Path) -> Path:
+    """Return a folder with SavedModels of the trained CNN and of a model of words."""
+    return once(shared / "served", partial(write_models, trained("cnn")))
+
+
+@pytest.fixture
+def folder(written: Path) -> Path:
+    """Return the SavedModel of the trained CNN, with the slots of Adam."""
+    return written / "cnn_saved_model"
 
 
 @pytest.fixture(scope="module")
-def gated(gate: Gate, trained: Callable[[str], Path], folder: Path, shared: Path) -> Gated:
-    words = once(shared / "words", train_on_words)
+def gated(gate: Gate, trained: Callable[[str], Path], written: Path) -> Gated:
+    folder, words = written / "cnn_saved_model", written / "words"
     return gate(BUDGET.format(model=trained("cnn"), folder=folder, words=words))
 
 
