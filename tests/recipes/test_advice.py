@@ -13,7 +13,6 @@ BUDGET = """
 version: 1
 model: {model}
 data: {{train: tests.recipes.models:train, test: tests.recipes.models:test}}
-training: {{batch_size: 16}}
 variants:
   pruned:
     recipe: [prune: {{sparsity: 0.97, epochs: 1}}, quantize: {{scheme: int8}}]
