@@ -156,6 +156,8 @@ def _preload(kind: str) -> None:
         modules += [f"_pytest.{name}" for name in default_plugins]
         modules += ["pytest_modelbudget.gate.session", "pytest_modelbudget.gate.nodes"]
         modules += ["pytest_modelbudget.report.terminal", "pytest_modelbudget.report.artifacts"]
+        modules += ["pytest_modelbudget.report.markdown", "pytest_modelbudget.cli"]
+        import_module("pytest_modelbudget.engine.tool_state").own_code()
     else:
         preloads = import_module(FORK_SERVER).PRELOADS
         del sys.modules[FORK_SERVER]  # it is the main module of the processes

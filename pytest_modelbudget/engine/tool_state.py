@@ -36,7 +36,7 @@ def tool_state() -> dict[str, object]:
         "versions": plans.tool_versions(),
         "variables": {name: os.environ.get(name) for name in _VARIABLES},
         "keras.json": _keras_settings(os.environ),
-        "code": "" if is_installed(str(_PACKAGE)) else _own_code(),
+        "code": "" if is_installed(str(_PACKAGE)) else own_code(),
     }
 
 
@@ -51,6 +51,7 @@ def _keras_settings(environ: Mapping[str, str]) -> dict[str, object]:
 
 
 @cache
-def _own_code() -> str:
+def own_code() -> str:
+    """Return a digest of the modules of this package on which results depend."""
     files = [file for room in _MAKES_RESULTS for file in sorted((_PACKAGE / room).rglob("*.py"))]
     return digest([(file.relative_to(_PACKAGE).as_posix(), file_digest(file)) for file in files])
