@@ -70,12 +70,16 @@ def gate(project: Project, budget: str, *args: str) -> Result:
 def test_a_limit(follow: Follow, blobs: Project) -> None:
     follow("Add a limit")
 
-    result = gate(blobs, "budget: {max_operator_kinds: 1}\n")
+    result = gate(
+        blobs,
+        "data: {calibration: blobs:calibration}\n"
+        "variants: {int8: {recipe: int8, budget: {max_operator_kinds: 2}}}\n",
+    )
 
-    assert outcomes(result.output) == {"blobs.budget.yaml::max_operator_kinds": "FAILED"}
+    assert outcomes(result.output) == {"blobs.budget.yaml::int8::max_operator_kinds": "FAILED"}
     result.has(
-        "max_operator_kinds: 2 is 1 (100.0 %) over the limit of 1",
-        "measured 2 kinds of operators: FULLY_CONNECTED, SOFTMAX",
+        "max_operator_kinds: 3 is 1 (50.0 %) over the limit of 2",
+        "measured 3 kinds of operators: DEQUANTIZE, FULLY_CONNECTED, QUANTIZE",
         "what helps layers that convert to operators that the model already has",
     )
 
