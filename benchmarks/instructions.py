@@ -2,7 +2,7 @@
 
 Run ``python -m benchmarks.instructions``, with ``--artifacts`` for the second table: a folder that
 ``pytest budgets --budget-artifacts`` has filled. Every trial is a line of the log: a run that was
-stopped goes on where it was.
+stopped continues where it stopped.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """What becomes of the architectures of ``keras.applications``: moved to tf_keras, and each preset.
 
 Run ``python -m benchmarks.keras_applications``; names of architectures and presets after it
-restrict the run to these. It goes on where ``keras_applications.jsonl`` beside this file ends, and
-writes ``keras_applications.md``. Moving all architectures takes about 15 minutes; the presets of a
-small one take 5 to 20.
+restrict the run to these. It continues where ``keras_applications.jsonl`` beside this file ends,
+and writes ``keras_applications.md``. Moving all architectures takes about 15 minutes; the presets
+of a small one take 5 to 20.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """How often the latency gate is wrong on a busy machine, beside simpler ways to measure.
 
 Run ``python -m benchmarks.latency`` on a machine that does nothing else; 200 trials take about
-five hours. Every trial is a line of the log: a run that was stopped goes on where it was.
+five hours. Every trial is a line of the log: a run that was stopped continues where it stopped.
 """
 
 import argparse

@@ -1,7 +1,8 @@
-"""How often ``max_latency_growth`` is wrong on a busy machine, where both artifacts run by turns.
+"""How often ``max_latency_growth`` is wrong on a busy machine, where both artifacts alternate.
 
 Run ``python -m benchmarks.latency_growth``. Every trial is a line of the log, with the load of the
-machine: a run that was stopped goes on where it was, and the tables say how many trials there are.
+machine: a run that was stopped continues where it stopped, and the tables
+say how many trials there are.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """One trial, in a process of its own: ``python -m benchmarks.latency_trial MODEL LIMIT [OTHER]``.
 
-``LIMIT`` is in seconds. With ``OTHER``, an accepted model that runs by turns with ``MODEL``, it is
+``LIMIT`` is in seconds. With ``OTHER``, an accepted model that alternates with ``MODEL``, it is
 the ratio of their latencies. Prints JSON: what our protocol says about the limit, what simpler ways
 measure, and the load of the machine before.
 """

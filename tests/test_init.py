@@ -174,7 +174,7 @@ def test_what_is_wrong_is_one_line_before_anything_is_measured(
         (["blobs.tflite", "--metric", "acuracy"], "metric: expected a metric or package"),
         (
             ["blobs.tflite", "--variants", "qat"],
-            "no preset can apply: qat needs a Keras model, and blobs.tflite is a .tflite",
+            "no preset can be applied: qat needs a Keras model, and blobs.tflite is a .tflite",
         ),
         (["broken.tflite"], "broken.tflite"),
         (["blobs.tflite", "--test", "wide.npz"], "input x needs samples of shape (16,), but x"),
@@ -223,7 +223,9 @@ def test_an_interrupt_keeps_what_was_measured(trained: Project) -> None:
                 break
         rest = process.stdout.read()
     assert process.returncode == 130
-    assert rest.endswith("interrupted: nothing was written; run the same command again to go on\n")
+    assert rest.endswith(
+        "interrupted: nothing was written; run the same command again to continue\n"
+    )
     assert not (trained.root / "budgets").exists()
     again = init(trained, *words, "--variants", "float32")
     assert again.exitcode == 0, again.output
@@ -232,5 +234,5 @@ def test_an_interrupt_keeps_what_was_measured(trained: Project) -> None:
 def test_the_help_has_examples(project: Project) -> None:
     result = init(project, "--help")
     assert result.exitcode == 0
-    result.has("modelbudget init model.keras --test test.npz\n", "a template that explains itself")
+    result.has("modelbudget init model.keras --test test.npz\n", "a template with comments")
     assert len(PRESETS) == 11

@@ -30,12 +30,14 @@ def test_presets_that_train_have_a_time(keras: Project) -> None:
     words = ("model.keras", "--test", "test.npz", "--train", "train.npz", "--time", "1ms")
     result = init(keras, *words, "--variants", "int8,qat")
     assert result.exitcode == 0, result.output
-    result.has("one-hot labels", "int8 43.7 kB", "qat not measured: the time was over")
+    result.has("one-hot labels", "int8 43.7 kB", "qat not measured: the time limit was reached")
     [int8] = load(keras.root / "budgets" / "model.budget.yaml")
     assert int8.variant == "int8"
     alone = init(keras, *words, "--variants", "qat", "--force")
     assert alone.exitcode == 1
-    alone.has("no preset could be measured: the time was over; give it more, such as --time 10m")
+    alone.has(
+        "no preset could be measured: the time limit was reached; give it more, such as --time 10m"
+    )
     gate = keras.pytest("budgets", "-k", "not latency")
     assert gate.exitcode == 0, gate.output
     assert "(built" not in gate.output

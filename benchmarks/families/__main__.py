@@ -1,6 +1,6 @@
 """Takes each family through twelve recipes, with pytest and by hand; prints the table.
 
-``python -m benchmarks.families LOG [FAMILY...]`` goes on where ``LOG`` ends. It takes an hour.
+``python -m benchmarks.families LOG [FAMILY...]`` continues where ``LOG`` ends. It takes an hour.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Run the trials, and print their table.
 
-Run ``python -m benchmarks.faults``; it takes about an hour. It goes on where it was interrupted,
+Run ``python -m benchmarks.faults``; it takes about an hour. It continues where it was interrupted,
 from the log. Trials of all kinds take turns, and ``--only`` repeats one by its name.
 """
 

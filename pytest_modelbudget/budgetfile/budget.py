@@ -32,7 +32,7 @@ class FixedBaseline:
 class Budget:
     """One variant of one budget file: what to build, and its limits.
 
-    Each is a key of its own, which nothing else can take while what is known of it is kept.
+    Budgets are compared and hashed by identity, so each can be the key of what is known of it.
 
     Attributes:
         variant: Its name; None where the file has no ``variants``.

@@ -39,7 +39,7 @@ Source = CallSource | FileSource
 
 
 class Data(Frozen):
-    """Where samples come from. Each yields ``(x, y)``; see ``worker/data.py``."""
+    """Where samples come from. Each yields ``(x, y)``; see ``workers/userdata/datasets.py``."""
 
     train: Source | None = None
     test: Source | None = None
@@ -62,7 +62,7 @@ class Metric(Frozen):
 
     @property
     def lies_between_0_and_1(self) -> bool:
-        """Whether no value is below 0 or above 1; of a metric of the user's own nobody knows."""
+        """Whether no value is below 0 or above 1; of a metric of the user's own it is not known."""
         return self.name in ("accuracy", "top_k_accuracy", "auc", "f1")
 
     def __str__(self) -> str:

@@ -30,10 +30,10 @@ examples:
   modelbudget init model.keras --test test.npz --train train.npz --time 10m
   modelbudget init model.tflite --calibration train.npz --variants int8,dynamic
   modelbudget init package.models:build --test package.data:test
-  modelbudget init                      write a template that explains itself
+  modelbudget init                      write a template with comments
 
 An .npz has the samples as x and their labels as y. What is measured is cached
-where pytest will find it: after an interrupt the same command goes on, and the
+where pytest will find it: after an interrupt the same command continues, and the
 first `pytest` builds nothing.
 """
 INTERRUPTED = 130
@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="PRESETS",
         help="the presets to measure and to write, "
-        "separated by commas (default: those that no other one beats)",
+        "separated by commas (default: those that no other preset beats)",
     )
     parser.add_argument(
         "--imports",

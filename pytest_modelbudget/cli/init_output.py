@@ -12,11 +12,11 @@ from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.explore.first_budget import Start
 from pytest_modelbudget.explore.measured import MeasuredVariant
 
-STOPPED = "interrupted: nothing was written; run the same command again to go on"
+STOPPED = "interrupted: nothing was written; run the same command again to continue"
 
 
 class Watcher(Protocol):
-    """Shows how a measurement goes on."""
+    """Shows the progress of a measurement."""
 
     def watch(self, running: str) -> None:
         """Show what runs now; nothing if it is empty."""
@@ -31,7 +31,7 @@ class Watcher(Protocol):
         """Show which file was written, and the names of its variants."""
 
     def interrupted(self) -> None:
-        """Show that nothing was written, and how to go on."""
+        """Show that nothing was written, and how to continue."""
 
 
 class TableOutput:

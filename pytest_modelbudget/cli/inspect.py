@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=Path,
         metavar=("OLD", "NEW"),
-        help="show what grew, appeared and went between two files of the same form",
+        help="show what grew, appeared and disappeared between two files of the same form",
     )
     parser.add_argument(
         "--all", action="store_true", help="show all tensors, not only the largest (default: 20)"

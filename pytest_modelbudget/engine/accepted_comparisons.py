@@ -76,7 +76,7 @@ class AcceptedComparisons:
     async def _latency(
         self, plan: Plan, findings: Findings, accepted: AcceptedVariant, bound: GrowthBound
     ) -> LatencySample | None:
-        """Time the artifact and the accepted one by turns.
+        """Time the artifact and the accepted one alternately.
 
         Returns:
             None if the accepted artifact is not in the store, or if it is the same.

@@ -54,7 +54,7 @@ class Evaluations:
 
     async def rehearse(self, plan: Plan) -> None:
         """Evaluate a model that needs no training, so that wrong data or metrics show in time."""
-        with suppress(StepError):  # whoever needs the model gets the error, too
+        with suppress(StepError):  # every task that needs the model gets the error too
             await self._evaluated(_evaluation(plan), plan.rehearsal)
 
     async def stage_scores(self, plan: Plan) -> tuple[StageScore, ...]:

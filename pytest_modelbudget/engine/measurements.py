@@ -156,7 +156,7 @@ class Measurements:
         plan: Plan,
         bounds: tuple[LatencyBound, ...],
     ) -> Awaitable[LatencySample]:
-        """Time a model, once for all limits in seconds; with ``baseline``, both by turns."""
+        """Time a model, once for all limits in seconds; with ``baseline``, both alternately."""
         invocation = plan.invocation
         job = LatencyJob(
             model=artifact.path,

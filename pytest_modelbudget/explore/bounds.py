@@ -1,4 +1,4 @@
-"""Limits that a measured variant passes, with room for what changes without anybody's fault."""
+"""Limits that a measured variant passes, with room for changes that are not the user's."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

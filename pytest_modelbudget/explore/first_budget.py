@@ -43,7 +43,7 @@ def draft(request: Request, options: PipelineOptions, presets: Sequence[str]) ->
     """Read the draft of a budget file with the reader of budget files.
 
     Raises:
-        ModelBudgetError: If something else than a preset is wrong, or no preset can apply.
+        ModelBudgetError: If something else than a preset is wrong, or no preset can be applied.
     """
     project = options.project
     places = [import_folder(request.file), *project.sys_path, str(project.rootdir)]
@@ -66,7 +66,7 @@ def draft(request: Request, options: PipelineOptions, presets: Sequence[str]) ->
     rest = [preset for preset in presets if preset not in skipped]
     if not rest:
         reasons = "; ".join(f"{preset} {why}" for preset, why in skipped.items())
-        raise ModelBudgetError(f"no preset can apply: {reasons}")
+        raise ModelBudgetError(f"no preset can be applied: {reasons}")
     text = request.draft(rest)
     return Start(request, load(request.file, code, judged=False, text=text), skipped)
 
@@ -143,8 +143,8 @@ def _explained(chosen: Sequence[MeasuredVariant]) -> list[str]:
         )
     if any(each.row("latency_ratio") for each in chosen):
         found.append(
-            "max_latency_ratio is against the float model, both measured by turns in one process, "
-            "so a slow or busy machine slows both. It is "
+            "max_latency_ratio is against the float model, both measured alternately in one "
+            "process, so a slow or busy machine slows both. It is "
             f"{LATENCY_ROOM:g} times what was measured, because other CPUs have other kernels. "
             "A limit in ms would fail on the next machine."
         )

@@ -31,7 +31,7 @@ from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.results.model_description import ModelDescription
 from pytest_modelbudget.report.row import Row
 
-TIME_OVER = "the time was over"
+TIME_OVER = "the time limit was reached"
 
 
 class Measuring:
@@ -167,7 +167,7 @@ def begin(
     """Load the model and the labels, guess the metric, and find the presets that can apply.
 
     Raises:
-        ModelBudgetError: If the model or the data cannot be used, or no preset can apply.
+        ModelBudgetError: If the model or the data cannot be used, or no preset can be applied.
     """
     found = draft(request, options, presets)
     try:

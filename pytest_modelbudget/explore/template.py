@@ -2,7 +2,7 @@
 
 TEMPLATE = """\
 # A budget file: limits for one model, each of which is a test of pytest.
-# Change what stands here, then run:
+# Change the values below, then run:
 #
 #   modelbudget check                 finds mistakes without running anything
 #   pytest --budget-measure           measures everything and judges nothing
@@ -19,7 +19,7 @@ model: ../model.keras
 # batches.
 data:
   test: ../test.npz           # for limits of the accuracy
-  calibration: ../train.npz   # for int8: samples like those that the model will meet
+  calibration: ../train.npz   # for int8: samples like the real inputs
   # train: ../train.npz       # for recipes that train, such as prune and qat
 
 # accuracy, {top_k_accuracy: {k: 5}}, auc, f1, mae, mse, or package.module:function

@@ -25,7 +25,7 @@ def add_options(parser: pytest.Parser) -> None:
         nargs="?",
         metavar="write|anchor",
         help="accept what is measured into the ledger beside each budget file; where CI is set "
-        "only show it, unless =write; =anchor also starts to count growth anew",
+        "only show it, unless =write; =anchor also resets the anchors of growth",
     )
     group.addoption("--budget-adb", metavar="ADB", help="the path of the program adb")
     group.addoption("--budget-adb-serial", metavar="SERIAL", help="the serial number of the device")

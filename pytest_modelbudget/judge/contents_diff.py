@@ -1,4 +1,4 @@
-"""What grew, appeared and went between two artifacts: pure."""
+"""What grew, appeared and disappeared between two artifacts: pure."""
 
 import re
 from collections import defaultdict

@@ -92,7 +92,7 @@ class Findings:
         accepted: What the ledger has of the variant, if anything.
         accepted_instructions: Of the accepted artifact, if they are in the cache.
         since_accepted: Sample by sample against the accepted outcomes, if these are at hand.
-        beside_accepted: By turns with the accepted artifact, if that is at hand.
+        beside_accepted: Measured alternately with the accepted artifact, if that is at hand.
     """
 
     artifact: Artifact

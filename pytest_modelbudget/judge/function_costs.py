@@ -28,7 +28,7 @@ def explain_instructions(
         yield "grew", _listed(grown)
     before = {each.name for each in accepted.outside_xnnpack}
     if fell_back := [each for each in measured.outside_xnnpack if each.name not in before]:
-        yield "fell back", f"not in XNNPACK any more: {_shares(fell_back, invoked)}"
+        yield "fell back", f"no longer in XNNPACK: {_shares(fell_back, invoked)}"
 
 
 def _shares(costs: Sequence[FunctionCost], count: int) -> str:

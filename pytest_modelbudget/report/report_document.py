@@ -20,7 +20,7 @@ Amount = int | float
 
 
 class _Document(Frozen):
-    """JSON has no NaN and no infinity, so no number here is one."""
+    """The base of all parts of the document. JSON has no NaN or infinity, so these are refused."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 

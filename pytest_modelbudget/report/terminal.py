@@ -130,7 +130,7 @@ def _unrecorded(rows: list[Row]) -> Iterator[str]:
     known = dict.fromkeys(row.unrecorded for row in rows if row.unrecorded)
     if known:
         yield f"made again in every session: it depends on {', '.join(known)}"
-        yield "(name what stands for it in depends_on)"
+        yield "(name a file or folder that changes with it in depends_on)"
 
 
 def _align(cells: Iterable[str], widths: Iterable[int]) -> str:

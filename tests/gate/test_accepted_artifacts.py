@@ -40,7 +40,7 @@ def test_accepted_artifacts_are_found_by_their_digest(blobs: Project) -> None:
     assert code == 0
     assert "(paired, Tango)" in found["max_accuracy_loss"]["how"]
     assert not found["max_accuracy_loss"]["notes"]
-    assert found["max_latency_growth"]["how"].startswith("both artifacts by turns; ")
+    assert found["max_latency_growth"]["how"].startswith("both artifacts, measured alternately; ")
 
     shutil.rmtree(blobs.root / ".modelbudget")
     code, alone = measured(blobs)

@@ -67,7 +67,7 @@ def test_a_count_is_judged_and_used_again_with_the_same_valgrind_only(counted: P
         "functions optimized_ops::FullyConnected ",
         "no XNNPACK unidirectional_sequence_lstm::Eval ",
         "grew optimized_ops::FullyConnected +",
-        "fell back not in XNNPACK any more: unidirectional_sequence_lstm::Eval ",
+        "fell back no longer in XNNPACK: unidirectional_sequence_lstm::Eval ",
     )
 
 

@@ -28,7 +28,7 @@ def test_what_could_not_be_recorded_is_named_in_the_table(built: Project) -> Non
         result.has(
             "blobs.budget.yaml float32 (",
             "  made again in every session: it depends on the program true\n"
-            "  (name what stands for it in depends_on)\n"
+            "  (name a file or folder that changes with it in depends_on)\n"
             "  max_bytes",
         )
     built.write("version.txt", "1")

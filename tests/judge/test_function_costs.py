@@ -36,7 +36,7 @@ def test_what_grew_and_what_fell_back() -> None:
         "functions": "ConvPerChannel 80.4 %, gemm 19.2 %, pool 0.3 %",
         "no XNNPACK": "conv::Eval 80.8 %, SoftmaxEval 0.1 %",
         "grew": "ConvPerChannel +90,000 (new), gemm +1,500 (from 20,000)",
-        "fell back": "not in XNNPACK any more: conv::Eval 80.8 %",
+        "fell back": "no longer in XNNPACK: conv::Eval 80.8 %",
     }
 
 

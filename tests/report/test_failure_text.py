@@ -18,7 +18,7 @@ def test_what_is_exceeded_is_explained() -> None:
         "  limit       budgets/digits.budget.yaml:14:21\n"
         "  artifact    store/model.tflite (built)\n"
         "  what helps  a gentler recipe such as int16x8 or dynamic, layers left in float "
-        "(`layers: {skip: [...]}`), or calibration data closer to what the model meets"
+        "(`layers: {skip: [...]}`), or calibration data that is more like the real inputs"
     )
 
 

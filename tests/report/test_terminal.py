@@ -94,7 +94,7 @@ def test_what_could_not_be_recorded_is_told_once_for_a_variant() -> None:
     assert [line.text for line in table([*rows, replace(git, unrecorded="the network")])][1:4] == [
         "digits.budget.yaml int8 (built, 0.01 s)",
         "  made again in every session: it depends on the program git, the network",
-        "  (name what stands for it in depends_on)",
+        "  (name a file or folder that changes with it in depends_on)",
     ]
     assert not [line for line in table([FLOAT32, NOT_BUILT]) if "every session" in line.text]
 

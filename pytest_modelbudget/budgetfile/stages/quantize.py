@@ -47,7 +47,7 @@ class Quantize(StageBase):
     once = True
     gentler = (
         "a gentler `scheme` such as int16x8 or dynamic, `layers: {skip: [...]}`, `quantize_aware` "
-        "instead, or calibration data closer to what the model meets"
+        "instead, or calibration data that is more like the real inputs"
     )
 
     kind: Literal["quantize"] = "quantize"

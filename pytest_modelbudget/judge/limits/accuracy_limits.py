@@ -14,7 +14,7 @@ from pytest_modelbudget.units.written import Drop, Share
 
 _GENTLER = (
     "a gentler recipe such as int16x8 or dynamic, layers left in float (`layers: {skip: [...]}`), "
-    "or calibration data closer to what the model meets"
+    "or calibration data that is more like the real inputs"
 )
 ScoreBound = Annotated[float, Strict(), Field(ge=-1e9, le=1e9)]
 

@@ -71,8 +71,8 @@ class MaxInstructionsGrowth(GrowthLimit):
             if then.get(name, now[name]) != now[name]:
                 raise UnmeasuredError(
                     f"the accepted instructions were counted with {name} {then[name]}, and these "
-                    f"with {name} {now[name]}; accept them again with --budget-update if that is "
-                    "meant"
+                    f"with {name} {now[name]}; accept them again with --budget-update if this is "
+                    "intended"
                 )
         return super().change(found, reference, findings)
 
@@ -121,7 +121,7 @@ class MaxAccuracyLoss(GrowthLimit):
 
 
 def _require_same_test(accepted: AcceptedFigure, findings: Findings) -> None:
-    again = "accept the score again with --budget-update if that is meant"
+    again = "accept the score again with --budget-update if this is intended"
     if accepted.metric != findings.metric:
         raise UnmeasuredError(
             f"the accepted score is {accepted.metric} and this one is {findings.metric}; {again}"
@@ -160,7 +160,7 @@ class MaxLatencyGrowth(GrowthLimit):
         return Basis(value, AcceptedFigure(value, value, known.artifact), is_anchor=False)
 
     def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
-        """Return the growth: of both artifacts by turns, or from interval to interval."""
+        """Return the growth: of both artifacts measured alternately, or between intervals."""
         sample = findings.beside_accepted
         if reference.is_anchor:
             return _between(found, reference)
@@ -172,7 +172,7 @@ class MaxLatencyGrowth(GrowthLimit):
         high = (ratio.high - 1) * reference.value if math.isfinite(ratio.high) else None
         return Measurement(
             (ratio.value - 1) * reference.value,
-            f"both artifacts by turns; {described('ratio', sample)}",
+            f"both artifacts, measured alternately; {described('ratio', sample)}",
             interval=((ratio.low - 1) * reference.value, high),
             confidence=sample.confidence,
             disturbed=disturbed(sample),

@@ -89,8 +89,8 @@ def _random_input(tensor: TensorDetails, batch: int, generator: np.random.Genera
     shape = [batch, *tensor.shape[1:]]
     if min(shape) < 0:
         cause = (
-            f"input {tensor.name} has the open shape {tensor.shape}, and how long it takes "
-            "depends on what is filled in"
+            f"input {tensor.name} has the open shape {tensor.shape}, and what is measured "
+            "depends on its size"
         )
         raise JobError(cause, "convert the model with every dimension fixed but the batch")
     if tensor.dtype.kind not in "iubf":

@@ -112,11 +112,11 @@ def test_instructions_are_compared_for_one_kind_of_cpu_and_one_batch() -> None:
         assert (judged.outcome, judged.measured) == ("exceeded", 20)
     assert refused("max_instructions_growth", found(cpu="AVX, no AVX-512")) == (
         "the accepted instructions were counted with cpu AVX, no AVX-512, and these with cpu "
-        "AVX2, no AVX-512; accept them again with --budget-update if that is meant"
+        "AVX2, no AVX-512; accept them again with --budget-update if this is intended"
     )
     assert refused("max_instructions_growth", found(batch_size="8")) == (
         "the accepted instructions were counted with batch_size 8, and these with batch_size 1; "
-        "accept them again with --budget-update if that is meant"
+        "accept them again with --budget-update if this is intended"
     )
 
 
@@ -219,7 +219,7 @@ def test_a_loss_is_paired_with_the_accepted_outcomes() -> None:
 
 
 def test_other_data_or_another_metric_is_unmeasured_and_named() -> None:
-    again = "accept the score again with --budget-update if that is meant"
+    again = "accept the score again with --budget-update if this is intended"
     assert refused("max_accuracy_loss", accepted("accuracy", 0.9, metric="f1", data="ab")) == (
         f"the accepted score is f1 and this one is accuracy; {again}"
     )
@@ -243,7 +243,9 @@ def test_latency_grows_by_the_ratio_of_both_artifacts_by_turns() -> None:
     assert found.outcome == "exceeded"
     assert found.measured == pytest.approx(0.1)
     assert found.interval == pytest.approx((0.08, 0.12))
-    assert found.how.startswith("both artifacts by turns; 20th percentiles of 90 invocations")
+    assert found.how.startswith(
+        "both artifacts, measured alternately; 20th percentiles of 90 invocations"
+    )
     assert verdict("max_latency_growth", growth(0.2), findings).outcome == "within"
     assert refused("max_latency_growth", findings, growth(0.09)).startswith("inconclusive: ")
     unbounded = replace(findings, beside_accepted=by_turns(1.1, 1.08, math.inf))

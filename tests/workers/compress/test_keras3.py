@@ -176,7 +176,7 @@ def test_a_model_that_does_more_than_its_graph() -> None:
     x = keras.layers.Input((3,))
     model = keras3_models.Doubled(x, keras.layers.Dense(2)(x), name="doubled")
 
-    assert fails(model) == f"the model doubled computes something else than its layers; {PTQ}"
+    assert fails(model) == f"the model doubled does not compute the same as its layers; {PTQ}"
 
 
 def test_a_subclassed_model() -> None:

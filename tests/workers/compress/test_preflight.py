@@ -168,7 +168,7 @@ def test_a_lambda_that_a_stage_saves_needs_trust() -> None:
         check(own("doubled"), Prune(), train=call("images"))
 
     assert "Requested the deserialization of a Lambda layer" in raised.value.cause
-    assert raised.value.hint == "write trust_code: true if you trust whoever made the file"
+    assert raised.value.hint == "write trust_code: true if you trust the author of the file"
 
 
 def check_quantized(model: Source, *stages: Quantize, train: Source) -> None:

@@ -57,7 +57,7 @@ def verify_moved(model: Any, moved: Any, calls: list[MovedCall], sample_count: i
         found = tf_keras.Model(moved.input, [each for call in calls for each in call.moved])
         different = first_difference(_run(expected, inputs), _run(found, inputs), _TOLERANCE)
     if different is None:
-        raise JobError(f"the model {model.name} computes something else than its layers", HINT)
+        raise JobError(f"the model {model.name} does not compute the same as its layers", HINT)
     index, difference = different
     layers = [call.layer for call in calls for _ in call.expected]
     reason = f"its outputs in tf_keras differ by {difference:.2g} of the largest value"

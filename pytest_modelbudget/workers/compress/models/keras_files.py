@@ -22,7 +22,7 @@ from pytest_modelbudget.workers.compress.models.keras_types import Model
 _CODE = ("__lambda__", "pytest_modelbudget>Hosted")
 """Classes with code: a lambda of Keras 3, and our own layer that makes any layer from a text."""
 
-_TRUST = "write trust_code: true if you trust whoever made the file"
+_TRUST = "write trust_code: true if you trust the author of the file"
 _IMPORTS = (
     "decorate custom layers with @keras.saving.register_keras_serializable(), and name their "
     "module under imports"

@@ -44,7 +44,7 @@ def verify_conversion(function: Any, converted: bytes) -> None:
     if different := first_difference(repeated, found, _TOLERANCE):
         name, difference = different
         raise JobError(
-            f"the .tflite computes something else than the model: its output {name} differs by "
+            f"the .tflite does not compute the same as the model: its output {name} differs by "
             f"{difference:.2g} of the largest value",
             "replace the layers before that output, or report the model to LiteRT",
         )

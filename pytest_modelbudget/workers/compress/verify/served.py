@@ -67,7 +67,7 @@ def verify_function(function: Any, served: Any, name: str, *, is_rounded: bool =
     if different := first_difference(repeated, found, _TOLERANCE):
         output, difference = different
         raise JobError(
-            f"{name} computes something else than the model: its output {output} differs by "
+            f"{name} does not compute the same as the model: its output {output} differs by "
             f"{difference:.2g} of the largest value",
             "write weights: float32" if is_rounded else "report it with the model",
         )

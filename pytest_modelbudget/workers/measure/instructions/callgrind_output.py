@@ -53,8 +53,8 @@ class InvocationCost:
         """
         invoked = self.calls[INVOKED_FROM, _INVOKE]
         if not invoked:
-            cause = f"callgrind has seen no call of {_INVOKE} from {INVOKED_FROM}"
-            raise JobError(cause, "this version of LiteRT is not known: please report it")
+            cause = f"callgrind recorded no call of {_INVOKE} from {INVOKED_FROM}"
+            raise JobError(cause, "report this version of LiteRT as unsupported")
         return invoked - self.uncounted
 
     @cached_property
@@ -131,7 +131,7 @@ def parse(text: str) -> InvocationCost:
             total = int(line.split()[1])
     if total != own.total():
         cause = f"the functions take {own.total():,} instructions, and callgrind says {total}"
-        raise JobError(cause, "this version of Valgrind is not known: please report it")
+        raise JobError(cause, "report this version of Valgrind as unsupported")
     return InvocationCost(own, calls)
 
 

@@ -113,7 +113,7 @@ def _run(job: InstructionsJob, inputs: Path, number: int) -> tuple[str, list[Inv
     counted = [callgrind_output.parse(file.read_text()) for file in files]
     if len(counted) != COUNTED:
         cause = f"callgrind has counted {len(counted)} of {COUNTED} invocations"
-        raise JobError(cause, "this version of Valgrind is not known: please report it")
+        raise JobError(cause, "report this version of Valgrind as unsupported")
     return cpu, counted
 
 

@@ -28,7 +28,7 @@ def made_inputs(inputs: Mapping[str, TensorDetails], job: LatencyJob) -> dict[st
     if not text:
         return random_invocation(inputs, job.batch_size)
     if job.samples is None:
-        cause = f"input {text[0]} takes text, and how long that takes depends on the text"
+        cause = f"input {text[0]} takes text, and its latency depends on the text"
         hint = "write data: {test: ...}, and end the recipe in saved_model"
         raise JobError(cause, hint)
     batch = open_data(job.samples).head(job.batch_size)

@@ -236,7 +236,7 @@ def test_a_file_that_computes_something_else_is_refused(tmp_path: Path) -> None:
         verify_conversion(concrete, made)
     message, hint = str(raised.value).split("; ")
     assert message.startswith(
-        f"the .tflite computes something else than the model: its output {output} differs by 0."
+        f"the .tflite does not compute the same as the model: its output {output} differs by 0."
     )
     assert message.endswith(" of the largest value")
     assert hint == "replace the layers before that output, or report the model to LiteRT"

@@ -161,7 +161,7 @@ def test_other_outputs_than_those_of_the_model_are_refused() -> None:
     with pytest.raises(JobError) as error:
         served.verify_function(one, other, "the SavedModel")
     assert str(error.value) == (
-        "the SavedModel computes something else than the model: its output y differs by 0.5 of "
+        "the SavedModel does not compute the same as the model: its output y differs by 0.5 of "
         "the largest value; report it with the model"
     )
 

@@ -124,7 +124,7 @@ def test_costs_that_do_not_add_up_are_refused() -> None:
         parse(HEAD.format(invoked=0) + "totals: 121\n")
     assert str(error.value) == (
         "the functions take 120 instructions, and callgrind says 121; "
-        "this version of Valgrind is not known: please report it"
+        "report this version of Valgrind as unsupported"
     )
 
 
@@ -133,8 +133,8 @@ def test_functions_of_another_name_are_refused() -> None:
     with pytest.raises(JobError) as error:
         found.count  # noqa: B018
     assert str(error.value) == (
-        f"callgrind has seen no call of tflite::Subgraph::Invoke() from {WRAPPER}; "
-        "this version of LiteRT is not known: please report it"
+        f"callgrind recorded no call of tflite::Subgraph::Invoke() from {WRAPPER}; "
+        "report this version of LiteRT as unsupported"
     )
 
 

@@ -83,7 +83,7 @@ def test_more_threads_than_cores(models: Path) -> None:
 
 def test_an_open_dimension_beyond_the_batch(models: Path) -> None:
     assert refused(job(models / "any_length.tflite")) == (
-        "input x has the open shape (-1, -1), and how long it takes depends on what is filled in; "
+        "input x has the open shape (-1, -1), and what is measured depends on its size; "
         "convert the model with every dimension fixed but the batch"
     )
 
@@ -94,6 +94,4 @@ def test_an_input_of_strings(tmp_path: Path) -> None:
         graph.tensors[graph.inputs[0]].type = schema.TensorType.STRING
 
     model = edited(tmp_path / "strings.tflite", take_strings)
-    assert "takes text, and how long that takes depends on the text; write data:" in refused(
-        job(model)
-    )
+    assert "takes text, and its latency depends on the text; write data:" in refused(job(model))
