@@ -72,8 +72,8 @@ class TableOutput:
         if self._left:
             self._left.next()
         self._table.add(variant)
-        for line in variant.unmeasured():
-            self._table.say(f"  {line}")
+        for row in variant.unmeasured():
+            self._table.say(f"  {row.name} not measured: {row.how}")
 
     def written(self, file: Path, variants: Sequence[str]) -> None:
         """Print the last line."""

@@ -113,7 +113,8 @@ def _missing(start: Start, left_out: Mapping[str, str]) -> Iterator[str]:
 def _unmeasured(chosen: Sequence[MeasuredVariant]) -> Iterator[str]:
     """Yield which limits are not in the file because something was not measured."""
     for each in chosen:
-        yield from (f"{each.name} has no limit of it: {line}." for line in each.unmeasured())
+        for row in each.unmeasured():
+            yield f"{each.name} has no limit of {row.name}, which was not measured: {row.how}."
 
 
 def presets_of(written: str) -> list[str]:

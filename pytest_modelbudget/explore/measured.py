@@ -40,10 +40,9 @@ class MeasuredVariant:
         found = (row for row in self.rows if row.name == figure and row.outcome == "measured")
         return next(found, None)
 
-    def unmeasured(self) -> list[str]:
-        """Return what could not be measured although the variant was built, and why."""
-        missing = [] if self.why_not else [row for row in self.rows if row.outcome != "measured"]
-        return [f"{row.name} not measured: {row.how}" for row in missing]
+    def unmeasured(self) -> list[Row]:
+        """Return the figures that could not be measured although the variant was; see ``how``."""
+        return [] if self.why_not else [row for row in self.rows if row.outcome != "measured"]
 
     def without_places_in(self, file: Path) -> "MeasuredVariant":
         """Return the variant without places in a budget file that is not written yet."""
