@@ -171,7 +171,7 @@ def rows(
 
 
 def _share(happened: list[bool]) -> str:
-    return f"{sum(happened) / len(happened):.1%}"
+    return f"{sum(happened)} of {len(happened)}"
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
 """How often ``max_latency_growth`` is wrong on a busy machine, where both artifacts alternate.
 
 Run ``python -m benchmarks.latency_growth``. Every trial is a line of the log, with the load of the
-machine: a run that was stopped continues where it stopped, and the tables
-say how many trials there are.
+machine: a run that was stopped continues where it stopped, and the tables say how many trials there
+are. ``--trials 0`` prints them without running anything.
 """
 
 import argparse
