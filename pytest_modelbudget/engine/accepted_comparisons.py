@@ -106,12 +106,17 @@ class AcceptedComparisons:
             UnmeasuredError: if they cannot be read.
         """
         new = await self._measurements.contents(artifact.path, artifact.sha256, plan.title)
-        path = self._find(accepted.artifact, artifact) if accepted else None
-        is_anchored = isinstance(limit.bound, GrowthBound) and limit.bound.since == "anchor"
-        if accepted is None or path is None or is_anchored:
+        if accepted is None or accepted.artifact == artifact.sha256:
             return ContentsSince(new, None)
+        if isinstance(limit.bound, GrowthBound) and limit.bound.since == "anchor":
+            return ContentsSince(new, None, "the ledger does not name the artifact of an anchor")
+        path = self._find(accepted.artifact, artifact)
+        if path is None:
+            return ContentsSince(new, None, "the accepted artifact is not in the cache")
         old = await self._measurements.contents(path, accepted.artifact, plan.title)
-        return ContentsSince(new, diff(old, new) if old.form == new.form else None)
+        if old.form != new.form:
+            return ContentsSince(new, None, f"what was accepted is {old.form.replace('the', 'a')}")
+        return ContentsSince(new, diff(old, new))
 
     def _find(self, sha256: str, artifact: Artifact) -> Path | None:
         """Return the path of the artifact of this digest, if it is another than ``artifact``."""

@@ -61,10 +61,17 @@ class ContentsDiff(Frozen):
 
 @dataclass(frozen=True)
 class ContentsSince:
-    """Where the bytes of an artifact are; ``growth`` since the accepted one, if that is at hand."""
+    """Where the bytes of an artifact are, and what grew since another was accepted.
+
+    Attributes:
+        contents: Of the artifact.
+        growth: None if nothing was accepted, or if it is not known.
+        unknown: Why ``growth`` is not known although something was accepted; else empty.
+    """
 
     contents: Contents
     growth: ContentsDiff | None
+    unknown: str = ""
 
 
 def diff(old: Contents, new: Contents) -> ContentsDiff:

@@ -45,14 +45,19 @@ def by_tensor(row: Row, found: ContentsSince | None) -> Row:
     if found is None:
         return row
     deflated = row.figure == "gzip_bytes"
-    title = "grew most"
     shown = grown(found.growth, deflated=deflated) if found.growth else []
-    if not shown and row.figure in _SIZES:
-        title, shown = "largest", largest(found.contents, deflated=deflated)
-    elif shown and row.figure in _SIZES:
-        row = replace(row, grew_most=" ".join(shown[0].split()))
-    lines = [line("" if number else title, each) for number, each in enumerate(shown)]
+    lines = _block("grew most", [f"not known: {found.unknown}"] if found.unknown else shown)
+    if row.figure in _SIZES:
+        if shown:
+            row = replace(row, grew_most=" ".join(shown[0].split()))
+        else:
+            row = replace(row, grew_most="not known" if found.unknown else "")
+            lines += _block("largest", largest(found.contents, deflated=deflated))
     return row.because("\n".join(filter(None, [row.why, _accepted_size(row), *lines])))
+
+
+def _block(title: str, lines: Sequence[str]) -> list[str]:
+    return [line("" if number else title, each) for number, each in enumerate(lines)]
 
 
 def by_stage(row: Row, scores: Sequence[StageScore], higher_is_better: bool) -> Row:

@@ -8,7 +8,7 @@ from pytest_modelbudget.report.figure_changes import figure_changes
 from pytest_modelbudget.report.row import Row
 
 HEAD = ("limit", "measured", "allowed", "margin", "")
-CHANGES_HEAD = ("changed", "accepted", "measured", "change", "grew most")
+CHANGES_HEAD = ("changed", "accepted", "measured", "change")
 MARKS = {
     "within": "",
     "measured": "",
@@ -52,8 +52,10 @@ def _changes(rows: Iterable[Row]) -> Iterator[str]:
     }
     if not cells:
         return
-    widths = [max(map(len, column)) for column in zip(CHANGES_HEAD, *cells.values(), strict=True)]
-    yield _align(CHANGES_HEAD, widths)
+    is_known = any(change.grew_most for change in cells)
+    head = (*CHANGES_HEAD, "grew most" if is_known else "")
+    widths = [max(map(len, column)) for column in zip(head, *cells.values(), strict=True)]
+    yield _align(head, widths)
     subject = ""
     for change, line in cells.items():
         if change.subject != subject:

@@ -28,6 +28,11 @@ def test_what_changed_is_a_table_of_its_own() -> None:
         grown,
         replace(INT8, name="max_gzip_bytes", figure="gzip_bytes", value=900, accepted=1000),
     ]
+    assert [line.text for line in table([rows[-1]])][-3:] == [
+        "  changed     accepted  measured   change",
+        "digits.budget.yaml int8",
+        "  gzip_bytes   1.00 kB  0.900 kB  -10.0 %",
+    ]
     *_, head, int8, size, deflated, float32, accuracy = [line.text for line in table(rows)]
     assert [head, int8, size, deflated, float32, accuracy] == [
         "  changed     accepted  measured     change  grew most",
