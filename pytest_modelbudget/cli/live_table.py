@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_modelbudget.explore.measured import MeasuredVariant
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts
 from pytest_modelbudget.units.format import format_value
 
 _CLEAR = "\r\x1b[K"
@@ -70,5 +71,5 @@ def _shown(row: Row | None, has_interval: bool) -> str:
     if row is None or row.measured is None or not row.unit:
         return ""
     if has_interval:
-        return row.amounts()[0]
+        return amounts(row)[0]
     return format_value(row.measured, row.unit, row.written_unit)

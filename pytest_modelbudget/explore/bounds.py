@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pytest_modelbudget.explore.measured import MeasuredVariant
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts
 from pytest_modelbudget.units.format import format_bound
 
 LATENCY_ROOM = 1.5
@@ -58,7 +59,7 @@ def _drop(drop: Row, room: float) -> Iterator[Bound]:
     else:
         resolvable = (drop.high - drop.low) / 2
         highest = max(drop.high, resolvable, 0.0 if is_in_points else lost + room)
-    shown = f"measured {drop.amounts()[0]}"
+    shown = f"measured {amounts(drop)[0]}"
     if not (is_in_points and highest >= _USELESS_DROP):
         bound = format_bound(round(highest, 12), "score", drop.written_unit, 2)
         yield Bound("max_accuracy_drop", bound, shown)
@@ -70,4 +71,4 @@ def _minimum(score: Row, headroom: float) -> Iterator[Bound]:
     lowest = score.low if score.low is not None else value - headroom * abs(value)
     if lowest > 0:
         bound = format_bound(lowest, "score", "", 3, up=False)
-        yield Bound("min_accuracy", bound, f"measured {score.amounts()[0]}")
+        yield Bound("min_accuracy", bound, f"measured {amounts(score)[0]}")

@@ -9,6 +9,7 @@ from typing import overload
 
 from pytest_modelbudget.errors import as_seen
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class MeasuredVariant:
     def shown(self, figure: str) -> str:
         """Return a figure as people write it, with its interval; empty if it was not measured."""
         row = self.row(figure)
-        return row.amounts()[0] if row else ""
+        return amounts(row)[0] if row else ""
 
 
 class MeasuredVariants(Sequence[MeasuredVariant]):

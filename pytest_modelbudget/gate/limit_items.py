@@ -21,6 +21,7 @@ from pytest_modelbudget.judge.verdict import judge
 from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.reasons import by_function, by_size, by_stage, by_tensor
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import figure_change
 
 
 class LimitItem(pytest.Item):
@@ -58,7 +59,7 @@ class LimitItem(pytest.Item):
             self._row = self._accepted(self._row.judged(verdict, findings.test_data, advice))
             if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
                 self._row = by_size(self._row, session.explain_size(self.budget))
-            is_changed = self._row.outcome == "exceeded" or self._row.change() is not None
+            is_changed = self._row.outcome == "exceeded" or figure_change(self._row) is not None
             if LIMITS[self._row.name].names_tensors and is_changed:
                 self._row = by_tensor(self._row, session.contents(self.budget, self.limit))
             if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":

@@ -6,6 +6,7 @@ from pytest_modelbudget.judge.limits import FIGURES, LIMITS
 from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
 from pytest_modelbudget.report.reasons import line
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts, margin_amount
 from pytest_modelbudget.units.format import format_change, format_value
 
 _WHOLE = {"bytes": "B", "count": ""}
@@ -36,12 +37,12 @@ def explain(row: Row) -> str:
 def _headline(row: Row) -> str:
     """Return in one line by how much which limit is exceeded."""
     kind = LIMITS[row.name]
-    measured, limit, _ = row.amounts()
+    measured, limit, _ = amounts(row)
     if isinstance(kind, GrowthLimit):
         growth = f"{row.figure} {kind.verb} by {measured}"
         return f"{row.name}: {growth}, from {row.baseline} to {_new(row)}; allowed is {limit}"
     side = "over the limit" if kind.lower_is_better else "below the minimum"
-    return f"{row.name}: {measured} is {row.margin_amount()} {side} of {limit}"
+    return f"{row.name}: {measured} is {margin_amount(row)} {side} of {limit}"
 
 
 def _new(row: Row) -> str:
@@ -55,7 +56,7 @@ def _exactly(row: Row) -> str:
     """Return a size to the byte, or a count to the last one, behind its rounded amount."""
     is_growth = isinstance(LIMITS[row.name], GrowthLimit)
     base = FIGURES[row.figure].base_unit if is_growth else row.unit
-    measured = _new(row) if is_growth else row.amounts()[0]
+    measured = _new(row) if is_growth else amounts(row)[0]
     whole = _WHOLE.get(base)
     if whole is None or base == "" or (row.written_unit == whole and not is_growth):
         return measured

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import figure_change
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def figure_changes(rows: Iterable[Row]) -> list[FigureChange]:
     variants: dict[tuple[str, str], dict[str, FigureChange]] = {}
     for row in rows:
         subject = row.budget, row.variant
-        if change := row.change():
+        if change := figure_change(row):
             figures = variants.setdefault(subject, {})
             known = figures.get(row.figure)
             grew_most = row.grew_most or (known.grew_most if known else "")

@@ -15,6 +15,7 @@ from pytest_modelbudget.report.html_history import VariantHistory, figure_text, 
 from pytest_modelbudget.report.record import CollectedVariant, Record
 from pytest_modelbudget.report.report_document import ReportDocument
 from pytest_modelbudget.report.row import BY_SEVERITY, Row, Status, worst
+from pytest_modelbudget.report.row_text import amounts
 from pytest_modelbudget.units.format import format_bytes, format_score
 
 LABELS: dict[Status, str] = {
@@ -53,7 +54,7 @@ class LimitView:
     @cached_property
     def amounts(self) -> tuple[str, str, str]:
         """Measured, limit and margin as text."""
-        return self.row.amounts()
+        return amounts(self.row)
 
     @property
     def used(self) -> float | None:

@@ -13,6 +13,7 @@ from pytest_modelbudget.report.failure_text import explain
 from pytest_modelbudget.report.figure_changes import figure_changes
 from pytest_modelbudget.report.record import Record
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts
 from pytest_modelbudget.report.terminal import MARKS, notes_on_test_sets
 from pytest_modelbudget.report.text_file import write_file
 
@@ -118,7 +119,7 @@ def _count(limits: int) -> str:
 def _table(rows: Iterable[Row]) -> Iterator[str]:
     head = f"\n\n{_HEAD}"
     for row in rows:
-        cells = (_MARKS[row.outcome], _text(row.subject), f"`{row.name}`", *row.amounts())
+        cells = (_MARKS[row.outcome], _text(row.subject), f"`{row.name}`", *amounts(row))
         yield f"{head}\n| {' | '.join(cells)} |"
         head = ""
 

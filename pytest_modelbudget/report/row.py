@@ -19,13 +19,7 @@ from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.judge.verdict import Verdict
 from pytest_modelbudget.units.format import (
     format_bytes,
-    format_change,
-    format_exact,
-    format_interval,
-    format_share,
-    format_value,
     natural_unit,
-    readable_unit,
 )
 from pytest_modelbudget.units.table import BaseUnit
 
@@ -43,7 +37,6 @@ BY_SEVERITY: tuple[Status, ...] = (
     "exceeded",
     "error",
 )
-COMPARABLE = {"bytes", "seconds", "count", "ratio"}  # a margin is also shown as a share of these
 
 
 @dataclass(frozen=True)
@@ -251,51 +244,11 @@ class Row:
         """Return the fields that have a value as pairs, for ``user_properties``."""
         return [(name, value) for name, value in vars(self).items() if value not in (None, "")]
 
-    def amounts(self) -> tuple[str, str, str]:
-        """Return measured, limit and margin as text in the limit's unit; empty if unknown."""
-        if self.unit == "" or self.measured is None:
-            return "", "", ""
-        if self.unit == "operators":
-            return f"{self.measured:.0f}" if self.measured else "none", "none", ""
-        base, unit = self.unit, self.written_unit
-        shown_in = readable_unit(self.measured, base, unit)
-        measured = format_value(self.measured, base, shown_in, apart_from=self.limit)
-        if self.low is not None:
-            measured += f" ({format_interval(self.low, self.high, base, shown_in)})"
-        if self.limit is None or self.margin is None:
-            return measured, "", ""
-        sign = "-" if self.margin < 0 else "+" if self.margin else ""
-        return measured, format_exact(self.limit, base, unit), f"{sign}{self.margin_amount()}"
-
     def agrees_with(self, accepted: float) -> bool:
         """Return whether the figure is ``accepted``, or its confidence interval contains that."""
         if self.value_low is None or self.value_high is None:
             return self.value == accepted
         return self.value_low <= accepted <= self.value_high
-
-    def change(self) -> tuple[str, str, str] | None:
-        """Return the accepted figure, the measured one, and by how much it changed, as text.
-
-        None if nothing was accepted, or if the figure agrees with that.
-        """
-        if self.accepted is None or self.value is None or self.agrees_with(self.accepted):
-            return None
-        base, difference = FIGURES[self.figure].base_unit, self.value - self.accepted
-        sign = "-" if difference < 0 else "+"
-        if base in COMPARABLE and self.accepted:
-            amount = format_share(abs(difference / self.accepted))
-        else:
-            amount = format_value(abs(difference), base, "")
-        return *format_change(self.accepted, self.value, base), f"{sign}{amount}"
-
-    def margin_amount(self) -> str:
-        """Return the room that is left or missing, without a sign; empty if unknown."""
-        base = self.unit
-        if base == "":
-            return ""
-        amount, limit = abs(self.margin or 0.0), abs(self.limit or 0.0)
-        share = f" ({format_share(amount / limit)})" if limit and base in COMPARABLE else ""
-        return f"{format_value(amount, base, self.written_unit)}{share}"
 
 
 def worst(rows: Iterable[Row]) -> Status:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pytest_modelbudget.report.environment_notes import environment_note
 from pytest_modelbudget.report.figure_changes import figure_changes
 from pytest_modelbudget.report.row import Row
+from pytest_modelbudget.report.row_text import amounts
 
 HEAD = ("limit", "measured", "allowed", "margin", "")
 CHANGES_HEAD = ("changed", "accepted", "measured", "change")
@@ -31,7 +32,7 @@ class Line:
 
 def table(rows: Iterable[Row]) -> Iterator[Line]:
     """Yield the lines of one table, a block for each variant; nothing without rows."""
-    cells = {row: (row.name, *row.amounts(), MARKS[row.outcome]) for row in rows}
+    cells = {row: (row.name, *amounts(row), MARKS[row.outcome]) for row in rows}
     if not cells:
         return
     widths = [max(map(len, column)) for column in zip(HEAD, *cells.values(), strict=True)]
@@ -66,7 +67,7 @@ def _changes(rows: Iterable[Row]) -> Iterator[str]:
 
 def figures(rows: Iterable[Row]) -> Iterator[Line]:
     """Yield the lines of one table of figures that were not judged, a block for each variant."""
-    cells = {row: (row.name, row.amounts()[0] or MARKS[row.outcome]) for row in rows}
+    cells = {row: (row.name, amounts(row)[0] or MARKS[row.outcome]) for row in rows}
     widths = [max(map(len, column)) for column in zip(*cells.values(), strict=True)]
     for subject, variant in _by_variant(cells).items():
         yield from _heading(subject, variant)
