@@ -38,12 +38,15 @@ from pytest_modelbudget.workers.supervisor import supervise
 PRELOADS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "litert": (
+            "pytest_modelbudget.workers.measure.accuracy.comparison",
             "pytest_modelbudget.workers.measure.accuracy.evaluate",
             "pytest_modelbudget.workers.measure.latency.timing",
         ),
         "quantizer": (
             "pytest_modelbudget.workers.compress.job",
             "pytest_modelbudget.workers.compress.convert.litert_quantizer",
+            "pytest_modelbudget.workers.compress.stages.apply_convert",
+            "pytest_modelbudget.workers.compress.stages.apply_quantize",
         ),
         "tensorflow": (
             "tensorflow",
