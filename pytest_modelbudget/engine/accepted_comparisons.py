@@ -40,7 +40,7 @@ class AcceptedComparisons:
     async def added_to(
         self, findings: Findings, plan: Plan, limit: Limit, needs: Set[Need]
     ) -> Findings:
-        """Return ``findings`` with the comparisons that ``limit`` needs, if they are at hand.
+        """Return ``findings`` with the comparisons that ``limit`` needs, if they are in the cache.
 
         Raises:
             UnmeasuredError: if the artifacts cannot be timed.
@@ -62,8 +62,8 @@ class AcceptedComparisons:
         """Compare sample by sample with the outcomes of the accepted artifact.
 
         Returns:
-            None if its outcomes are not at hand, or are not those that were accepted: of another
-            artifact, or of other tools.
+            None if its outcomes are not in the cache, or are not those that were accepted, but of
+            another artifact or of other tools.
         """
         figure = accepted.figures.get("accuracy")
         path = self._find(figure.artifact, artifact) if figure else None

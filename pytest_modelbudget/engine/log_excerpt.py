@@ -1,4 +1,4 @@
-"""The part of a task's log that tells why the task failed."""
+"""The part of a task's log that shows why the task failed."""
 
 import re
 import sysconfig

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, where work goes on while the caller does something else."""
+"""An event loop in a thread of its own, where work continues while the caller does other things."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

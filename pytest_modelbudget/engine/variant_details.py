@@ -31,7 +31,7 @@ T = TypeVar("T")
 class VariantDetailsGatherer:
     """Gathers the details of variants whose artifacts are built; most results are cached ones.
 
-    Whatever goes wrong is told in ``VariantDetails.omitted``: a report must not fail a limit.
+    What fails is listed in ``VariantDetails.omitted``: a report must not fail a limit.
     """
 
     def __init__(

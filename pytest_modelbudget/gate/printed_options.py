@@ -1,7 +1,7 @@
 """A pytest plugin that prints what the engine would be given here, and runs nothing.
 
 ``explore/project_options.py`` asks with it, so that a measurement outside of pytest finds the same
-modules and the same cache: nobody but pytest knows its rootdir, ini file and ``sys.path``.
+modules and the same cache: only pytest knows its rootdir, ini file and ``sys.path``.
 """
 
 import sys

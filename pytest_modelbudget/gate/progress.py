@@ -62,7 +62,7 @@ class StatusLine:
                 self._reporter.write_line(f"modelbudget: {text}")
 
     def _draw(self, text: str) -> None:
-        """Replace the line below the cursor; pytest goes on to write at the cursor."""
+        """Replace the line below the cursor; pytest continues to write at the cursor."""
         assert self._reporter is not None, "checked in `show`"
         writer = self._reporter.config.get_terminal_writer()
         line = text if len(text) <= writer.fullwidth else f"{text[: writer.fullwidth - 3]}..."

@@ -72,7 +72,7 @@ def append_summary(record: Record) -> list[str]:
     """Append the Markdown to GitHub's step summary, where there is one.
 
     Returns:
-        Why that failed, if it did. The session does not fail: nobody asked for the summary.
+        Why that failed, if it did. The session does not fail, as no option asks for the summary.
     """
     from pytest_modelbudget.report.markdown import append
 

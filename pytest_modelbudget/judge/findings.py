@@ -37,7 +37,7 @@ class UnmeasuredError(ModelBudgetError):
 
 @dataclass(frozen=True)
 class Artifact:
-    """A ``.tflite`` or what TensorFlow serves, in the store, and how it came to be.
+    """A ``.tflite`` or what TensorFlow serves, in the store, and how it was built.
 
     Attributes:
         path: The file; the folder, if it is a SavedModel.
@@ -48,7 +48,7 @@ class Artifact:
         cached: Whether that was in another session.
         clustered: The layers that a stage has clustered.
         layers_skipped: A line for each stage that skipped layers.
-        quantization: Who quantized it, and what is still float; None if nobody did.
+        quantization: Who quantized it, and what is still float; None if it is not quantized.
         unrecorded: What it depends on that could not be recorded, if nothing stands for it.
         parts: Where the bytes of what TensorFlow serves are, the largest first.
     """
@@ -91,8 +91,8 @@ class Findings:
         tools: The versions of everything that a result depends on.
         accepted: What the ledger has of the variant, if anything.
         accepted_instructions: Of the accepted artifact, if they are in the cache.
-        since_accepted: Sample by sample against the accepted outcomes, if these are at hand.
-        beside_accepted: Measured alternately with the accepted artifact, if that is at hand.
+        since_accepted: Sample by sample against the accepted outcomes, if these are in the cache.
+        beside_accepted: Measured alternately with the accepted artifact, if that is in the cache.
     """
 
     artifact: Artifact

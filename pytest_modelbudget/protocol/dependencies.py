@@ -1,7 +1,7 @@
 """What a result was made from, as the worker process recorded it while it made the result.
 
 The scheme is that of ccache's direct mode (https://ccache.dev/manual/latest.html#_the_direct_mode)
-and of the depfiles of compilers: nobody has to guess in advance what the user's code reads.
+and of the depfiles of compilers: it need not be known in advance what the user's code reads.
 
 Paths below rootdir are relative to it, so that a checkout may lie anywhere.
 """

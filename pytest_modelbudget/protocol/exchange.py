@@ -1,4 +1,4 @@
-"""Exchanges two paths at once, so that nobody finds neither of them."""
+"""Exchanges two paths at once, so that a reader always finds one of them."""
 
 import ctypes
 import os

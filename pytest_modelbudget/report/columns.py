@@ -14,7 +14,7 @@ class Column:
     Attributes:
         head: Its title.
         cells: One for each row.
-        is_right: Whether its cells end in one line, as numbers do.
+        is_right: Whether its cells are aligned to the right, as numbers are.
         rank: Of two columns, the one with the higher rank goes first where the table is too wide.
     """
 

@@ -88,7 +88,7 @@ class ReportedVariant(_Document):
         is_cached: Whether an earlier session built it; null if it was not built.
         build_s: The seconds that the whole recipe took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
-        quantized: Who quantized it, and which weights are still float; empty if nobody did.
+        quantized: Who quantized it, and which weights are float; empty if it is not quantized.
         unrecorded: What it depends on that could not be recorded, if anything.
         limits: Those that ran.
         limits_not_run: The names of the others.
@@ -114,7 +114,7 @@ class ReportDocument(_Document):
     """The results of one session of pytest.
 
     Attributes:
-        version: Of this format. It changes if a field changes its meaning or goes; programs must
+        version: Of this format. It changes if a field changes its meaning or is gone; programs must
             accept fields that they do not know.
         pytest_modelbudget: The version of the plugin.
         created: When it was written, in UTC: ``2026-01-31T12:00:00Z``.

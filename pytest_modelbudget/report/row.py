@@ -65,7 +65,7 @@ class Row:
         seconds: What the whole chain of the artifact took when it was built.
         layers_skipped: A line for each stage that skipped layers: which, and why.
         parts: Where the bytes of what TensorFlow serves are, the largest part first.
-        quantized: Who quantized it, and which weights are still float; empty if nobody did.
+        quantized: Who quantized it, and which weights are float; empty if it is not quantized.
         unrecorded: What it depends on that could not be recorded, if anything.
         figure: What the ledger keeps of it, a key of ``FIGURES``; empty if that is nothing.
         value: The figure in the base unit of ``FIGURES``, whatever the limit is compared with.

@@ -124,7 +124,7 @@ def _parts(rows: list[Row]) -> Iterator[str]:
 
 
 def _quantized(rows: list[Row]) -> list[str]:
-    """Return who quantized a variant, in a list that is empty if nobody did."""
+    """Return who quantized a variant, in a list that is empty if it is not quantized."""
     return [row.quantized for row in rows if row.quantized][:1]
 
 

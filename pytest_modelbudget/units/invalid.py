@@ -9,7 +9,7 @@ class InvalidValueError(ValueError):
 
     Args:
         what: What is wrong with it.
-        hint: What to write instead; empty if nobody can say.
+        hint: What to write instead; empty if it is not known.
     """
 
     def __init__(self, what: str, hint: str) -> None:

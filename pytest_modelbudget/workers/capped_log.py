@@ -24,7 +24,7 @@ class CappedLog:
     def write(self, output: bytes) -> None:
         """Append ``output``, and shorten the middle of the file if it is too long now.
 
-        What does not fit on a full disk is left out without an error: the task goes on, and
+        What does not fit on a full disk is left out without an error: the task continues, and
         reports a full disk itself if it needs the space.
         """
         with suppress(OSError):

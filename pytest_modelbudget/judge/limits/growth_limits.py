@@ -87,7 +87,7 @@ class MaxAccuracyLoss(GrowthLimit):
     needs = frozenset({"accepted_score"})
 
     def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
-        """Return the loss: sample by sample where the accepted outcomes are at hand.
+        """Return the loss: sample by sample where the accepted outcomes are in the cache.
 
         Raises:
             UnmeasuredError: If the score was accepted for another metric, or on other samples.

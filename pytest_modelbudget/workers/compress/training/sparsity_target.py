@@ -14,7 +14,7 @@ TOLERANCE = 0.01  # between the sparsity of a weight tensor and its target
 
 @dataclass(frozen=True)
 class SparsityTarget:
-    """The zeros that are asked for.
+    """The zeros that a stage must make.
 
     Attributes:
         sparsity: The share of zeros, or of zero blocks, from 0 to 1.
