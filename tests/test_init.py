@@ -171,6 +171,10 @@ def test_what_is_wrong_is_one_line_before_anything_is_measured(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
+        (
+            ["blobs.tflite", "--imports", "no_such_lib"],
+            "no_such_lib, imported for custom layers: module no_such_lib was not found; modules ",
+        ),
         (["blobs.tflite", "--metric", "acuracy"], "metric: expected a metric or package"),
         (
             ["blobs.tflite", "--variants", "qat"],

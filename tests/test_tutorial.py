@@ -115,6 +115,7 @@ def test_each_file_and_command_of_the_tutorial(reader: Reader) -> None:
 def test_the_samples_at_the_top_of_the_readme(reader: Reader) -> None:
     (_, init), (_, budget), (_, gate) = list(blocks("README.md"))[:3]
     command, lines = console(init)
+    assert lines[0] in reader.outputs[command].splitlines()  # the columns, as wide as they are
     in_order(reader.outputs[command], lines)
     shown, written = (yaml.safe_load(text) for text in (budget, (reader.root / BUDGET).read_text()))
     assert {**shown, "variants": ...} == {**written, "variants": ...}

@@ -11,10 +11,10 @@ from pytest_modelbudget.report.row_text import amounts
 from pytest_modelbudget.units.format import format_value
 
 _CLEAR = "\r\x1b[K"
-_NARROW = 110  # columns, below which only the score has its interval
+_NARROW = 136  # columns, below which only the score has its interval, and only a short one
 _HEAD = ("", "bytes", "gzip", "score", "drop", "latency")
-_WIDTHS = (0, 8, 8, 22, 10, 8)
-_WIDE = (0, 8, 8, 22, 34, 24)
+_WIDTHS = (0, 8, 8, 22, 12, 8)
+_WIDE = (0, 8, 8, 28, 40, 24)
 
 
 class LiveTable:
@@ -56,6 +56,8 @@ class LiveTable:
 
     def _cells(self, variant: MeasuredVariant) -> tuple[str, ...]:
         score = variant.shown("accuracy") if self._score else ""
+        if len(score) > self._widths[3]:
+            score = _shown(variant.row("accuracy"), has_interval=False)
         others = [variant.row(name) for name in ("accuracy_drop", "latency")]
         drop, latency = (_shown(row, self._is_wide) for row in others)
         return variant.shown("bytes"), variant.shown("gzip_bytes"), score, drop, latency

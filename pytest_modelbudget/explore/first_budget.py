@@ -1,5 +1,6 @@
 """From a model and its data to a budget file: a draft with all presets, and the chosen part."""
 
+import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,7 +57,7 @@ def draft(request: Request, options: PipelineOptions, presets: Sequence[str]) ->
         first_line = len(request.head().splitlines()) + 2
         for problem in error.problems:
             if problem.span.line < first_line:
-                raise ModelBudgetError(_without_place(problem)) from error
+                raise ModelBudgetError(_without_place(problem, request)) from error
             preset = presets[problem.span.line - first_line]
             need = next((need for what, need in _NEEDS.items() if what in problem.what), "")
             if need:
@@ -167,7 +168,10 @@ def _comment(text: str) -> str:
     return textwrap.fill(text, 98, initial_indent="# ", subsequent_indent="# ") + "\n"
 
 
-def _without_place(problem: Problem) -> str:
+def _without_place(problem: Problem, request: Request) -> str:
     """Return a problem without its place in a file that is not written yet."""
-    text = ": ".join(filter(None, [problem.where, problem.what]))
+    where = problem.where
+    if imported := re.fullmatch(r"imports\[(\d+)\]", where):  # perhaps not named by the user
+        where = f"{request.imports[int(imported[1])]}, imported for custom layers"
+    text = ": ".join(filter(None, [where, problem.what]))
     return f"{text}; {problem.hint}" if problem.hint else text
