@@ -46,7 +46,7 @@ def bounds_of(variant: MeasuredVariant, headroom: float) -> Iterator[Bound]:
 
 
 def _drop(drop: Row, room: float) -> Iterator[Bound]:
-    """Yield the drop that the test set can just tell from what was measured, and from zero.
+    """Yield the smallest drop that the test set can tell from the measured one, and from zero.
 
     Args:
         drop: What was measured.

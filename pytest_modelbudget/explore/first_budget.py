@@ -135,13 +135,14 @@ def presets_of(written: str) -> list[str]:
 
 
 def _explained(chosen: Sequence[MeasuredVariant]) -> list[str]:
-    """Return why limits that stand in the file are what they are."""
+    """Return the reasons for the limits in the file."""
     found = []
     if any(each.row("accuracy_drop") for each in chosen):
         found.append(
             "max_accuracy_drop is against the float model in the same interpreter. It is the "
-            "smallest that this test set can tell from what was measured and from zero (95 % "
-            "interval). More test samples allow a smaller one."
+            "high end of the 95 % interval of the drop, or half the width of the interval if that "
+            "is more: this test set cannot detect smaller changes. More test samples allow a "
+            "smaller limit."
         )
     if any(each.row("latency_ratio") for each in chosen):
         found.append(
