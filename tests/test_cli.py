@@ -289,7 +289,7 @@ def test_a_wrong_call_is_exit_code_2_with_the_usage(
 def test_help_says_what_each_command_does(
     project: Project, words: tuple[str, ...], lines: list[str]
 ) -> None:
-    result = project.run(MODELBUDGET, *words, "--help")
+    result = modelbudget(project, *words, "--help")
     assert result.exitcode == 0
     result.has(*lines)
 

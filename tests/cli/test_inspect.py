@@ -1,5 +1,6 @@
 import json
 import shutil
+import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.cli import main
-from tests.conftest import Project
+from tests.conftest import ZYGOTES, Project
 from tests.workers.compress.export.test_keras_file_parts import keras_file
 from tests.workers.flatbuffers import BLOBS, CLASSIFY, edited, store
 
@@ -19,6 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working directory, with a model and a changed one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     shutil.copy(BLOBS, "old.tflite")
     edited(tmp_path / "new.tflite", sparser)
     return tmp_path

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.explore.measure import measure_model
-from tests.conftest import Project
+from tests.conftest import ZYGOTES, Project
 from tests.models import blobs
 
 
@@ -20,6 +21,7 @@ def folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     x, y = blobs.test()
     np.savez(project.root / "test.npz", x=x, y=y)
     monkeypatch.chdir(project.root)
+    monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     return project.root
 
 

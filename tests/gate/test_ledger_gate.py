@@ -223,7 +223,7 @@ def test_a_damaged_ledger_stops_the_session_and_stays_as_it_is(gate: Project) ->
     assert result.exitcode == 2
     result.has("blobs.ledger.json:2:1: a merge conflict begins here: <<<<<<<; keep one side")
     assert (gate.root / "blobs.ledger.json").read_text().startswith('{"version": 1,\n<<<<')
-    checked = gate.run(str(Path(sysconfig.get_path("scripts"), "modelbudget")), "check")
+    checked = gate.forked(str(Path(sysconfig.get_path("scripts"), "modelbudget")), "check")
     assert checked.exitcode == 1
     checked.has("blobs.ledger.json:2:1: a merge conflict begins here")
 
