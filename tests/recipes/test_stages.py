@@ -15,7 +15,6 @@ BUDGET = """
 version: 1
 model: {model}
 data: {{train: tests.recipes.models:train, test: tests.recipes.models:test}}
-training: {{batch_size: 16}}
 budget: {{max_accuracy_drop: 10 pp}}
 variants:
   prune_constant:
