@@ -1,6 +1,7 @@
 """The text of a limit that failed, as pytest, JUnit and all reports show it."""
 
 from collections.abc import Iterator
+from shlex import quote
 
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS
 from pytest_modelbudget.judge.limits.growth_limit import GrowthLimit
@@ -71,4 +72,4 @@ def _last_lines(row: Row) -> Iterator[str]:
     yield line("what helps", row.helps or kind.advice)
     if isinstance(kind, GrowthLimit):
         budget_file = row.place.rsplit(":", 2)[0]
-        yield line("or", f"accept it: pytest {budget_file} --budget-update")
+        yield line("or", f"accept it: pytest {quote(budget_file)} --budget-update")

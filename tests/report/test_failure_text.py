@@ -125,3 +125,15 @@ def test_a_score_is_explained_by_stage() -> None:
     assert "prune 0.9300 (-0.05)" in errors.why
     assert by_stage(EXCEEDED, scores[1:2], higher_is_better=True).helps == ""
     assert by_stage(EXCEEDED, [], higher_is_better=True) == EXCEEDED
+
+
+def test_the_command_that_accepts_growth_can_be_copied_into_a_shell() -> None:
+    grown = replace(
+        sized(1900, 1000),
+        name="max_bytes_growth",
+        place="my model.budget.yaml:3:4",
+        figure="bytes",
+        value=1900,
+        accepted=900,
+    )
+    assert explain(grown).endswith("accept it: pytest 'my model.budget.yaml' --budget-update")

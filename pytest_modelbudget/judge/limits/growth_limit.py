@@ -1,6 +1,7 @@
 """What the limits of growth have in common: a figure, compared with what was accepted."""
 
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import ClassVar
 
 from pytest_modelbudget.errors import as_seen
@@ -110,7 +111,7 @@ class GrowthLimit(LimitKind):
 
 def how_to_accept(limit: Limit) -> str:
     """Return in words how to accept the figure of a limit."""
-    return f"accept it with `pytest {as_seen(limit.span.path)} --budget-update`"
+    return f"accept it with `pytest {quote(as_seen(limit.span.path))} --budget-update`"
 
 
 def bound_of(limit: Limit) -> GrowthBound:
