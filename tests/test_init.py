@@ -198,6 +198,16 @@ def test_what_cannot_be_measured_is_one_line_and_nothing_is_written(
     assert not (trained.root / "budgets").exists()
 
 
+def test_a_cache_that_cannot_be_written_is_said_with_what_init_can_do(trained: Project) -> None:
+    (trained.root / ".modelbudget").write_text("a file")
+    result = init(trained, "blobs.tflite", *QUICK)
+    assert result == Result(
+        1,
+        f"the cache directory {trained.root}/.modelbudget cannot be written: Not a directory; name "
+        "another with `modelbudget_cache = DIR` in pytest.ini\n",
+    )
+
+
 def test_ten_samples_are_written_with_what_they_can_resolve(trained: Project) -> None:
     with np.load(trained.root / "test.npz") as data:
         np.savez(trained.root / "ten.npz", x=data["x"][:10], y=data["y"][:10])
