@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -53,13 +54,16 @@ MODULES = {
 }
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names.append(node.module or "")
+            names += (f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(names)
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -152,9 +156,8 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 
 def test_collecting_and_gating_load_no_worker_module_into_pytest(blobs: Project) -> None:
     blobs.write("conftest.py", SPY)
-    ours = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     for options in (["--collect-only"], []):
-        result = blobs.run("-m", "pytest", "-s", "-p", "modelbudget", *options, env=ours)
+        result = blobs.pytest("-s", *options)
         assert result.exitcode == 0
         assert "pydantic" in loaded(result.output)
         assert not loaded(result.output) & (LITE | HEAVY)
