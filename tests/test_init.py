@@ -175,7 +175,11 @@ def test_what_is_wrong_is_one_line_before_anything_is_measured(
             ["blobs.tflite", "--imports", "no_such_lib"],
             "no_such_lib, imported for custom layers: module no_such_lib was not found; modules ",
         ),
-        (["blobs.tflite", "--metric", "acuracy"], "metric: expected a metric or package"),
+        (
+            ["blobs.tflite", "--test", "nets:test"],
+            "--test: module nets was not found; modules are ",
+        ),
+        (["blobs.tflite", "--metric", "acuracy"], "--metric: expected a metric or package"),
         (
             ["blobs.tflite", "--variants", "qat"],
             "no preset can be applied: qat needs a Keras model, and blobs.tflite is a .tflite",

@@ -22,6 +22,11 @@ FIGURES = ("bytes", "gzip_bytes", "accuracy", "accuracy_drop", "latency", "laten
 
 _NEEDS = {"data.calibration": "needs --calibration or --train", "data.train": "needs --train"}
 
+_GIVEN = {"model": "MODEL", "metric": "--metric"} | {
+    f"data > {name}": f"--{name}" for name in ("test", "train", "calibration")
+}
+"""Keys of a budget file, as the user gave them to the command."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -171,7 +176,7 @@ def _comment(text: str) -> str:
 
 def _without_place(problem: Problem, request: Request) -> str:
     """Return a problem without its place in a file that is not written yet."""
-    where = problem.where
+    where = _GIVEN.get(problem.where, problem.where)
     if imported := re.fullmatch(r"imports\[(\d+)\]", where):  # perhaps not named by the user
         where = f"{request.imports[int(imported[1])]}, imported for custom layers"
     text = ": ".join(filter(None, [where, problem.what]))
