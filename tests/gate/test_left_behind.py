@@ -25,7 +25,7 @@ def note():
 
 def sleep():
     note()
-    time.sleep(1000)
+    time.sleep(10000)
 """
 WAYS = {
     # Keeps every descriptor of the worker process open, those of its locks too.
@@ -37,7 +37,7 @@ WAYS = {
             sleep()
     """,
     "program in its own session": """
-        subprocess.Popen(["sh", "-c", "echo $$ >left.pid; sleep 1000"], start_new_session=True)
+        subprocess.Popen(["sh", "-c", "echo $$ >left.pid; sleep 10000"], start_new_session=True)
     """,
     "multiprocessing": """
         multiprocessing.get_context("fork").Process(target=sleep).start()
@@ -72,7 +72,7 @@ def wait():
     return blobs.test()
 """
     (leaving.root / "leaving.py").write_text(code.replace("\n        ", "\n    ") + wait)
-    result = leaving.pytest("-v")
+    result = leaving.pytest("-v", "-p", "timeout", "--timeout=60")
     assert outcomes(result.output) == {
         "blobs.budget.yaml::min_accuracy": "PASSED",
         "blobs.budget.yaml::max_latency": "PASSED",
