@@ -23,8 +23,15 @@ def wanted_reports(config: pytest.Config) -> list[tuple[WrittenReport, Path]]:
 
 
 def written_path(config: pytest.Config, name: str) -> Path | None:
-    """Return the absolute path that the user has given for a report, if any."""
-    path = config.getoption(f"budget_{name}") or config.getini(f"modelbudget_{name}")
+    """Return the absolute path that the user has given for a report, if any.
+
+    Raises:
+        pytest.UsageError: If it is empty, as an unset variable of a script is.
+    """
+    path = config.getoption(f"budget_{name}")
+    if path == "":
+        raise pytest.UsageError(f"--budget-{name}: the path is empty; write --budget-{name}=PATH")
+    path = path or config.getini(f"modelbudget_{name}")
     return config.invocation_params.dir / path if path else None
 
 

@@ -3,6 +3,7 @@
 import json
 from importlib import metadata
 
+import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.report.report_document import report_schema
@@ -56,6 +57,13 @@ def test_a_path_that_cannot_be_written_is_refused_before_anything_is_collected(
     result.has("ERROR: --budget-json: out is a directory; name a file")
     assert "collected" not in result.output
     assert not (blobs.root / ".modelbudget").exists()
+
+
+@pytest.mark.parametrize("name", ["html", "artifacts"])
+def test_a_path_that_is_empty_is_refused(name: str, built: Project) -> None:
+    result = built.pytest(f"--budget-{name}=")
+    assert result.exitcode == 4
+    result.has(f"ERROR: --budget-{name}: the path is empty; write --budget-{name}=PATH")
 
 
 def test_a_report_that_cannot_be_written_in_the_end_fails_the_session(built: Project) -> None:
