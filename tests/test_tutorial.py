@@ -35,6 +35,7 @@ class Reader:
         scripts = sysconfig.get_path("scripts")
         path = os.pathsep.join([scripts, os.environ["PATH"]])
         own = {"PATH": path, "REPOSITORY": str(ROOT), "COLUMNS": "80"}
+        own["PYTEST_ADDOPTS"] = "-p no:randomly"  # the page shows the order of the file
         outside = ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS")
         self._environment = {k: v for k, v in os.environ.items() if k not in outside} | own
 
