@@ -33,8 +33,8 @@ examples:
   modelbudget init                      write a template with comments
 
 An .npz has the samples as x and their labels as y. What is measured is cached
-where pytest will find it: after an interrupt the same command continues, and the
-first `pytest` builds nothing.
+where pytest will find it: after an interrupt the same command continues, and
+the first `pytest` builds nothing.
 """
 INTERRUPTED = 130
 _AS_OPTIONS = {
