@@ -49,7 +49,6 @@ class LimitItem(pytest.Item):
 
     def runtest(self) -> None:
         """Measure and judge the limit."""
-        session = session_of(self.config)
         try:
             findings = self.find()
             if figure := LIMITS[self.limit.name].figure:
@@ -57,22 +56,29 @@ class LimitItem(pytest.Item):
             verdict = judge(self.limit, measure(self.limit, findings))
             advice = "" if self._accepts() else how_to_accept(self.limit)
             self._row = self._accepted(self._row.judged(verdict, findings.test_data, advice))
-            if self._row.name == "max_bytes" and self._row.outcome == "exceeded":
-                self._row = by_size(self._row, session.explain_size(self.budget))
-            is_changed = self._row.outcome == "exceeded" or figure_change(self._row) is not None
-            if LIMITS[self._row.name].names_tensors and is_changed:
-                self._row = by_tensor(self._row, session.contents(self.budget, self.limit))
-            if "score" in LIMITS[self._row.name].needs and self._row.outcome == "exceeded":
-                scores = session.stage_scores(self.budget)
-                self._row = by_stage(self._row, scores, findings.higher_is_better)
-            if findings.instructions and self._row.outcome == "exceeded":
-                self._row = by_function(
-                    self._row, findings.instructions, findings.accepted_instructions
-                )
+            self._row = self._explained(self._row, findings)
         except UnmeasuredError as error:
             self._row = self._accepted(self._row.unmeasured(str(error)))
         if not self._row.holds:
             pytest.fail(explain(self._row), pytrace=False)
+
+    def _explained(self, row: Row, findings: Findings) -> Row:
+        """Return a judged row with the reasons for its figure, which are measured here.
+
+        Raises:
+            UnmeasuredError: If a measurement failed.
+        """
+        session, kind = session_of(self.config), LIMITS[row.name]
+        is_exceeded = row.outcome == "exceeded"
+        if is_exceeded and row.name == "max_bytes":
+            row = by_size(row, session.explain_size(self.budget))
+        if kind.names_tensors and (is_exceeded or figure_change(row) is not None):
+            row = by_tensor(row, session.contents(self.budget, self.limit))
+        if is_exceeded and "score" in kind.needs:
+            row = by_stage(row, session.stage_scores(self.budget), findings.higher_is_better)
+        if is_exceeded and findings.instructions:
+            row = by_function(row, findings.instructions, findings.accepted_instructions)
+        return row
 
     def find(self) -> Findings:
         """Measure what the limit needs, and keep what reports show of it.
