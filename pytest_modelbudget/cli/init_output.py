@@ -1,7 +1,6 @@
 """What ``modelbudget init`` shows: a table that fills, or one JSON record for each result."""
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +8,7 @@ from typing import Any, Protocol
 from pytest_modelbudget.cli.live_table import LiveTable
 from pytest_modelbudget.cli.time_left import TimeLeft
 from pytest_modelbudget.errors import as_seen
-from pytest_modelbudget.explore.first_budget import Start
+from pytest_modelbudget.explore.first_budget import Start, by_reason
 from pytest_modelbudget.explore.measured import MeasuredVariant
 
 STOPPED = "interrupted: nothing was written; run the same command again to continue"
@@ -61,10 +60,7 @@ class TableOutput:
             self._table.say(f"  guessed from {start.guess}")
         if "test" not in start.request.data:
             self._table.say("without --test, no score is measured")
-        by_reason: dict[str, list[str]] = defaultdict(list)
-        for preset, why in start.skipped.items():
-            by_reason[why].append(preset)
-        for why, presets in by_reason.items():
+        for why, presets in by_reason(start.skipped).items():
             self._table.say(f"skipped: {', '.join(presets)}: {why}")
 
     def add(self, variant: MeasuredVariant) -> None:

@@ -109,11 +109,20 @@ def _missing(start: Start, left_out: Mapping[str, str]) -> Iterator[str]:
             "There is no limit of the score, because there is no test data. Add `test:` below "
             "`data:`, and a limit such as `max_accuracy_drop: 1 pp` below each `budget:`."
         )
-    by_reason: dict[str, list[str]] = defaultdict(list)
-    for name, why in (dict(start.skipped) | dict(left_out)).items():
-        by_reason[why].append(name)
-    for why, names in by_reason.items():
+    for why, names in by_reason(dict(start.skipped) | dict(left_out)).items():
         yield f"Not here: {', '.join(names)}: {why}."
+
+
+def by_reason(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the presets that have the same reason, by that reason.
+
+    Args:
+        reasons: Why a preset is not there, by its name.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, why in reasons.items():
+        found[why].append(name)
+    return found
 
 
 def _unmeasured(chosen: Sequence[MeasuredVariant]) -> Iterator[str]:

@@ -134,7 +134,7 @@ def _require_x_and_y(path: Path) -> None:
 
 def _saving(path: Path, names: Sequence[str]) -> str:
     """Return the line of Python that saves the arrays under the right names."""
-    x, y = names if len(names) == 2 else ("samples", "labels")
-    where = f"d = numpy.load({str(path)!r}); " if len(names) == 2 else ""
-    values = (f"d[{x!r}]", f"d[{y!r}]") if len(names) == 2 else (x, y)
-    return f"{where}numpy.savez({str(path)!r}, x={values[0]}, y={values[1]})"
+    if len(names) != 2:
+        return f"numpy.savez({str(path)!r}, x=samples, y=labels)"
+    x, y = names
+    return f"d = numpy.load({str(path)!r}); numpy.savez({str(path)!r}, x=d[{x!r}], y=d[{y!r}])"
