@@ -6,7 +6,7 @@ is not run again.
 """
 
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,8 +18,10 @@ from pathlib import Path
 from benchmarks.first_models import MODELS
 from benchmarks.gated import print_table
 from benchmarks.latency import busy
+from benchmarks.pairs import cpu_s
 
 TIMES = 5
+SECONDS = ("wall_s", "cpu_s")
 ROOT = Path(__file__).parents[1]
 
 
@@ -78,11 +80,8 @@ def main(log: Path, names: Sequence[str]) -> None:
     )
 
 
-SECONDS = ("wall_s", "cpu_s")
-
-
 def trial(name: str) -> Trial:
-    load = Path("/proc/loadavg").read_text().split()[0]
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         subprocess.run(
@@ -106,16 +105,14 @@ def trial(name: str) -> Trial:
         first=first,
         idle=[each.exitcode for each in idle].count(0),
         loaded=[each.exitcode for each in loaded].count(0),
-        load=float(load),
+        load=load,
     )
 
 
 def run(command: Sequence[str], folder: Path) -> Taken:
-    before, started_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    cpu_before_s, started_s = cpu_s(), time.monotonic()
     done = subprocess.run(command, cwd=folder, stdout=sys.stderr, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Taken(time.monotonic() - started_s, cpu_s, done.returncode)
+    return Taken(time.monotonic() - started_s, cpu_s() - cpu_before_s, done.returncode)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ with ``latency`` the median of an invocation.
 """
 
 import json
-import resource
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.pairs import cpu_s
 from pytest_modelbudget.engine.valgrind import find_valgrind
 from pytest_modelbudget.protocol.measurement_jobs import InstructionsJob, LatencyBound, LatencyJob
 from pytest_modelbudget.workers.measure.instructions.counting import count_instructions
@@ -30,12 +30,11 @@ def main() -> None:
     started_s = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         counted = count_instructions(job, Path(folder), lambda _activity: None)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = {
         "count": counted.count,
         "kernel": counted.functions[0].name,
         "seconds": time.perf_counter() - started_s,
-        "cpu_s": used.ru_utime + used.ru_stime,
+        "cpu_s": cpu_s(),
     }
     if sys.argv[2:] == ["latency"]:
         bounds = (LatencyBound(statistic="p50", bound=1e-9),)

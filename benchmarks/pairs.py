@@ -22,6 +22,11 @@ class Pairs:
         return [ours - theirs for ours, theirs in zip(self.ours_s, self.theirs_s, strict=True)]
 
     @property
+    def shares_more(self) -> list[float]:
+        """How much longer ours took as a share of theirs, pair by pair."""
+        return [ours / theirs - 1 for ours, theirs in zip(self.ours_s, self.theirs_s, strict=True)]
+
+    @property
     def ratios(self) -> list[float]:
         """Theirs over ours, pair by pair: how many times faster ours is."""
         return [theirs / ours for ours, theirs in zip(self.ours_s, self.theirs_s, strict=True)]

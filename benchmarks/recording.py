@@ -80,10 +80,10 @@ def pairs(folder: Path, cache: str, options: list[str], count: int) -> Pairs:
 
 def report(found: Pairs) -> None:
     """Print the seconds of both, and how much longer it took with it, pair by pair."""
-    longer = [each / other - 1 for each, other in zip(found.ours_s, found.theirs_s, strict=True)]
     print("  with   ", spread(found.ours_s, " s"))
     print("  without", spread(found.theirs_s, " s"))
-    print("  more   ", spread(found.differences_s, " ms", 1000), spread(longer, " %", 100))
+    more = spread(found.differences_s, " ms", 1000), spread(found.shares_more, " %", 100)
+    print("  more   ", *more)
 
 
 if __name__ == "__main__":

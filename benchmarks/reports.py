@@ -4,14 +4,12 @@ Run ``python -m benchmarks.reports``; with ``.modelbudget`` filled, it takes abo
 """
 
 import random
-import resource
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks.chromium import CHROMIUM, chromium
-from benchmarks.pairs import spread
+from benchmarks.pairs import cpu_s, run_pairs, spread
 from pytest_modelbudget.judge.contents import Contents, StoredPart, StoredTensor
 from pytest_modelbudget.judge.details import (
     LatencyDistribution,
@@ -161,14 +159,6 @@ def first_paints_ms(page: Path) -> list[float]:
     return paints
 
 
-def cpu_s(command: list[str]) -> float:
-    """Return the CPU time of a command with all processes that it has started."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
 def main() -> None:
     """Print all three."""
     with tempfile.TemporaryDirectory() as folder:
@@ -179,14 +169,9 @@ def main() -> None:
         if CHROMIUM:
             print("first contentful paint:", spread(first_paints_ms(page), " ms"))
         reports = [f"--budget-html={page}", f"--budget-json={folder}/report.json"]
-        shares, without_s = [], []
-        for run in range(RUNS + 1):
-            own_s, plain_s = cpu_s([*GATE, *reports]), cpu_s(GATE)
-            if run:  # the first fills the cache
-                shares.append(own_s / plain_s - 1)
-                without_s.append(plain_s)
-        print("a warm run of the gate:", spread(without_s, " s of CPU"))
-        print("more with HTML and JSON:", spread(shares, " %", 100))
+        found = run_pairs([*GATE, *reports], GATE, ROOT, RUNS, clock=cpu_s)
+        print("a warm run of the gate:", spread(found.theirs_s, " s of CPU"))
+        print("more with HTML and JSON:", spread(found.shares_more, " %", 100))
 
 
 if __name__ == "__main__":
