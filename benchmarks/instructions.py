@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scipy import stats
 
 from benchmarks.chains import write_chain
-from benchmarks.latency import LOADS, busy
+from benchmarks.latency import LOADS, Log, busy
 from benchmarks.pairs import spread
 
 ROOT = Path(__file__).parents[1]
@@ -29,33 +30,22 @@ FAMILIES = {
     "xnn_qd8": "dynamic in XNNPACK",
     "xnn_f": "float in XNNPACK",
 }
-Trials = dict[str, dict[str, Any]]
 
 
-def run(log: Path, folder: Path, runs: int, artifacts: Sequence[Path]) -> Trials:
-    """Run what the log lacks, and return all trials by their keys."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    trials: Trials = {entry["key"]: entry for entry in map(json.loads, lines)}
-
-    def once(key: str, model: Path, number: int, *also: str) -> None:
-        if key not in trials:
-            trials[key] = {"key": key, **trial(folder, model, number, *also)}
-            with log.open("a") as file:
-                file.write(json.dumps(trials[key]) + "\n")
-
+def run(log: Log, folder: Path, runs: int, artifacts: Sequence[Path]) -> None:
+    """Run what the log lacks."""
     files = {name: folder / f"{name}.tflite" for name in MODELS}
     for name, file in files.items():
         write_chain(file, SIDE, CHANNELS, LAYERS, more=MODELS[name])
-    once("one more channel", files["one more channel"], 0)
+    log.once("one more channel", partial(trial, folder, files["one more channel"], 0))
     for number in range(runs):
         load = LOADS[number % len(LOADS)]
         key = f"as it is, {load} busy, {number}"
-        if key not in trials:
+        if key not in log.entries:
             with busy(load):
-                once(key, files["as it is"], number)
+                log.once(key, partial(trial, folder, files["as it is"], number))
     for artifact in artifacts:
-        once(f"artifact {artifact.stem}", artifact, 0, "latency")
-    return trials
+        log.once(f"artifact {artifact.stem}", partial(trial, folder, artifact, 0, "latency"))
 
 
 def trial(folder: Path, model: Path, number: int, *also: str) -> dict[str, Any]:
@@ -78,9 +68,9 @@ def trial(folder: Path, model: Path, number: int, *also: str) -> dict[str, Any]:
     return found
 
 
-def summary(trials: Trials) -> Iterator[str]:
+def summary(log: Log) -> Iterator[str]:
     """Yield the lines of the Markdown tables."""
-    counted = [entry for key, entry in trials.items() if key.startswith("as it is")]
+    counted = [entry for key, entry in log.entries.items() if key.startswith("as it is")]
     expected = counted[0]["count"]
     yield "| busy processes | runs | that differ | a count takes (CPU) | (wall) |"
     yield "| --- | --- | --- | --- | --- |"
@@ -90,10 +80,10 @@ def summary(trials: Trials) -> Iterator[str]:
             differ = sum(entry["count"] != expected for entry in own)
             took = [spread([each[name] for each in own], " s") for name in ("cpu_s", "seconds")]
             yield f"| {load} | {len(own)} | {differ} | {' | '.join(took)} |"
-    wider = trials["one more channel"]["count"]
+    wider = log.entries["one more channel"]["count"]
     yield ""
     yield f"{expected:,} instructions; with one more channel in one of {LAYERS} layers {wider:,}"
-    artifacts = [entry for key, entry in trials.items() if key.startswith("artifact")]
+    artifacts = [entry for key, entry in log.entries.items() if key.startswith("artifact")]
     if artifacts:
         yield ""
         yield from by_family(artifacts)
@@ -129,9 +119,10 @@ def main() -> None:
     options = parser.parse_args()
     options.log.parent.mkdir(exist_ok=True)
     artifacts = sorted(options.artifacts.rglob("*.tflite")) if options.artifacts else []
+    log = Log(options.log)
     with tempfile.TemporaryDirectory() as folder:
-        trials = run(options.log, Path(folder), options.runs, artifacts)
-    print("\n".join(summary(trials)))
+        run(log, Path(folder), options.runs, artifacts)
+    print(*summary(log), sep="\n")
 
 
 if __name__ == "__main__":

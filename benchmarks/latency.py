@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -61,10 +62,10 @@ class Log:
             entry["key"]: entry for entry in map(json.loads, lines)
         }
 
-    def once(self, key: str, model: Path, bound: float, *accepted: Path) -> dict[str, Any]:
+    def once(self, key: str, run_trial: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """Return the trial ``key``, run now if it is new."""
         if key not in self.entries:
-            self.entries[key] = {"key": key, "bound": bound, **trial(model, bound, *accepted)}
+            self.entries[key] = {"key": key, **run_trial()}
             with self._path.open("a") as file:
                 file.write(json.dumps(self.entries[key]) + "\n")
         return self.entries[key]
@@ -74,8 +75,7 @@ def trial(model: Path, bound: float, *accepted: Path) -> dict[str, Any]:
     """Judge one limit: of the latency in seconds, or of the ratio to an accepted model."""
     command = [sys.executable, "-m", "benchmarks.latency_trial", str(model), str(bound)]
     done = subprocess.run([*command, *map(str, accepted)], check=True, stdout=subprocess.PIPE)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return {"bound": bound, **json.loads(done.stdout)}
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def run(log: Log, folder: Path, trials: int) -> None:
                 for model, file in files.items():
                     share = 1.05 if model.layers == 10 else 1 / 1.1
                     key = f"{model.label}, {load} busy, {number}"
-                    log.once(key, file, share * true_s[model])
+                    log.once(key, partial(trial, file, share * true_s[model]))
         print(f"trial {number + 1} of {trials}", file=sys.stderr, flush=True)
     for model, file in files.items():
         quiet_s(log, model, file, f"after {trials}")
@@ -113,8 +113,8 @@ def run(log: Log, folder: Path, trials: int) -> None:
 def quiet_s(log: Log, model: Model, file: Path, when: str) -> float:
     """Return the median of medians on the quiet machine: the true value."""
     keys = [f"{model.label}, true {when}, {index}" for index in range(QUIET)]
-    medians_s: list[float] = [log.once(key, file, 1.0)["median_s"] for key in keys]
-    return median(medians_s)
+    trials = [log.once(key, partial(trial, file, 1.0)) for key in keys]
+    return median(float(each["median_s"]) for each in trials)
 
 
 def summary(log: Log, trials: int) -> Iterator[str]:

@@ -9,11 +9,12 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.chains import write_chain
-from benchmarks.latency import LOADS, SHAPES, Log, busy, rows
+from benchmarks.latency import LOADS, SHAPES, Log, busy, rows, trial
 from benchmarks.pairs import spread
 
 LIMIT = 1.1
@@ -41,7 +42,8 @@ def run(log: Log, folder: Path, trials: int) -> None:
             with busy(load):
                 for name, layers in lacking:
                     key = _key(name, layers, load, number)
-                    log.once(key, files[name, layers], LIMIT, files[name, ACCEPTED])
+                    pair = files[name, layers], LIMIT, files[name, ACCEPTED]
+                    log.once(key, partial(trial, *pair))
         print(f"trial {number + 1} of {trials}", file=sys.stderr, flush=True)
 
 
