@@ -51,39 +51,34 @@ class VariantDetailsGatherer:
         """
         omitted: list[Omission] = []
 
-        async def attempt(what: str, work: Awaitable[tuple[T, ...]]) -> tuple[T, ...]:
+        async def attempt(what: str, work: Awaitable[T]) -> T | None:
             try:
                 return await work
             except Exception as error:
                 cause = str(error).partition("\n")[0]
                 omitted.append(Omission(what=what, why=cause or type(error).__name__))
-                return ()
+                return None
 
         stages = await attempt("the effect of each stage", self._stages(plan, scored=scored))
         read = await attempt("what the artifact was made from", self._read(plan))
+        made_from = read or Dependencies()
         contents = await attempt("where the bytes are", self._contents(plan))
         return VariantDetails(
             recipe=tuple(map(_written, budget.recipe)),
             metric=str(budget.metric),
             higher_is_better=budget.metric.higher_is_better,
-            stages=stages,
+            stages=stages or (),
             tools=tuple(ToolVersion(name=name, version=v) for name, v in tool_versions().items()),
             files=tuple(
-                RecordedFile(path=each.path, sha256=each.sha256)
-                for found in read
-                for each in found.files
+                RecordedFile(path=each.path, sha256=each.sha256) for each in made_from.files
             ),
             variables=tuple(
-                RecordedVariable(name=each.name, sha256=each.sha256)
-                for found in read
-                for each in found.variables
+                RecordedVariable(name=each.name, sha256=each.sha256) for each in made_from.variables
             ),
             packages=tuple(
-                ToolVersion(name=each.name, version=each.version)
-                for found in read
-                for each in found.packages
+                ToolVersion(name=each.name, version=each.version) for each in made_from.packages
             ),
-            contents=contents[0] if contents else None,
+            contents=contents,
             omitted=tuple(omitted),
         )
 
@@ -102,15 +97,15 @@ class VariantDetailsGatherer:
             score=score,
         )
 
-    async def _contents(self, plan: Plan) -> tuple[Contents]:
+    async def _contents(self, plan: Plan) -> Contents:
         artifact = await self._builder.artifact(plan.step)
-        return (await self._measurements.contents(artifact.path, artifact.sha256, plan.title),)
+        return await self._measurements.contents(artifact.path, artifact.sha256, plan.title)
 
-    async def _read(self, plan: Plan) -> tuple[Dependencies]:
+    async def _read(self, plan: Plan) -> Dependencies:
         """Read what the artifact was made from, which the store keeps beside it."""
         artifact = await self._builder.artifact(plan.step)
         path = artifact.path.parent / DEPENDENCIES
-        return (Dependencies.model_validate_json(path.read_bytes()),)
+        return Dependencies.model_validate_json(path.read_bytes())
 
 
 def distribution(sample: LatencySample) -> LatencyDistribution:
