@@ -254,7 +254,7 @@ def _invocation(budget: Budget) -> Invocation:
         for limit in budget.limits
         if isinstance(kind := LIMITS[limit.name], LatencyLimit)
     )
-    if "max_latency_growth" in {limit.name for limit in budget.limits}:
+    if any("accepted_latency" in LIMITS[limit.name].needs for limit in budget.limits):
         bounds += _growth_bounds(budget)
     return Invocation(
         target=budget.latency.target,
