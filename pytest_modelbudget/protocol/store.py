@@ -85,21 +85,19 @@ class Store:
         for folder in self._folders(key):
             entry = _read(folder)
             if entry and self._counts(entry, surroundings):
-                with suppress(OSError):  # A read-only cache can still be used.
-                    os.utime(folder)
+                _mark_used(folder)
                 return entry
         return None
 
     def find_content(self, sha256: str) -> Path | None:
-        """Return a verified file or folder of this ``content_digest``, of whichever entry."""
+        """Return a verified file or folder with this ``content_digest``, from any entry."""
         for folder in self.folders():
             with suppress(OSError, ValidationError):
                 manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
                 names = {name.partition("/")[0] for name in manifest.sha256}
                 found = [name for name in names if _digest_of(manifest.sha256, name) == sha256]
                 if found and _read(folder):
-                    with suppress(OSError):  # A read-only cache can still be used.
-                        os.utime(folder)
+                    _mark_used(folder)
                     return folder / found[0]
         return None
 
@@ -239,6 +237,11 @@ def _digest_of(sha256: dict[str, str], name: str) -> str:
         if file.startswith(f"{name}/")
     }
     return digest(below) if below else sha256[name]
+
+
+def _mark_used(folder: Path) -> None:
+    with suppress(OSError):  # A read-only cache can still be used.
+        os.utime(folder)
 
 
 def _remove(entry: Path) -> None:

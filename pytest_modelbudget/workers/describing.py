@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from pytest_modelbudget.budgetfile.types import FileSource, Source
+from pytest_modelbudget.budgetfile.stages.stage import is_tflite
+from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
 from pytest_modelbudget.protocol.score_jobs import DescribeJob
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
@@ -22,7 +23,7 @@ def describe(job: DescribeJob) -> ModelDescription:
     """
     source = job.described
     labels = _labels(job.samples) if job.samples else None
-    if isinstance(source, FileSource) and source.path.suffix.lower() == ".tflite":
+    if is_tflite(source):
         outputs = _outputs_of(source.path)
         return ModelDescription(loss="", from_logits=False, outputs=outputs, labels=labels)
     # Not at the top, because a ``.tflite`` does not need TensorFlow.

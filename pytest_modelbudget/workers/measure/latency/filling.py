@@ -6,9 +6,10 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.measurement_jobs import LatencyJob
 from pytest_modelbudget.workers.tflite.random_inputs import random_invocation
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
+from pytest_modelbudget.workers.userdata.batches import TEXT
 from pytest_modelbudget.workers.userdata.datasets import Array, named_inputs, open_data
 
-_TEXT = "SUO"  # LiteRT has bytes, TensorFlow has objects
+_TEXT = f"{TEXT}O"  # LiteRT has bytes, TensorFlow has objects
 
 
 def made_inputs(inputs: Mapping[str, TensorDetails], job: LatencyJob) -> dict[str, Array]:
