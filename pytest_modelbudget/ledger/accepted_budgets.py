@@ -16,6 +16,7 @@ from pytest_modelbudget.ledger.ledger_file import (
     LedgerFigure,
     LedgerVariant,
     ledger_path,
+    split_key,
 )
 from pytest_modelbudget.ledger.ledger_reader import read_ledger
 
@@ -57,7 +58,7 @@ def _accepted(ledger: Ledger, name: str) -> AcceptedVariant | None:
     figures: dict[str, AcceptedFigure] = {}
     by_machine: dict[str, dict[str, AcceptedFigure]] = defaultdict(dict)
     for key, figure in variant.figures.items():
-        kind, _, machine = key.partition("@")
+        kind, machine = split_key(key)
         accepted = _figure(ledger, variant, figure, machine)
         if machine:
             by_machine[kind][machine] = accepted

@@ -74,6 +74,15 @@ def ledger_path(budget_file: Path) -> Path:
     return budget_file.with_name(f"{stem.removesuffix('.budget')}.ledger.json")
 
 
+def split_key(key: str) -> tuple[str, str]:
+    """Return the figure and the machine of a key such as ``latency@3f2a9c1b0d4e``.
+
+    The machine is empty for a figure that is the same on all machines.
+    """
+    figure, _, machine = key.partition("@")
+    return figure, machine
+
+
 def render(ledger: Ledger) -> str:
     """Return the text of a ledger: sorted, one line for each figure, environment and data set.
 

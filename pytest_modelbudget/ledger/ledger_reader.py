@@ -12,7 +12,7 @@ from pytest_modelbudget.budgetfile.problems import unexpected
 from pytest_modelbudget.errors import BudgetFileError, Problem, Span
 from pytest_modelbudget.judge.limits import FIGURES
 from pytest_modelbudget.ledger.json_document import read_json
-from pytest_modelbudget.ledger.ledger_file import VERSION, Ledger, LedgerFigure
+from pytest_modelbudget.ledger.ledger_file import VERSION, Ledger, LedgerFigure, split_key
 from pytest_modelbudget.units.invalid import did_you_mean, shown
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: .*)?$", re.MULTILINE)
@@ -106,7 +106,7 @@ def _figure_problems(document: Document, ledger: Ledger) -> Iterator[Problem]:
 
 def _figure_problem(key: str, figure: LedgerFigure) -> tuple[str, str] | None:
     """Return what is wrong with one figure, and what to do."""
-    name, _, machine = key.partition("@")
+    name, machine = split_key(key)
     if name not in FIGURES:
         return f"unknown figure '{name}'", did_you_mean(name, FIGURES)
     if bool(machine) != FIGURES[name].by_machine:

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 from pytest_modelbudget.judge.accepted import Environment, environment_name
 from pytest_modelbudget.judge.limits import FIGURES, LIMITS
-from pytest_modelbudget.ledger.ledger_file import UNNAMED, Ledger, LedgerFigure, LedgerVariant
+from pytest_modelbudget.ledger.ledger_file import (
+    UNNAMED,
+    Ledger,
+    LedgerFigure,
+    LedgerVariant,
+    split_key,
+)
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
 from pytest_modelbudget.units.format import format_change
@@ -58,18 +64,16 @@ class Acceptance:
             rows: Of the session: what was measured exists, even without a limit.
         """
         known = {variant.variant or UNNAMED: variant for variant in variants}
-        measured = {(row.variant, row.figure) for row in rows}
+        limited = {(v.variant, LIMITS[limit].figure) for v in known.values() for limit in v.limits}
+        existing = limited | {(row.variant, row.figure) for row in rows}
         kept: dict[str, LedgerVariant] = {}
         for name, entry in self.ledger.variants.items():
             if name not in known:
                 self.changes.append(f"{name} removed: it is not in the budget file")
                 continue
             variant = known[name]
-            limited = {(variant.variant, LIMITS[limit].figure) for limit in variant.limits}
             gone = [
-                key
-                for key in entry.figures
-                if (variant.variant, _figure_of(key)) not in limited | measured
+                key for key in entry.figures if (variant.variant, split_key(key)[0]) not in existing
             ]
             self.changes += [
                 f"{_subject(variant, key)} removed: no limit measures it" for key in gone
@@ -93,7 +97,7 @@ class Acceptance:
             machine = environment_name(environment)
             key = f"{figure}@{machine}" if FIGURES[figure].by_machine else figure
             old = figures.get(key)
-            new = figures[key] = self._figure(row, old)
+            new = figures[key] = self._figure(row, machine, old)
             self.changes += _changes(_subject(variant, figure), figure, old, new)
             if new.environment in (None, machine):
                 environments[machine] = dict(environment)
@@ -112,7 +116,7 @@ class Acceptance:
         update = {"environments": environments, "data": data, "variants": variants}
         self.ledger = self.ledger.model_copy(update=update)
 
-    def _figure(self, row: Row, old: LedgerFigure | None) -> LedgerFigure:
+    def _figure(self, row: Row, machine: str, old: LedgerFigure | None) -> LedgerFigure:
         """Return the new line of a figure: the old one, unless another value was measured."""
         assert row.value is not None, "only what was measured is accepted"
         if old is not None and _is_same(row, old):
@@ -125,9 +129,7 @@ class Acceptance:
             anchor=row.value if old is None or self.resets_anchors else old.anchor,
             metric=row.metric or None,
             data=row.samples[:_DATA_NAME] or None,
-            environment=None
-            if FIGURES[row.figure].by_machine
-            else environment_name(_environment(row)),
+            environment=None if FIGURES[row.figure].by_machine else machine,
             artifact=row.sha256,
         )
 
@@ -199,10 +201,6 @@ def _environment(row: Row) -> Environment:
     return environment
 
 
-def _figure_of(key: str) -> str:
-    return key.partition("@")[0]
-
-
 def _of(figure: LedgerFigure, artifact: str) -> LedgerFigure:
     """Return a figure that names its artifact itself."""
     return figure.model_copy(update={"artifact": figure.artifact or artifact})
@@ -211,7 +209,7 @@ def _of(figure: LedgerFigure, artifact: str) -> LedgerFigure:
 def _without_unused(ledger: Ledger) -> Ledger:
     """Return the ledger without environments and data that no figure refers to."""
     figures = [pair for each in ledger.variants.values() for pair in each.figures.items()]
-    used = {figure.environment or key.partition("@")[2] for key, figure in figures}
+    used = {figure.environment or split_key(key)[1] for key, figure in figures}
     data = {figure.data for _, figure in figures}
     return ledger.model_copy(
         update={

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_modelbudget.judge.limits import FIGURES
-from pytest_modelbudget.ledger.ledger_file import UNNAMED
+from pytest_modelbudget.ledger.ledger_file import UNNAMED, split_key
 from pytest_modelbudget.ledger.ledger_history import CommittedLedger
 from pytest_modelbudget.units.format import format_value, natural_unit
 
@@ -44,7 +44,9 @@ def variant_history(ledgers: Sequence[CommittedLedger], variant: str) -> Variant
         own = each.ledger.variants.get(variant or UNNAMED)
         figures = own.figures if own else {}
         values = {
-            name: figure.accepted for name, figure in figures.items() if _kind(name) in FIGURES
+            name: figure.accepted
+            for name, figure in figures.items()
+            if split_key(name)[0] in FIGURES
         }
         if values and (not found or found[-1][1] != values):
             found.append((f"{each.date} {each.commit}", values))
@@ -64,9 +66,4 @@ def figure_text(name: str, value: float) -> str:
 def _point(name: str, values: dict[str, float]) -> AcceptedPoint | None:
     if name not in values:
         return None
-    return AcceptedPoint(values[name], figure_text(_kind(name), values[name]))
-
-
-def _kind(name: str) -> str:
-    """Return the kind of a figure; behind the ``@`` is the machine."""
-    return name.partition("@")[0]
+    return AcceptedPoint(values[name], figure_text(split_key(name)[0], values[name]))
