@@ -57,13 +57,11 @@ def _update(budget_file: Path, record: Record, mode: UpdateMode) -> tuple[list[s
     refuse_shared_ledger(budget_file)
     before = read_ledger(path)
     acceptance = Acceptance(before or EMPTY, mode.resets_anchors)
-    judged = {v: rows for v, rows in record.judged().items() if v.path == str(budget_file)}
-    for variant, rows in judged.items():
+    own = record.of_budget_file(str(budget_file))
+    for variant, rows in own.judged().items():
         acceptance.accept(variant, rows)
-    variants = [each for each in record.collected if each.path == str(budget_file)]
-    if variants and not any(each.left_out(judged.get(each, [])) for each in variants):
-        rows = [row for of in judged.values() for row in of]
-        acceptance.remove(variants, rows)
+    if own.is_whole():
+        acceptance.remove(own.collected, own.rows)
     refusals = [f"{as_seen(path)}: {refusal}" for refusal in acceptance.refusals]
     if acceptance.ledger == (before or EMPTY):
         return [f"{as_seen(path)}: nothing to accept"], refusals

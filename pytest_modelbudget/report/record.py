@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import Self
 
 from pytest_modelbudget.judge.details import VariantDetails
 from pytest_modelbudget.judge.results.artifact_forms import SUFFIXES, Form
@@ -82,6 +83,13 @@ class Record:
             subject = row.budget, row.variant
             judged[known.get(subject) or CollectedVariant(*subject)].append(row)
         return judged
+
+    def of_budget_file(self, path: str) -> Self:
+        """Return the results of the variants that were collected from the budget file ``path``."""
+        collected = tuple(each for each in self.collected if each.path == path)
+        own = {(each.budget, each.variant) for each in collected}
+        rows = tuple(row for row in self.rows if (row.budget, row.variant) in own)
+        return replace(self, rows=rows, collected=collected, mistakes=())
 
     def is_whole(self) -> bool:
         """Return whether every limit of every budget file ran."""
