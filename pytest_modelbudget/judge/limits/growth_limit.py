@@ -58,17 +58,23 @@ class GrowthLimit(LimitKind):
         """Read how much the figure of the target has grown."""
         return self._growth(self.fixed.read_on_target(findings), findings, limit)
 
-    def highest_allowed(self, limit: Limit) -> float:
-        """Return the share; what an amount allows depends on what was accepted."""
-        return bound_of(limit).relative or 0.0
-
     def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:  # noqa: ARG002
         """Return the change for the worse from ``reference`` to ``found``, in the base unit.
+
+        If ``found`` has an interval, the change has one, too: from the accepted interval to it.
 
         Raises:
             UnmeasuredError: If they cannot be compared.
         """
-        return replace(found, value=found.value - reference.value)
+        change = replace(found, value=found.value - reference.value)
+        if found.interval is None:
+            return change
+        known = None if reference.is_anchor else reference.accepted.interval
+        low, high = known or (reference.value, reference.value)
+        least, most = found.interval
+        before = reference.value if high is None else high
+        ends = (least - before, None if most is None else most - low)
+        return replace(change, interval=ends)
 
     def reference(self, found: Measurement, findings: Findings, limit: Limit) -> Basis:
         """Return what the figure is compared with.

@@ -1,7 +1,6 @@
 """How much a figure has grown since it was accepted into the ledger."""
 
 import math
-from dataclasses import replace
 
 from pytest_modelbudget.judge.accepted import AcceptedFigure
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError, present
@@ -162,12 +161,11 @@ class MaxLatencyGrowth(GrowthLimit):
     def change(self, found: Measurement, reference: Basis, findings: Findings) -> Measurement:
         """Return the growth: of both artifacts measured alternately, or between intervals."""
         sample = findings.beside_accepted
-        if reference.is_anchor:
-            return _between(found, reference)
-        if findings.artifact.sha256 == reference.accepted.artifact:
+        is_same = findings.artifact.sha256 == reference.accepted.artifact
+        if is_same and not reference.is_anchor:
             return Measurement(0.0, "the artifact is the accepted one")
-        if sample is None:
-            return _between(found, reference)
+        if sample is None or reference.is_anchor:
+            return super().change(found, reference, findings)
         ratio = sample.estimates["ratio"]
         high = (ratio.high - 1) * reference.value if math.isfinite(ratio.high) else None
         return Measurement(
@@ -177,16 +175,3 @@ class MaxLatencyGrowth(GrowthLimit):
             confidence=sample.confidence,
             disturbed=disturbed(sample),
         )
-
-
-def _between(found: Measurement, reference: Basis) -> Measurement:
-    """Return the growth from the interval of ``reference`` to that of ``found``."""
-    change = replace(found, value=found.value - reference.value)
-    if found.interval is None:
-        return change
-    known = None if reference.is_anchor else reference.accepted.interval
-    low, high = known or (reference.value, reference.value)
-    fastest, slowest = found.interval
-    latest = reference.value if high is None else high
-    ends = (fastest - latest, None if slowest is None else slowest - low)
-    return replace(change, interval=ends)
