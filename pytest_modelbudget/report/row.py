@@ -166,7 +166,7 @@ class Row:
             environment=json.dumps(environment, ensure_ascii=False, sort_keys=True),
             environment_changes=environment_changes(before, environment) if before else "",
             metric=findings.metric if score else "",
-            samples=(score.sample_set or score.data) if score else "",
+            samples=score.samples_digest if score else "",
         )
 
     def judged(self, verdict: Verdict, test_data: str, how_to_accept: str = "") -> Self:

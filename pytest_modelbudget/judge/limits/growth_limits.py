@@ -125,8 +125,7 @@ def _require_same_test(accepted: AcceptedFigure, findings: Findings) -> None:
         raise UnmeasuredError(
             f"the accepted score is {accepted.metric} and this one is {findings.metric}; {again}"
         )
-    score = present(findings.score)
-    samples = score.sample_set or score.data
+    samples = present(findings.score).samples_digest
     if not samples.startswith(accepted.data):
         raise UnmeasuredError(
             f"the score was accepted on other samples: {findings.test_data} had the digest "

@@ -22,6 +22,11 @@ class ModelScore(Frozen):
     data: str
     sample_set: str = ""
 
+    @property
+    def samples_digest(self) -> str:
+        """The digest by which the ledger names the samples: in any order, if that is known."""
+        return self.sample_set or self.data
+
 
 class SamplesRead(Frozen):
     """What one pass over a data set returned: its ``sample_set`` is that of ``ModelScore``."""
