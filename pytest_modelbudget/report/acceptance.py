@@ -16,7 +16,7 @@ from pytest_modelbudget.ledger.ledger_file import (
 )
 from pytest_modelbudget.report.record import CollectedVariant
 from pytest_modelbudget.report.row import Row
-from pytest_modelbudget.units.format import format_change
+from pytest_modelbudget.units.format import format_change, format_figure
 
 _WHY = {
     "exceeded": "is exceeded",
@@ -48,7 +48,8 @@ class Acceptance:
         accepted: dict[str, Row] = {}
         for figure, row in _by_figure(by_limit.values()).items():
             if reasons := "; ".join(_reasons(figure, row, variant, by_limit)):
-                shown = _value(row.value, figure) if _is_measured(row) else ""
+                value = _measured(row)
+                shown = "" if value is None else _value(value, figure)
                 subject = " ".join(filter(None, [_subject(variant, figure), shown]))
                 self.refusals.append(f"{subject} is not accepted: {reasons}")
             else:
@@ -139,20 +140,21 @@ def _by_figure(rows: Iterable[Row]) -> dict[str, Row]:
     figures: dict[str, Row] = {}
     for row in rows:
         figure = row.figure or LIMITS[row.name].figure
-        if figure and not (figure in figures and _is_measured(figures[figure])):
+        if figure and not (figure in figures and _measured(figures[figure]) is not None):
             figures[figure] = row
     return figures
 
 
-def _is_measured(row: Row) -> bool:
-    return row.value is not None and math.isfinite(row.value)
+def _measured(row: Row) -> float | None:
+    """Return the figure, if it was measured and is finite."""
+    return row.value if row.value is not None and math.isfinite(row.value) else None
 
 
 def _reasons(
     figure: str, row: Row, variant: CollectedVariant, rows: Mapping[str, Row]
 ) -> Iterator[str]:
     """Yield why a figure must not be accepted, if it must not."""
-    if not _is_measured(row):
+    if _measured(row) is None:
         yield row.how.partition("\n")[0] or _WHY["error"]
         return
     if row.value_low is not None and row.value_high is None:
@@ -188,8 +190,8 @@ def _changes(
         yield f"{subject} anchor {' -> '.join(format_change(old.anchor, new.anchor, base))}"
 
 
-def _value(value: float | None, figure: str) -> str:
-    return format_change(value or 0.0, value or 0.0, FIGURES[figure].base_unit)[1]
+def _value(value: float, figure: str) -> str:
+    return format_figure(value, FIGURES[figure].base_unit)
 
 
 def _subject(variant: CollectedVariant, what: str) -> str:

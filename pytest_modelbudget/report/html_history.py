@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pytest_modelbudget.judge.limits import FIGURES
 from pytest_modelbudget.ledger.ledger_file import UNNAMED, split_key
 from pytest_modelbudget.ledger.ledger_history import CommittedLedger
-from pytest_modelbudget.units.format import format_value, natural_unit
+from pytest_modelbudget.units.format import format_bytes, format_figure
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def variant_history(ledgers: Sequence[CommittedLedger], variant: str) -> Variant
 def figure_text(name: str, value: float) -> str:
     """Return a figure as text: bytes in full, so that small changes show."""
     base = FIGURES[name].base_unit
-    return format_value(value, base, "B" if base == "bytes" else natural_unit(value, base))
+    return format_bytes(value) if base == "bytes" else format_figure(value, base)
 
 
 def _point(name: str, values: dict[str, float]) -> AcceptedPoint | None:

@@ -67,6 +67,11 @@ def format_interval(low: float, high: float | None, base: BaseUnit, unit: str) -
     return _with_unit(f"{first} to {last}" if low < 0 else f"{first}\u2013{last}", unit)
 
 
+def format_figure(value: float, base: BaseUnit) -> str:
+    """Return a figure in the unit that people write it in, such as ``40.1 kB``."""
+    return format_value(value, base, natural_unit(value, base))
+
+
 def format_change(before: float, after: float, base: BaseUnit) -> tuple[str, str]:
     """Return two values of a figure, such as ``40.1 kB`` and ``43.7 kB``, in the same unit.
 

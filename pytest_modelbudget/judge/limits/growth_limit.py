@@ -9,7 +9,7 @@ from pytest_modelbudget.judge.accepted import AcceptedFigure
 from pytest_modelbudget.judge.findings import Findings, Measurement, UnmeasuredError
 from pytest_modelbudget.judge.limits.growth_bound import WRITTEN, GrowthBound
 from pytest_modelbudget.judge.limits.limit_kind import FigureLimit, Limit, LimitKind
-from pytest_modelbudget.units.format import format_change
+from pytest_modelbudget.units.format import format_change, format_figure
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class GrowthLimit(LimitKind):
         accepted = known.figure(self.figure, environment) if known else None
         if accepted is None:
             where = " on this machine" if self.fixed.by_machine else ""
-            value, _ = format_change(found.value, found.value, self.base_unit)
+            value = format_figure(found.value, self.base_unit)
             raise UnmeasuredError(
                 f"{self.figure} is {value}, and none was accepted yet{where}; "
                 f"{how_to_accept(limit)}"
