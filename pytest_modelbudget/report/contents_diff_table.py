@@ -34,8 +34,9 @@ def contents_diff_table(
     yield f"gzip   {_growth(old.gzip_bytes, new.gzip_bytes)}"
     changes = diff(old, new)
     notable = [each for each in changes.tensors if whole or _is_notable(each)]
-    yield from _section("tensor", notable if whole else notable[:_MOST], width)
-    if left := notable[_MOST:] if not whole else []:
+    shown = notable if whole else notable[:_MOST]
+    yield from _section("tensor", shown, width)
+    if left := notable[len(shown) :]:
         growth = sum(each.growth_bytes for each in left)
         yield f"and {len(left):,} more, {growth:+,} B: --all shows them"
     if same := len(changes.tensors) - len(notable):

@@ -206,7 +206,7 @@ class PageView:
         found = Counter(limit.row.outcome for limit in self.limits)
         return [(each, LABELS[each], found[each]) for each in reversed(BY_SEVERITY) if found[each]]
 
-    @property
+    @cached_property
     def changes(self) -> list[FigureChange]:
         """The figures that differ from what was accepted."""
         return figure_changes(limit.row for limit in self.limits)

@@ -1,6 +1,6 @@
 """The table at the end of a pytest run."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbudget.report.environment_notes import environment_note
@@ -35,7 +35,7 @@ def table(rows: Iterable[Row]) -> Iterator[Line]:
     cells = {row: (row.name, *amounts(row), MARKS[row.outcome]) for row in rows}
     if not cells:
         return
-    widths = [max(map(len, column)) for column in zip(HEAD, *cells.values(), strict=True)]
+    widths = _widths([HEAD, *cells.values()])
     yield Line(_align(HEAD, widths))
     for subject, variant in _by_variant(cells).items():
         yield from _heading(subject, variant)
@@ -55,7 +55,7 @@ def _changes(rows: Iterable[Row]) -> Iterator[str]:
         return
     is_known = any(change.grew_most for change in cells)
     head = (*CHANGES_HEAD, "grew most" if is_known else "")
-    widths = [max(map(len, column)) for column in zip(head, *cells.values(), strict=True)]
+    widths = _widths([head, *cells.values()])
     yield _align(head, widths)
     subject = ""
     for change, line in cells.items():
@@ -68,7 +68,7 @@ def _changes(rows: Iterable[Row]) -> Iterator[str]:
 def figures(rows: Iterable[Row]) -> Iterator[Line]:
     """Yield the lines of one table of figures that were not judged, a block for each variant."""
     cells = {row: (row.name, amounts(row)[0] or MARKS[row.outcome]) for row in rows}
-    widths = [max(map(len, column)) for column in zip(*cells.values(), strict=True)]
+    widths = _widths(cells.values())
     for subject, variant in _by_variant(cells).items():
         yield from _heading(subject, variant)
         for row in variant:
@@ -80,12 +80,15 @@ def figures(rows: Iterable[Row]) -> Iterator[Line]:
 def _heading(subject: Iterable[str], variant: list[Row]) -> Iterator[Line]:
     """Yield the name of a variant, and what is known of its artifact."""
     yield Line(" ".join(filter(None, [*subject, _history(variant)])))
-    yield from (Line(f"  {line}") for line in _layers_skipped(variant).splitlines())
-    yield from (Line(f"  {line}") for line in _parts(variant))
-    yield from (Line(f"  {line}") for line in _quantized(variant))
-    yield from (Line(f"  {line}") for line in _unrecorded(variant))
-    yield from (Line(f"  {line}") for line in environment_note(variant))
-    yield from (Line(f"  {row.remark}") for row in variant if row.remark)
+    notes = (
+        *_layers_skipped(variant).splitlines(),
+        *_parts(variant),
+        *_quantized(variant),
+        *_unrecorded(variant),
+        *environment_note(variant),
+        *(row.remark for row in variant if row.remark),
+    )
+    yield from (Line(f"  {note}") for note in notes)
 
 
 def _by_variant(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
@@ -134,6 +137,11 @@ def _unrecorded(rows: list[Row]) -> Iterator[str]:
     if known:
         yield f"made again in every session: it depends on {', '.join(known)}"
         yield "(name a file or folder that changes with it in depends_on)"
+
+
+def _widths(rows: Iterable[Sequence[str]]) -> list[int]:
+    """Return the width of each column."""
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
 
 
 def _align(cells: Iterable[str], widths: Iterable[int]) -> str:

@@ -22,7 +22,7 @@
   function plotPoints(model, figure) {
     const points = [];
     const begun = new Set();
-    for (const variant of variants.filter((each) => model.includes(each))) {
+    for (const variant of model) {
       const end = last(variant.stages);
       const x = figure.of(end, variant);
       if (x !== undefined) points.push({ variant, x, y: end.score, latency: median(variant) });
