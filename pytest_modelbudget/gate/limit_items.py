@@ -58,7 +58,9 @@ class LimitItem(pytest.Item):
             self._row = self._accepted(self._row.judged(verdict, findings.test_data, advice))
             self._row = self._explained(self._row, findings)
         except UnmeasuredError as error:
-            self._row = self._accepted(self._row.unmeasured(str(error)))
+            # A session that accepts need not say how to accept.
+            why = error.cause if self._accepts() else str(error)
+            self._row = self._accepted(self._row.unmeasured(why))
         if not self._row.holds:
             pytest.fail(explain(self._row), pytrace=False)
 

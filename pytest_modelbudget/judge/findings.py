@@ -32,7 +32,14 @@ T = TypeVar("T")
 
 
 class UnmeasuredError(ModelBudgetError):
-    """A limit that could not be judged, and why. Never a pass."""
+    """A limit that could not be judged, and why. Never a pass.
+
+    Its text is ``cause`` and ``hint``: why, and what the user can do about it.
+    """
+
+    def __init__(self, cause: str, hint: str = "") -> None:
+        self.cause = cause
+        super().__init__(f"{cause}; {hint}" if hint else cause)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,15 @@ def test_what_is_accepted_is_what_growth_counts_from(gate: Project) -> None:
     )
     assert not (gate.root / "blobs.ledger.json").exists()  # nothing else ever writes it
 
-    taken = accepted(gate, "blobs.budget.yaml")  # the path is not the value of the option
+    # The path is not the value of the option.
+    taken = accepted(gate, "blobs.budget.yaml", "--budget-json=report.json")
     assert taken.exitcode == 0
+    limits = json.loads((gate.root / "report.json").read_text())["variants"][0]["limits"]
+    [grown] = [each for each in limits if each["name"] == "max_bytes_growth"]
+    assert (grown["outcome"], grown["how"]) == (
+        "accepted",
+        "bytes is 6.30 kB, and none was accepted yet",
+    )
     taken.has(
         "max_bytes_growth ACCEPTED",
         "blobs.ledger.json was written:",

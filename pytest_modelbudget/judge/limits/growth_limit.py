@@ -89,8 +89,8 @@ class GrowthLimit(LimitKind):
             where = " on this machine" if self.fixed.by_machine else ""
             value = format_figure(found.value, self.base_unit)
             raise UnmeasuredError(
-                f"{self.figure} is {value}, and none was accepted yet{where}; "
-                f"{how_to_accept(limit)}"
+                f"{self.figure} is {value}, and none was accepted yet{where}",
+                how_to_accept(limit),
             )
         is_anchor = bound_of(limit).since == "anchor"
         return Basis(accepted.anchor if is_anchor else accepted.value, accepted, is_anchor)

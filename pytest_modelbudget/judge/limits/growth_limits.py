@@ -70,8 +70,8 @@ class MaxInstructionsGrowth(GrowthLimit):
             if then.get(name, now[name]) != now[name]:
                 raise UnmeasuredError(
                     f"the accepted instructions were counted with {name} {then[name]}, and these "
-                    f"with {name} {now[name]}; accept them again with --budget-update if this is "
-                    "intended"
+                    f"with {name} {now[name]}",
+                    "accept them again with --budget-update if this is intended",
                 )
         return super().change(found, reference, findings)
 
@@ -123,13 +123,14 @@ def _require_same_test(accepted: AcceptedFigure, findings: Findings) -> None:
     again = "accept the score again with --budget-update if this is intended"
     if accepted.metric != findings.metric:
         raise UnmeasuredError(
-            f"the accepted score is {accepted.metric} and this one is {findings.metric}; {again}"
+            f"the accepted score is {accepted.metric} and this one is {findings.metric}", again
         )
     samples = present(findings.score).samples_digest
     if not samples.startswith(accepted.data):
         raise UnmeasuredError(
             f"the score was accepted on other samples: {findings.test_data} had the digest "
-            f"{accepted.data[:12]} and has {samples[:12]}; {again}"
+            f"{accepted.data[:12]} and has {samples[:12]}",
+            again,
         )
 
 
