@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import textwrap
 import time
@@ -31,6 +32,7 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
+MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
 needs_valgrind = pytest.mark.skipif(
     shutil.which("valgrind") is None, reason="Valgrind is not installed; .ci/run installs it"
 )

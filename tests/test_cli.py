@@ -2,7 +2,6 @@ import json
 import os
 import re
 import shutil
-import sysconfig
 import time
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from jsonschema import Draft202012Validator
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.cli import COMMANDS, main, parser
-from tests.conftest import BLOBS, Project, Result
+from tests.conftest import BLOBS, MODELBUDGET, Project, Result
 
-MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
 WRONG = "version: 1\nmodel: blobs.tflite\nrecipe: int9\nbudget: {max_byte: 5}\n"
 ANY_MODEL = "version: 1\nmodel: m:m\ndata: {train: m:d}\nbudget: {max_bytes: 1}\n"
 PROBLEMS = (

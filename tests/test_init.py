@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +15,9 @@ import pytest
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.cli import main
-from tests.conftest import Project, Result, outcomes
+from tests.conftest import MODELBUDGET, Project, Result, outcomes
 from tests.models import blobs
 
-MODELBUDGET = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
 FILE = "budgets/blobs.budget.yaml"
 QUICK = ("--variants", "dynamic")
 

@@ -39,6 +39,8 @@ the first `pytest` builds nothing.
 INTERRUPTED = 130
 _AS_OPTIONS = {
     "write trust_code: true": "add --trust-code",
+    "write signature: with": "add --signature with",
+    "leave signature out": "leave --signature out",
     "under imports": "with --imports",
     "with --budget-cache=DIR": "with `modelbudget_cache = DIR` in pytest.ini",
 }
@@ -67,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--metric", default="", help="as in a budget file, such as auc (default: guessed)"
+    )
+    parser.add_argument(
+        "--signature",
+        default="",
+        metavar="NAME",
+        help="which one of a .tflite or SavedModel that has several",
     )
     parser.add_argument(
         "-o", dest="file", type=Path, metavar="FILE", help="default: budgets/MODEL.budget.yaml"
@@ -111,6 +119,7 @@ def run(options: argparse.Namespace) -> int:
         metric=options.metric,
         imports=options.imports,
         trust_code=options.trust_code,
+        signature=options.signature,
     )
     presets = presets_of(options.variants) if options.variants else list(PRESETS)
     shown: Watcher = RecordOutput() if options.json else TableOutput(training_s)

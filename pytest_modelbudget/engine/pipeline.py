@@ -172,6 +172,7 @@ class Pipeline:
         plan = self._plan(budget)
         job = DescribeJob(
             described=budget.model,
+            signature=budget.signature,
             samples=budget.data.test,
             trust_code=budget.trust_code,
             project=plan.step.job.project,

@@ -135,6 +135,7 @@ def measure_model(
     presets: Sequence[str] = tuple(PRESETS),
     imports: Sequence[str] = (),
     trust_code: bool = False,
+    signature: str = "",
 ) -> MeasuredVariants:
     """Measure a model under presets, as ``modelbudget init`` does, without writing a file.
 
@@ -147,13 +148,22 @@ def measure_model(
         presets: Those to measure; those that cannot apply have the reason in ``why_not``.
         imports: Modules that register custom layers, besides those that a ``.keras`` file names.
         trust_code: Whether Python code in the model file may run.
+        signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
 
     Raises:
         ModelBudgetError: If the model or the data cannot be used.
     """
     file = Path("model.budget.yaml").absolute()
     data = {"train": train, "test": test, "calibration": calibration}
-    request = request_of(file, model, data, metric=metric, imports=imports, trust_code=trust_code)
+    request = request_of(
+        file,
+        model,
+        data,
+        metric=metric,
+        imports=imports,
+        trust_code=trust_code,
+        signature=signature,
+    )
     options = project_options(file.parent)
     with Measuring(options) as measuring:
         start = begin(measuring, request, options, presets)

@@ -26,6 +26,7 @@ class Request:
         metric: As YAML; empty if it is not known yet.
         imports: Modules of custom layers.
         trust_code: Whether Python code in the model file may run.
+        signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
     """
 
     file: Path
@@ -34,6 +35,7 @@ class Request:
     metric: str = ""
     imports: tuple[str, ...] = ()
     trust_code: bool = False
+    signature: str = ""
 
     def head(self, comments: dict[str, str] | None = None) -> str:
         """Return the beginning of the budget file.
@@ -42,6 +44,8 @@ class Request:
             comments: By the key that they stand above, each a whole line or several.
         """
         lines = {"version": "version: 1", "model": f"model: {scalar(self.model)}"}
+        if self.signature:
+            lines["signature"] = f"signature: {scalar(self.signature)}"
         if self.data:
             lines["data"] = "data:"
         lines |= {name: f"  {name}: {scalar(source)}" for name, source in self.data.items()}
@@ -68,6 +72,7 @@ def request_of(
     metric: str = "",
     imports: Iterable[str] = (),
     trust_code: bool = False,
+    signature: str = "",
 ) -> Request:
     """Return the request for a model and data as the user named them.
 
@@ -78,6 +83,7 @@ def request_of(
         metric: As YAML; empty if it is to be guessed.
         imports: Modules of custom layers, beside those that a ``.keras`` file names.
         trust_code: Whether Python code in the model file may run.
+        signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
 
     Raises:
         ModelBudgetError: If one of them is wrong or does not exist.
@@ -90,6 +96,7 @@ def request_of(
         metric=metric,
         imports=tuple(dict.fromkeys([*found, *imports])),
         trust_code=trust_code,
+        signature=signature,
     )
 
 

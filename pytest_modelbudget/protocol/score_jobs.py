@@ -15,9 +15,14 @@ class ReadJob(Frozen):
 
 
 class DescribeJob(Frozen):
-    """A model and the labels of its samples: answered by a ``ModelDescription``."""
+    """A model and the labels of its samples: answered by a ``ModelDescription``.
+
+    Attributes:
+        signature: Which one of a ``.tflite`` or SavedModel; empty where it has only one.
+    """
 
     described: Source
+    signature: str
     samples: Source | None
     trust_code: bool
     project: Project

@@ -1,5 +1,6 @@
 """Describes a model and the labels of its samples, so that a metric can be guessed."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
 from pytest_modelbudget.protocol.score_jobs import DescribeJob
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
+from pytest_modelbudget.workers.tflite.signature import gate_signature
 from pytest_modelbudget.workers.userdata.datasets import Array, open_data
 
 _SAMPLES = 10_000
@@ -24,14 +26,14 @@ def describe(job: DescribeJob) -> ModelDescription:
     source = job.described
     labels = _labels(job.samples) if job.samples else None
     if is_tflite(source):
-        outputs = _outputs_of(source.path)
+        outputs = _outputs_of(source.path, job.signature)
         return ModelDescription(loss="", from_logits=False, outputs=outputs, labels=labels)
     # Not at the top, because a ``.tflite`` does not need TensorFlow.
     from pytest_modelbudget.workers.compress.models.compiled import Compiled
     from pytest_modelbudget.workers.compress.models.serving import serving_function
     from pytest_modelbudget.workers.compress.models.sources import is_keras, load_model
 
-    model = load_model(source, 0, trust_code=job.trust_code)
+    model = load_model(source, 0, trust_code=job.trust_code, signature=job.signature)
     function, _ = serving_function(model)
     compiled = Compiled.of(model, source) if is_keras(model) else None
     loss, from_logits = _loss(compiled.loss if compiled else None)
@@ -42,9 +44,12 @@ def describe(job: DescribeJob) -> ModelDescription:
     return ModelDescription(loss=loss, from_logits=from_logits, outputs=outputs, labels=labels)
 
 
-def _outputs_of(path: Path) -> dict[str, tuple[int, ...]]:
-    outputs = Interpreter(path, 1).outputs.items()
-    return {name: tuple(map(int, tensor.shape[1:])) for name, tensor in outputs}
+def _outputs_of(path: Path, signature: str) -> dict[str, tuple[int, ...]]:
+    with tempfile.TemporaryDirectory() as folder:
+        gated = Path(folder, path.name)
+        gated.write_bytes(gate_signature(path.read_bytes(), signature, str(path)))
+        outputs = Interpreter(gated, 1).outputs.items()
+        return {name: tuple(map(int, tensor.shape[1:])) for name, tensor in outputs}
 
 
 def _loss(config: Any) -> tuple[str, bool]:

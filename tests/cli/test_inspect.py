@@ -1,7 +1,6 @@
 import json
 import shutil
 import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.cli import main
-from tests.conftest import ZYGOTES, Project
+from tests.conftest import MODELBUDGET, ZYGOTES, Project
 from tests.workers.compress.export.test_keras_file_parts import keras_file
 from tests.workers.flatbuffers import BLOBS, CLASSIFY, edited, store
 
@@ -109,10 +108,9 @@ def test_the_arguments_are_one_file_or_two(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_command_needs_neither_pytest_nor_tensorflow(blobs: Project) -> None:
-    command = str(Path(sysconfig.get_path("scripts"), "modelbudget"))
     keras_file(blobs.root / "model.keras")
     env = blobs.refusing("pytest", "tensorflow", "keras")
-    result = blobs.run(command, "inspect", "model.keras", env=env)
+    result = blobs.run(MODELBUDGET, "inspect", "model.keras", env=env)
     assert result.exitcode == 0, result.output
     result.has("model.keras: ", "  Conv2D")
     assert not (blobs.root / ".modelbudget").exists()

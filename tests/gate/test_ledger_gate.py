@@ -1,16 +1,14 @@
 """``--budget-update`` and limits of growth as a user sees them."""
 
 import json
-import sysconfig
 from collections.abc import Mapping
 from html import unescape
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Project, Result, outcomes
+from tests.conftest import MODELBUDGET, Project, Result, outcomes
 
 HERE: Mapping[str, str] = {"CI": ""}
 BUDGET = """
@@ -230,7 +228,7 @@ def test_a_damaged_ledger_stops_the_session_and_stays_as_it_is(gate: Project) ->
     assert result.exitcode == 2
     result.has("blobs.ledger.json:2:1: a merge conflict begins here: <<<<<<<; keep one side")
     assert (gate.root / "blobs.ledger.json").read_text().startswith('{"version": 1,\n<<<<')
-    checked = gate.forked(str(Path(sysconfig.get_path("scripts"), "modelbudget")), "check")
+    checked = gate.forked(MODELBUDGET, "check")
     assert checked.exitcode == 1
     checked.has("blobs.ledger.json:2:1: a merge conflict begins here")
 
