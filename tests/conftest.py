@@ -156,6 +156,13 @@ class Project:
         return Result(done.returncode, done.stdout)
 
 
+def shell_script(path: Path, script: str) -> Path:
+    """Write an executable in the language of the shell."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
 def first_on_path(folder: Path) -> dict[str, str]:
     """Return the variable with which Python looks into ``folder`` first."""
     paths = [str(folder), os.environ.get("PYTHONPATH", "")]

@@ -1,10 +1,10 @@
-import stat
 from pathlib import Path
 
 import pytest
 
 from pytest_modelbudget.engine.valgrind import Valgrind, find_valgrind
 from pytest_modelbudget.judge.findings import UnmeasuredError
+from tests.conftest import shell_script
 
 
 @pytest.fixture
@@ -12,13 +12,6 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the only folder with programs."""
     monkeypatch.setenv("PATH", str(tmp_path))
     return tmp_path
-
-
-def install(path: Path, script: str) -> Path:
-    program = path / "valgrind"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return program
 
 
 def why_not() -> str:
@@ -29,7 +22,7 @@ def why_not() -> str:
 
 @pytest.mark.parametrize("version", ["valgrind-3.19.0", "valgrind-3.26.0.GIT", "valgrind-4.0"])
 def test_the_valgrind_on_the_path(path: Path, version: str) -> None:
-    program = install(path, f"echo {version}")
+    program = shell_script(path / "valgrind", f"echo {version}")
     assert find_valgrind() == Valgrind(program, version)
 
 
@@ -43,12 +36,12 @@ def test_no_valgrind() -> None:
 
 @pytest.mark.parametrize("version", ["valgrind-3.9.0", "valgrind-3.18.1", "busybox"])
 def test_an_old_valgrind(path: Path, version: str) -> None:
-    program = install(path, f"echo {version}")
+    program = shell_script(path / "valgrind", f"echo {version}")
     assert why_not() == f"{program} is {version}; install Valgrind 3.19 or newer"
 
 
 def test_a_valgrind_that_does_not_start(path: Path) -> None:
-    program = install(path, "exit 127")
+    program = shell_script(path / "valgrind", "exit 127")
     assert why_not() == (
         f"Valgrind does not start: Command '['{program}', '--version']' returned non-zero exit "
         "status 127.; install it, for example with `apt-get install valgrind`"

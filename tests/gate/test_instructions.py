@@ -3,12 +3,11 @@
 import json
 import re
 import shutil
-import stat
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project, Result, needs_valgrind, outcomes
+from tests.conftest import Project, Result, needs_valgrind, outcomes, shell_script
 
 MODELS = Path(__file__).parents[1] / "workers" / "models"
 BUDGET = """
@@ -27,9 +26,10 @@ def counted(blobs: Project) -> Project:
 
 def with_valgrind(project: Project, script: str) -> Result:
     """Run pytest where Valgrind is a script."""
-    program = project.write("bin/valgrind", f"#!/bin/sh\n{script}\n")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return project.pytest("-v", env={"PATH": f"{program.parent}:/bin:/usr/bin"})
+    folder = project.root / "bin"
+    folder.mkdir(exist_ok=True)
+    shell_script(folder / "valgrind", script)
+    return project.pytest("-v", env={"PATH": f"{folder}:/bin:/usr/bin"})
 
 
 @needs_valgrind

@@ -1,6 +1,5 @@
 """Counts with the Valgrind of this machine, and what is refused."""
 
-import stat
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from pytest_modelbudget.protocol.measurement_jobs import InstructionsJob
 from pytest_modelbudget.workers.measure.instructions import counting
 from pytest_modelbudget.workers.measure.instructions.callgrind_output import InvocationCost, parse
 from pytest_modelbudget.workers.measure.instructions.counting import count_instructions
-from tests.conftest import needs_valgrind
+from tests.conftest import needs_valgrind, shell_script
 from tests.workers.flatbuffers import BLOBS
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -100,21 +99,15 @@ def test_a_model_that_cannot_run_is_refused_before_valgrind(
     ],
 )
 def test_a_valgrind_that_fails(script: str, message: str, tmp_path: Path) -> None:
-    valgrind = program(tmp_path / "valgrind", script)
+    valgrind = shell_script(tmp_path / "valgrind", script)
     assert refused(BLOBS, tmp_path, valgrind) == f"{valgrind} {message}"
     assert list(tmp_path.iterdir()) == [valgrind]
 
 
 def test_a_valgrind_that_counts_nothing(tmp_path: Path) -> None:
-    assert refused(BLOBS, tmp_path, program(tmp_path / "valgrind", "")) == (
+    assert refused(BLOBS, tmp_path, shell_script(tmp_path / "valgrind", "")) == (
         "callgrind has counted 0 of 3 invocations; report this version of Valgrind as unsupported"
     )
-
-
-def program(path: Path, script: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
 
 
 def test_an_instruction_that_valgrind_does_not_know(tmp_path: Path) -> None:
@@ -123,7 +116,7 @@ def test_an_instruction_that_valgrind_does_not_know(tmp_path: Path) -> None:
     script = (
         f'for arg; do case $arg in --log-file=*) cp {log} "${{arg#*=}}";; esac; done; kill -ILL $$'
     )
-    assert refused(BLOBS, tmp_path, program(tmp_path / "valgrind", script)) == (
+    assert refused(BLOBS, tmp_path, shell_script(tmp_path / "valgrind", script)) == (
         "Valgrind cannot run LiteRT: unhandled instruction bytes: "
         "0x62 0xF1 0x7C 0x48 0x28 0xF 0xC3 0x0 0x0 0x0; install a newer Valgrind"
     )

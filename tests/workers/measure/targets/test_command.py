@@ -12,7 +12,7 @@ import pytest
 
 from pytest_modelbudget.budgetfile.types import CommandTarget
 from pytest_modelbudget.errors import JobError
-from tests.conftest import eventually
+from tests.conftest import eventually, shell_script
 from tests.workers.flatbuffers import BLOBS
 from tests.workers.measure.targets.conftest import Measure
 
@@ -43,9 +43,7 @@ def test_more_may_come_back_and_only_standard_output_counts(measured: Measure) -
 
 
 def test_a_relative_program_is_looked_for_in_rootdir(measured: Measure, tmp_path: Path) -> None:
-    script = tmp_path / "run.sh"
-    script.write_text("#!/bin/sh\necho 0.5\n")
-    script.chmod(0o755)
+    shell_script(tmp_path / "run.sh", "echo 0.5")
     assert measured(CommandTarget(command=("./run.sh", "{model}"))).latency_s == 0.5
 
 
