@@ -1,4 +1,4 @@
-"""Compares a variant with the artifact that was accepted of it, if the store still has that."""
+"""Compares a variant with its accepted artifact, if that is still in the store."""
 
 import math
 from collections.abc import Set
@@ -51,7 +51,7 @@ class AcceptedComparisons:
             since = await self._score(plan, findings.artifact, findings.accepted)
             return replace(findings, since_accepted=since)
         if "accepted_latency" in needs:
-            assert isinstance(limit.bound, GrowthBound), "the reader gives it for this limit"
+            assert isinstance(limit.bound, GrowthBound), "the reader gives this limit such a bound"
             beside = await self._latency(plan, findings, findings.accepted, limit.bound)
             return replace(findings, beside_accepted=beside)
         return findings
@@ -62,8 +62,8 @@ class AcceptedComparisons:
         """Compare sample by sample with the outcomes of the accepted artifact.
 
         Returns:
-            None if its outcomes are not in the cache, or are not those that were accepted, but of
-            another artifact or of other tools.
+            None if no score was accepted, if the accepted artifact is not in the cache or is the
+            same, or if it does not get the accepted score any more.
         """
         figure = accepted.figures.get("accuracy")
         path = self._find(figure.artifact, artifact) if figure else None
@@ -101,9 +101,9 @@ class AcceptedComparisons:
     async def contents(
         self, plan: Plan, artifact: Artifact, accepted: AcceptedVariant | None, limit: Limit
     ) -> ContentsSince:
-        """Return where the bytes of an artifact are, and what grew since another was accepted.
+        """Return where the bytes of an artifact are, and what grew since one was accepted.
 
-        The artifact of an anchor is not known, so nothing is compared for growth since then.
+        Growth since the anchor is not compared, because the artifact of an anchor is not known.
 
         Raises:
             UnmeasuredError: if they cannot be read.
@@ -122,5 +122,5 @@ class AcceptedComparisons:
         return ContentsSince(new, diff(old, new))
 
     def _find(self, sha256: str, artifact: Artifact) -> Path | None:
-        """Return the path of the artifact of this digest, if it is another than ``artifact``."""
+        """Return the path of the artifact with this digest, unless it is ``artifact`` itself."""
         return None if sha256 == artifact.sha256 else self._scheduler.find_content(sha256)

@@ -86,7 +86,7 @@ class Evaluations:
             accepted: Its score.
 
         Returns:
-            None if it scores otherwise now: other data, another metric or other tools.
+            None if the test data changed, or if it gets another score now, as with other tools.
         """
         evaluation = _evaluation(plan)
         scored = await self._evaluated(evaluation, plan.step)
@@ -145,7 +145,7 @@ class Evaluations:
     async def _evaluate_artifact(
         self, evaluation: Evaluation, step: Step, path: Path, sha256: str
     ) -> Found[ModelScore]:
-        """Evaluate an artifact that ``step`` has made, or had made before."""
+        """Evaluate an artifact of ``step``: the one that it made now, or an accepted one."""
         served = step.served
         key = digest(["score", sha256, served and served.signature, evaluation.key])
         if found := self._scheduler.find(key, evaluation.project, ModelScore):

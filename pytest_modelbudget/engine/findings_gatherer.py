@@ -15,7 +15,7 @@ from pytest_modelbudget.judge.results.latencies import LatencySample
 
 
 class FindingsGatherer:
-    """What the limits of one session need, each from its own measurement."""
+    """The measurements that the limits of one session need."""
 
     def __init__(
         self, builder: Builder, evaluations: Evaluations, measurements: Measurements
@@ -24,7 +24,7 @@ class FindingsGatherer:
         self._evaluations = evaluations
         self._measurements = measurements
         self._timed: dict[str, Plan] = {}
-        # The field of ``Findings`` has the name of the need.
+        # The field of ``Findings`` has the same name as the need.
         self._measured: Mapping[Need, Callable[[Artifact, Plan], Awaitable[Any]]] = {
             "structure": measurements.structure,
             "figures": measurements.figures,
@@ -37,7 +37,7 @@ class FindingsGatherer:
         self._timed[plan.step.key] = plan
 
     async def gather(self, budget: Budget, plan: Plan, needs: Set[Need]) -> Findings:
-        """Measure everything in ``needs`` but what compares with the accepted artifact.
+        """Measure everything in ``needs`` except comparisons with the accepted artifact.
 
         Raises:
             UnmeasuredError: if a measurement failed.
@@ -96,14 +96,14 @@ class FindingsGatherer:
         return findings
 
     async def _baseline_latency(self, plan: Plan) -> LatencySample | None:
-        """Return the latency of the baseline, if a variant of this session is the same file."""
+        """Return the latency of the baseline, if it is a variant whose latency is measured too."""
         baseline = plan.baseline
         if not isinstance(baseline, Step) or baseline.key == plan.step.key:
             return None
         other = self._timed.get(baseline.key)
         if other is None or other.invocation.conditions != plan.invocation.conditions:
             return None
-        with suppress(StepError, UnmeasuredError):  # its own items tell that
+        with suppress(StepError, UnmeasuredError):  # the items of that variant report it
             artifact = await self._builder.artifact(baseline)
             return await self._measurements.latency(artifact, None, other, other.invocation.bounds)
         return None

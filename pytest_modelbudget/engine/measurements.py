@@ -136,7 +136,7 @@ class Measurements:
     ) -> Instructions | None:
         """Return the instructions of the accepted artifact, if they are in the cache.
 
-        The artifact itself need not be there.
+        The artifact itself need not be in the cache.
         """
         figure = accepted.figures.get("instructions") if accepted else None
         if figure is None:

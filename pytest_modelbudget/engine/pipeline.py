@@ -167,7 +167,7 @@ class Pipeline:
         """Describe the model of a variant and the labels of its test data.
 
         Raises:
-            UnmeasuredError: If one of them cannot be used.
+            UnmeasuredError: if the model or the data cannot be used.
         """
         plan = self._plan(budget)
         job = DescribeJob(
@@ -186,7 +186,7 @@ class Pipeline:
         return await self._builder.explain_size(self._plan(budget))
 
     async def contents(self, budget: Budget, limit: Limit) -> ContentsSince | None:
-        """Return where the bytes of the artifact are, and what grew; None if it is not known."""
+        """Return where the bytes of the artifact are and what grew; None if they cannot be read."""
         plan = self._plan(budget)
         artifact = await self._builder.artifact(plan.step)
         with suppress(UnmeasuredError):

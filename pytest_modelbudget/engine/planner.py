@@ -266,10 +266,11 @@ def _invocation(budget: Budget) -> Invocation:
 
 
 def _growth_bounds(budget: Budget) -> tuple[LatencyBound, ...]:
-    """Return what decides when the latency whose growth is limited is timed well enough.
+    """Return the bounds that must be decided before a latency with limited growth is used.
 
-    Every accepted latency counts, because the machine is not known here. Where there is none, the
-    bound is below every latency, so that timing confirms it before the latency is accepted.
+    They are the accepted latencies of all machines, because it is not known here on which one the
+    latency is measured. If none was accepted, the bound is 0 seconds. Every latency exceeds it, so
+    timing continues until this is confirmed, and the first accepted latency is reliable.
     """
     machines = budget.accepted.by_machine.get("latency", {}) if budget.accepted else {}
     accepted = [figure.value for figure in machines.values()] or [0.0]

@@ -10,7 +10,7 @@ from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.protocol.digests import digest, file_digest
 from pytest_modelbudget.protocol.installed import is_installed
 
-# Those that choose another Keras, other kernels or another order of sums.
+# These select another Keras, other kernels or another order of summation.
 _VARIABLES = (
     *("KERAS_BACKEND", "TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TF_USE_LEGACY_KERAS"),
     *("TF_XLA_FLAGS", "XLA_FLAGS"),

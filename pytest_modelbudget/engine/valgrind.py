@@ -1,4 +1,4 @@
-"""Which Valgrind is installed, and what a count of instructions depends on beside it."""
+"""Finds the installed Valgrind, and tells what else a count of instructions depends on."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_modelbudget.judge.findings import UnmeasuredError
 
-_OLDEST = (3, 19)  # older ones were not tried
+_OLDEST = (3, 19)  # older versions were not tested
 _INSTALL = "install it, for example with `apt-get install valgrind`"
 _TIMEOUT_S = 60
 
@@ -20,7 +20,7 @@ class Valgrind:
 
     Attributes:
         program: Its path.
-        version: As it reports it, such as ``valgrind-3.19.0``.
+        version: As Valgrind reports it, such as ``valgrind-3.19.0``.
     """
 
     program: Path
@@ -31,7 +31,7 @@ def find_valgrind() -> Valgrind:
     """Return the Valgrind on ``PATH``.
 
     Raises:
-        UnmeasuredError: If there is none, if it does not start, or if it is too old.
+        UnmeasuredError: if Valgrind is not on ``PATH``, does not start, or is older than 3.19.
     """
     program = shutil.which("valgrind")
     if program is None:
@@ -55,10 +55,10 @@ def find_valgrind() -> Valgrind:
 
 
 def machine() -> list[str]:
-    """Return what decides on this machine which kernels and functions of C run under Valgrind.
+    """Return what decides which kernels and C functions run under Valgrind on this machine.
 
-    Valgrind hides features that it does not know. They are all here, because the next version of
-    it may know them.
+    All features of the CPU count, also those that Valgrind does not support and therefore hides,
+    because its next version may support them.
     """
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     flags = next((line for line in lines if line.startswith("flags")), "")

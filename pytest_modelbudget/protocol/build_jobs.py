@@ -15,7 +15,7 @@ KERAS_LAYERS = "keras_layers.json"
 
 
 class BuildJob(Frozen):
-    """One step of a recipe: ``stage`` applied to ``parent``, or to ``model`` if there is none.
+    """One step of a recipe: ``stage`` is applied to ``parent``, or to ``model`` without a parent.
 
     ``before`` are the stages of the same recipe that came earlier. ``signature`` names one of a
     ``.tflite`` or SavedModel that has several. ``trust_code`` tells whether Python code in model

@@ -106,9 +106,9 @@ class InstructionsJob(Frozen):
     Attributes:
         counted: The file.
         batch_size: How many samples one invocation takes.
-        valgrind: The program.
-        version: That it reports.
-        timeout_s: How long it may run.
+        valgrind: The program Valgrind.
+        version: The version that Valgrind reports.
+        timeout_s: How long Valgrind may run.
     """
 
     counted: Path

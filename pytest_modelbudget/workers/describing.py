@@ -21,7 +21,7 @@ def describe(job: DescribeJob) -> ModelDescription:
     """Load the model, and read the first labels.
 
     Raises:
-        JobError: If the model or the data cannot be used.
+        JobError: if the model or the data cannot be used.
     """
     source = job.described
     labels = _labels(job.samples) if job.samples else None

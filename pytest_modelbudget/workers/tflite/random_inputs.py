@@ -79,7 +79,7 @@ def random_invocation(inputs: Mapping[str, TensorDetails], batch: int) -> dict[s
         batch: How many samples one invocation takes.
 
     Raises:
-        JobError: If an input has an open shape beside the batch, or takes no numbers.
+        JobError: if an input has an open dimension beside the batch, or does not take real numbers.
     """
     generator = np.random.default_rng(0)
     return {name: _random_input(tensor, batch, generator) for name, tensor in inputs.items()}

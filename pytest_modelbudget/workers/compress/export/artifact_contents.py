@@ -17,7 +17,7 @@ def artifact_contents(path: Path) -> Contents:
         path: A ``.tflite``, a ``.keras`` file, or the folder of a SavedModel.
 
     Raises:
-        JobError: If it is none of these, or damaged.
+        JobError: if ``path`` is not an artifact of one of these forms, or is damaged.
     """
     if (path / SAVED_MODEL_GRAPH).is_file():
         # Not at the top, because only a SavedModel needs TensorFlow.

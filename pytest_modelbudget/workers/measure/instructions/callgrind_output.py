@@ -21,9 +21,9 @@ _OPERATORS = "tflite::ops::"
 _UNCOUNTED = (
     # What the allocator of glibc does depends on what was freed before, also by Python.
     r"malloc|calloc|realloc|free|memalign|aligned_alloc|posix_memalign|"
-    # These of glibc take another way where what they read ends near the end of a page.
+    # These of glibc take another path if their input ends near the end of a page.
     r"__(?:memcmp|memchr|strlen|strcmp|strncmp)_\w+|"
-    # It asks for the kind of the CPU again when 250 ms have passed (ruy/tune.cc).
+    # It determines the kind of the CPU again after 250 ms (ruy/tune.cc).
     r"ruy::TuningResolver::Resolve\(.*"
 )
 _PARAMETERS = re.compile(r"<[^<>]*>|\([^()]*\)(?: const)?$")
@@ -37,8 +37,8 @@ class InvocationCost:
     """The instructions of one invocation.
 
     Attributes:
-        own: Of each function itself, those that it calls not included.
-        calls: Of all calls from one function to another, everything in them included.
+        own: Of each function itself, without the functions that it calls.
+        calls: Of all calls from one function to another, with everything that is called in them.
     """
 
     own: Counter[str]

@@ -44,8 +44,8 @@ def count_instructions(job: InstructionsJob, output: Path, progress: Progress) -
         progress: Is told the activity.
 
     Raises:
-        JobError: If LiteRT or Valgrind cannot run the model, if there are no random inputs for
-            its input types, or if two invocations differ.
+        JobError: if LiteRT or Valgrind cannot run the model, if random inputs of its types and
+            shapes cannot be made, or if the counts of two invocations differ.
     """
     if platform.machine() != _MACHINE:
         cause = f"instructions are counted on {_MACHINE} only, and this is {platform.machine()}"
@@ -94,8 +94,8 @@ def _run(job: InstructionsJob, inputs: Path, number: int) -> tuple[str, list[Inv
         "--callgrind-out-file=counted",
         f"--log-file={log}",
     ]
-    # Valgrind follows no launcher such as a shell script. With these options neither code of the
-    # user's nor .pth files run before the program.
+    # Valgrind does not follow a launcher such as a shell script. With these options, neither the
+    # user's code nor .pth files run before the program.
     python = [os.readlink("/proc/self/exe"), "-P", "-s", "-S"]
     program = [invocations.__file__, json.dumps(sys.path), str(job.counted), str(inputs)]
     # Without HOME there is no ~/.valgrindrc.
@@ -118,7 +118,7 @@ def _run(job: InstructionsJob, inputs: Path, number: int) -> tuple[str, list[Inv
 
 
 def _explained(error: JobError, log: Path) -> JobError:
-    """Return the error with what Valgrind itself says, if it says why it ended."""
+    """Return the error with the reason that Valgrind wrote to its log, if there is one."""
     text = log.read_text(errors="replace") if log.exists() else ""
     sys.stderr.write(text)
     reason = _REASON.search(text)

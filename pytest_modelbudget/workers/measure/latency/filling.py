@@ -23,7 +23,8 @@ def made_inputs(inputs: Mapping[str, TensorDetails], job: LatencyJob) -> dict[st
         An array of ``batch_size`` samples for each input, as it is stored.
 
     Raises:
-        JobError: If there are no inputs of these types and shapes.
+        JobError: if inputs of these types and shapes cannot be made, or if the test data have
+            fewer samples than ``batch_size``.
     """
     text = [name for name, tensor in inputs.items() if tensor.dtype.kind in _TEXT]
     if not text:
