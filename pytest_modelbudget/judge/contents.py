@@ -26,7 +26,7 @@ class StoredPart(Frozen):
 
 
 class StoredTensor(StoredPart):
-    """A tensor whose values are in the file; tensors that share their values are one.
+    """A tensor whose values are in the file; tensors that share values count as one.
 
     Attributes:
         name: In the file; empty if names were stripped.

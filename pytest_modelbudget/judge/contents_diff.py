@@ -11,7 +11,7 @@ from pydantic import computed_field
 from pytest_modelbudget.frozen import Frozen, Sequence
 from pytest_modelbudget.judge.contents import Contents, StoredPart, StoredTensor
 
-# The converter counts these through the whole model: a layer that is inserted changes the number.
+# The converter numbers these across the whole model, so an inserted layer changes the numbers.
 _COUNTED = re.compile(r"(arith\.constant|std\.constant|tfl\.pseudo_q?const|Const)_?\d*")
 
 C = TypeVar("C", bound="Change")
@@ -77,8 +77,8 @@ class ContentsSince:
 def diff(old: Contents, new: Contents) -> ContentsDiff:
     """Return what differs between two artifacts.
 
-    Tensors are matched by name, layer, operator and shape. Names change where a model is quantized
-    or converted anew, so what is left is matched by less, as ``_KEYS`` says.
+    Tensors are matched by name, layer, operator and shape. Names change if a model is quantized
+    or converted again, so the other tensors are matched by the further keys of ``_KEYS``.
     """
     before, after = ({part.name: part for part in each.others} for each in (old, new))
     tensors = [TensorChange(old=one, new=other) for one, other in _match(old.tensors, new.tensors)]
@@ -92,7 +92,7 @@ def diff(old: Contents, new: Contents) -> ContentsDiff:
 
 
 def _largest_first(changes: Iterable[C]) -> tuple[C, ...]:
-    """Return the changes that are more than another name, what changed most first."""
+    """Return the changes that are not only of names, the largest first."""
     found = [each for each in changes if not _are_alike(each.old, each.new)]
     return tuple(sorted(found, key=_extent, reverse=True))
 
@@ -127,7 +127,7 @@ _KEYS: tuple[_Key, ...] = (
     lambda each: (each.layer, each.operator, len(each.shape)) if each.layer else None,
     lambda each: (each.operator, each.shape),
 )
-"""What one key has matched, those after it do not see."""
+"""A tensor that one key has matched is not compared by the keys after it."""
 
 
 def _match(

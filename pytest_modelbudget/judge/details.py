@@ -75,7 +75,7 @@ class RecordedVariable(_Detail):
 
 
 class Omission(_Detail):
-    """A detail that could not be had, and why."""
+    """A detail that could not be found out, and why."""
 
     what: str
     why: str
@@ -93,9 +93,9 @@ class VariantDetails(_Detail):
         contents: Where the bytes of the artifact are; None if that is not known.
         tools: The versions of all tools.
         files: What was read for the artifact.
-        variables: The same of the environment.
-        packages: What was imported from to make the artifact.
-        omitted: What could not be had.
+        variables: The environment variables that were read for the artifact.
+        packages: The packages that were imported to make the artifact.
+        omitted: The details that could not be found out.
     """
 
     recipe: Sequence[str] = ()

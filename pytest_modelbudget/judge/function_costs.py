@@ -50,5 +50,5 @@ def _grown(accepted: Sequence[FunctionCost], measured: Sequence[FunctionCost]) -
 
 
 def _listed(texts: Sequence[str]) -> str:
-    """Return the first of ``texts``, which are sorted by what matters."""
+    """Return the first of ``texts``, of which the most important come first."""
     return ", ".join(texts[:_SHOWN])

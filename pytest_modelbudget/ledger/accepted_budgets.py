@@ -1,4 +1,4 @@
-"""Gives each variant of a budget file what its ledger has of it."""
+"""Adds to each variant of a budget file what its ledger has accepted of it."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -60,7 +60,7 @@ class _Places:
         self.value(location)
 
     def _forget(self, location: Location) -> None:
-        """Forget the keys below ``location``, so that the second of two objects repeats none."""
+        """Forget the keys below ``location``: the second of two objects may have the same."""
         depth = len(location)
         known = self._document.keys
         for key in [each for each in known if each[:depth] == location]:

@@ -53,8 +53,8 @@ class Ledger(Frozen):
     """The content of a ledger.
 
     Attributes:
-        environments: Tools and machines, by the digest that figures refer to them with. One that
-            is missing, as a merge can leave it, costs its description only.
+        environments: Tools and machines, by the digest that figures refer to them with. If a
+            merge lost one, only its description is missing.
         data: The digest of the samples of each data set, by its first characters.
         variants: By name.
     """
@@ -86,8 +86,8 @@ def split_key(key: str) -> tuple[str, str]:
 def render(ledger: Ledger) -> str:
     """Return the text of a ledger: sorted, one line for each figure, environment and data set.
 
-    Two variants that follow each other, and two tables, are apart by lines that no update
-    changes: git needs one to merge changes on both of its sides.
+    Between two variants, and between two tables, there are lines that no update changes: git
+    needs such a line to merge changes before and after it.
     """
     figures = {
         name: {key: _line(figure) for key, figure in variant.figures.items()}

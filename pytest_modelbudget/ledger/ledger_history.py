@@ -1,4 +1,4 @@
-"""What a ledger said before, as the commits of its repository have it."""
+"""What a ledger contained in the commits of its repository."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True)
 class CommittedLedger:
-    """A ledger as one commit has it.
+    """A ledger in one commit.
 
     Attributes:
         commit: The abbreviated hash.
@@ -30,10 +30,10 @@ class CommittedLedger:
 
 
 def read_history(path: Path) -> tuple[CommittedLedger, ...]:
-    """Return the ledger at ``path`` as the last commits that changed it have it, the oldest first.
+    """Return the ledger at ``path`` in the last commits that changed it, the oldest first.
 
-    It is empty if there is no ledger, no git or no repository, and in a shallow clone it is short.
-    A commit in which the ledger cannot be read is left out.
+    The result is empty without a ledger, git or a repository, and short in a shallow clone.
+    Commits in which the ledger cannot be read are left out.
     """
     if not path.exists():
         return ()
@@ -46,7 +46,8 @@ def _committed(path: Path) -> Iterator[CommittedLedger]:
     log = _git(path, "log", f"--max-count={MOST_COMMITS}", "--format=%h %cs", "--", path.name)
     for line in reversed(log.decode().splitlines()):
         commit, _, date = line.partition(" ")
-        with suppress(ValidationError, subprocess.CalledProcessError):  # it may delete the file
+        # A commit may delete the file.
+        with suppress(ValidationError, subprocess.CalledProcessError):
             text = _git(path, "cat-file", "blob", f"{commit}:./{path.name}")
             yield CommittedLedger(commit, date, Ledger.model_validate_json(text))
 

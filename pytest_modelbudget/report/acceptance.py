@@ -169,7 +169,7 @@ def _reasons(
 
 
 def _is_same(row: Row, old: LedgerFigure) -> bool:
-    """Return whether the accepted value stands for what was measured, so that its line stays."""
+    """Return whether what was measured agrees with the accepted figure, whose line then stays."""
     now = (row.metric or None, row.samples[:_DATA_NAME] or None)
     return now == (old.metric, old.data) and row.agrees_with(old.accepted)
 
@@ -177,7 +177,7 @@ def _is_same(row: Row, old: LedgerFigure) -> bool:
 def _changes(
     subject: str, figure: str, old: LedgerFigure | None, new: LedgerFigure
 ) -> Iterator[str]:
-    """Yield what became of one figure, if it changed."""
+    """Yield what changed of one figure."""
     base = FIGURES[figure].base_unit
     if old is None:
         yield f"{subject} {_value(new.accepted, figure)} (new)"

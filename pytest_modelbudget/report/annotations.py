@@ -23,7 +23,7 @@ class Annotation:
         check: What failed: the name of a limit, or ``budget-file``.
         subject: The budget file and the variant, as in the reports.
         text: The whole message; its first line alone says what is wrong.
-        key: Names it among all of the file, the same in every session in which it is wrong.
+        key: Identifies it among those of the file; it is the same in every session.
     """
 
     path: str

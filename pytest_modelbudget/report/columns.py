@@ -15,7 +15,7 @@ class Column:
         head: Its title.
         cells: One for each row.
         is_right: Whether its cells are aligned to the right, as numbers are.
-        rank: Of two columns, the one with the higher rank goes first where the table is too wide.
+        rank: If the table is too wide, the column with the highest rank is left out first, 0 never.
     """
 
     head: str
@@ -34,7 +34,7 @@ def fitted(columns: Sequence[Column], labels: Column, width: int) -> Iterator[st
 
     Args:
         columns: Those before the labels; empty ones are left out.
-        labels: The last column; a label is cut in its middle if there is no other way.
+        labels: The last column; its labels are shortened if the table is still too wide.
         width: The characters of a line.
     """
     shown = [column for column in columns if any(column.cells)]

@@ -13,7 +13,7 @@ from pytest_modelbudget.report.contents_table import (
 from pytest_modelbudget.units.format import format_bytes, format_share
 
 _MOST = 20
-# What a tensor takes in the deflated file differs by so much when its values are other ones.
+# The deflated size of a tensor that is trained again changes by up to about this much.
 _NOTABLE_SHARE, _NOTABLE_BYTES = 0.02, 16
 
 

@@ -1,4 +1,4 @@
-"""Where the bytes of an artifact are, in the few lines that a failure has for it."""
+"""Where the bytes of an artifact are, in a few lines for the text of a failure."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -68,5 +68,5 @@ def _name(part: StoredPart) -> str:
 
 
 def _new_name(change: Change) -> str:
-    assert change.new, "what went has not grown"
+    assert change.new, "a tensor that disappeared has not grown"
     return _name(change.new) + ("" if change.old else " (appeared)")

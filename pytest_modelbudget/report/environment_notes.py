@@ -1,6 +1,6 @@
-"""What reports say where a figure changed, and the tools or the machine changed too.
+"""Notes on figures that changed together with the tools or the machine.
 
-A figure that is as it was accepted needs no explanation, so nothing is said of it.
+There is no note on a figure that did not change: it needs no explanation.
 """
 
 from collections.abc import Iterable, Iterator

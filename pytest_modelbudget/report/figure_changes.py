@@ -18,7 +18,7 @@ class FigureChange:
         accepted: What the ledger has.
         measured: What it is now.
         change: From one to the other.
-        grew_most: The tensor that grew most; empty if that is not known, or says nothing of it.
+        grew_most: The tensor that grew most, or ``not known``; empty if no tensor explains it.
     """
 
     budget: str

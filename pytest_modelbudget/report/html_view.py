@@ -58,7 +58,7 @@ class LimitView:
 
     @property
     def used(self) -> float | None:
-        """The measured share of a maximum, from 0; None where that says nothing."""
+        """The measured share of a maximum, from 0; None if it has no meaning."""
         row = self.row
         if row.measured is None or not row.limit or row.measured < 0 or row.limit < 0:
             return None
@@ -217,7 +217,7 @@ class PageView:
         return list(environment_notes(limit.row for limit in self.limits))
 
     def severity(self, outcome: Status) -> int:
-        """Return by what the table sorts an outcome: the best is 0."""
+        """Return the number by which the table sorts an outcome: the best is 0."""
         return BY_SEVERITY.index(outcome)
 
     @property

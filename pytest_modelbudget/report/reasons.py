@@ -40,7 +40,7 @@ def by_size(row: Row, size: FileSize | None) -> Row:
 def by_tensor(row: Row, found: ContentsSince | None) -> Row:
     """Return ``row`` with the tensors that are large, or that grew since they were accepted.
 
-    Which tensor grew most says something of a size, and nothing of another figure.
+    Only the row of a size gets ``grew_most``: a tensor does not explain another figure.
     """
     if found is None:
         return row

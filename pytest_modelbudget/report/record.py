@@ -1,4 +1,4 @@
-"""What a session collected and judged: what the reports that are written to a path are made of."""
+"""What a session collected and judged, from which the files of reports are made."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -18,7 +18,7 @@ _FASTER = "an int8 recipe, more `latency.threads`, or a smaller architecture"
 
 
 class LatencyLimit(FigureLimit):
-    """A quantile of the latency of single invocations, with the interval that must decide it."""
+    """A quantile of the latency of single invocations, judged by its confidence interval."""
 
     base_unit: ClassVar[BaseUnit] = "seconds"
     written = Duration

@@ -102,7 +102,7 @@ class LimitKind(ABC):
 
 
 class FigureLimit(LimitKind):
-    """A limit of a figure that the model has whatever the limit is, such as its size.
+    """A limit of a figure that does not depend on the limit, such as the size of the file.
 
     Attributes:
         by_machine: Whether the ledger keeps one value for each machine.

@@ -15,7 +15,7 @@ SUFFIXES: Mapping[Form, str] = MappingProxyType(
 """How the name of each ends; a SavedModel is a folder."""
 
 SAVED_MODEL_GRAPH = "saved_model.pb"
-"""The file by which a folder is known as a SavedModel."""
+"""The file that makes a folder a SavedModel."""
 
 
 class Part(Frozen):

@@ -18,7 +18,7 @@ class Arena(Frozen):
 
 
 class FunctionCost(Frozen):
-    """The instructions that one function, or one kind of operator, took of an invocation."""
+    """The instructions of one function, or of one kind of operator, in an invocation."""
 
     name: str
     instructions: int
@@ -28,8 +28,8 @@ class Instructions(Frozen):
     """The instructions of one invocation in LiteRT with XNNPACK and one thread, under Valgrind.
 
     Attributes:
-        count: What one invocation takes, and what depends on the model alone.
-        uncounted: Of that invocation, what the allocator of memory takes.
+        count: Of one invocation, without the allocator of memory: it depends on the model alone.
+        uncounted: Of the allocator of memory in that invocation.
         functions: Each function that ran, without those that it called, the largest first.
         outside_xnnpack: The operators that XNNPACK did not run, with all that they called, the
             allocator of memory included.

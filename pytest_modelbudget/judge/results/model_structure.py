@@ -4,7 +4,7 @@ from pytest_modelbudget.frozen import Frozen, Sequence
 
 
 class WeightTensor(Frozen):
-    """A constant that an operator multiplies by; ``unique`` per channel where scales are."""
+    """A constant that an operator multiplies by; ``unique`` is per channel if the scales are."""
 
     name: str
     shape: Sequence[int]
@@ -19,8 +19,8 @@ class Structure(Frozen):
     Attributes:
         sparsity: The share of zeros among all weights.
         unique_weights: The most different values that a weight tensor has.
-        macs: Multiply-accumulates of one inference on one sample; None where the graph does
-            not tell: it has loops or branches, or operators that LiteRT does not have.
+        macs: Multiply-accumulates of one inference on one sample; None if the graph has
+            loops, branches, or operators that LiteRT does not have.
         operators: The names of all kinds of operators.
         float_operators: Those with a float input or output.
         weights: The weight tensors, one by one.

@@ -51,11 +51,11 @@ class ClassAccuracy(Frozen):
 
 
 class Flips(Frozen):
-    """Samples that one model has right and the other wrong.
+    """Samples that one model gets right and the other wrong.
 
     Attributes:
-        lost: Number of samples that only the baseline has right.
-        gained: Number of samples that only the model has right.
+        lost: Number of samples that only the baseline gets right.
+        gained: Number of samples that only the model gets right.
         lost_samples: The first 100 of the lost samples, counted from 0.
         gained_samples: The first 100 of the gained samples.
         p_value: Of McNemar's exact test (mid-p variant) that both numbers are equal on average.
