@@ -64,6 +64,11 @@ class LatencyJob(Frozen):
     served: Served | None = None
     samples: Source | None = None
 
+    @property
+    def project(self) -> Project | None:
+        """Where the user's modules are found, if TensorFlow runs a model."""
+        return self.served.project if self.served else None
+
 
 class Adb(Frozen):
     """How a device is reached: the program ``adb``, a serial, and ``benchmark_model`` for it.

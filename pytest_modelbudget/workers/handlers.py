@@ -108,8 +108,8 @@ def _count_instructions(job: InstructionsJob, output: Path, progress: Progress) 
 def _measure_latency(job: LatencyJob, _output: Path, progress: Progress) -> LatencySample:
     from pytest_modelbudget.workers.measure.latency.timing import measure_latency
 
-    if job.served:
-        enter(job.served.project)
+    if job.project:
+        enter(job.project)
     return measure_latency(job, progress)
 
 

@@ -91,11 +91,12 @@ def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -
         result = handler.run(task.job, output, progress)
         (output / RESULT).write_text(result.model_dump_json())
 
+    if project := project_of(task.job):
+        os.chdir(project.working_folder)
     if not handler.is_stored:
         with lock(on_wait):
             work(folder)
         return
-    project = project_of(task.job)
     surroundings = Surroundings(project, environ, [task.store]) if project else None
     store = Store(task.store, task.session, rebuild=task.rebuild)
     notify("waiting", "waiting for the same work in another process")
@@ -106,7 +107,6 @@ def _run(task: Task, folder: Path, notify: Notify, environ: Mapping[str, str]) -
                 if surroundings is None:
                     work(output)
                     return
-                os.chdir(surroundings.project.working_folder)
                 with recorded_by(Recording(surroundings)) as recording:
                     for path in files_read(task.job):
                         recording.note_named(path)
@@ -135,4 +135,4 @@ def _run_by_hand(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(_run_by_hand(Path(sys.argv[1])))
+    sys.exit(_run_by_hand(Path(sys.argv[1]).absolute()))

@@ -18,7 +18,7 @@ from pytest_modelbudget.budgetfile.types import CallSource, Metric
 from pytest_modelbudget.judge.results.scores import ModelScore
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.project import Project
-from pytest_modelbudget.protocol.score_jobs import EvaluateJob
+from pytest_modelbudget.protocol.score_jobs import EvaluateJob, ReadJob
 from pytest_modelbudget.protocol.store import Store
 from pytest_modelbudget.protocol.task import Event, Failure, MemoryLimit, Task
 from tests.conftest import ZYGOTES, eventually
@@ -97,7 +97,9 @@ class Server:
         )
 
     def run(self, name: str, code: str, timeout_s: float = 60.0, memory_bytes: int = 10**9) -> None:
-        task = evaluation(self.root, name, code, timeout_s, memory_bytes)
+        self.start(name, evaluation(self.root, name, code, timeout_s, memory_bytes))
+
+    def start(self, name: str, task: Task) -> None:
         self.folder(name).mkdir()
         (self.folder(name) / "task.json").write_text(task.model_dump_json())
         self.send(f"run {self.folder(name)}")
@@ -148,6 +150,26 @@ def test_a_task_is_run_and_its_result_is_in_the_store(server: Server) -> None:
     assert entry
     score = ModelScore.model_validate_json((entry.path / "result.json").read_bytes())
     assert (score.value, score.samples) == (0.965, 400)
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_relative_paths_begin_where_pytest_was_started(server: Server, is_stored: bool) -> None:
+    started = server.root / "started"
+    started.mkdir()
+    (started / "here").touch()
+    task = evaluation(
+        server.root,
+        "relative",
+        "import blobs, os\ndef test(): return os.stat('here') and blobs.test()",
+    )
+    assert isinstance(task.job, EvaluateJob)
+    project = task.job.project.model_copy(update={"working_folder": started})
+    job = task.job.model_copy(update={"project": project})
+    read = ReadJob(read=CallSource(call="relative:test"), project=project)
+    server.start("relative", task.model_copy(update={"job": job if is_stored else read}))
+    last = server.until("relative", "exited")
+    assert [each.failure for each in last if each.failure] == []
+    assert last[-1].exitcode == 0
 
 
 def test_tasks_run_beside_each_other(server: Server) -> None:
