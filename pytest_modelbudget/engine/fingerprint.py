@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -30,10 +31,10 @@ class Fingerprint:
 
 
 class Fingerprints:
-    """The fingerprints of the sources of one project; each module and source is read once.
+    """The fingerprints of the sources of one project; each module, source and file is read once.
 
     Args:
-        project: Where modules are found, as in the workers.
+        project: Where modules are found, as in the workers, and what ``depends_on`` names.
     """
 
     def __init__(self, project: Project) -> None:
@@ -55,6 +56,12 @@ class Fingerprints:
         """
         found = [(name, module and module[0]) for name in names for module in [self._read(name)]]
         return Fingerprint(digest(found), not self._reached(names).isdisjoint(TENSORFLOW))
+
+    @cached_property
+    def of_declared(self) -> str:
+        """A digest of the files that ``depends_on`` names."""
+        declared = self._project.depends_on
+        return of_files(declared.entries, declared.folder) if declared else digest([])
 
     def _reached(self, names: Iterable[str]) -> set[str]:
         """Return all modules that ``names`` import, in any depth, and their parents."""

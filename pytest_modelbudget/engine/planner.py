@@ -11,12 +11,7 @@ from dataclasses import replace
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
 from pytest_modelbudget.budgetfile.stages import Convert, Quantize, ServedStage, Stage
 from pytest_modelbudget.budgetfile.types import Source
-from pytest_modelbudget.engine.fingerprint import (
-    Fingerprint,
-    Fingerprints,
-    declared_files,
-    of_files,
-)
+from pytest_modelbudget.engine.fingerprint import Fingerprint, Fingerprints, declared_files
 from pytest_modelbudget.engine.other_endings import other_endings, why_same_size
 from pytest_modelbudget.engine.plan import (
     Evaluation,
@@ -82,7 +77,7 @@ class _Steps:
         self._project = project
         self._surroundings = [
             fingerprints.of_modules(budget.imports).sha256,
-            of_files(budget.depends_on, budget.span.path.parent),
+            fingerprints.of_declared,
             tool_state(),
         ]
 
