@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.explore.inspection import inspect
-from pytest_modelbudget.judge.contents import Contents
 from pytest_modelbudget.report.contents_diff_table import contents_diff_table
 from pytest_modelbudget.report.contents_table import contents_table
 from pytest_modelbudget.report.inspect_document import ContentsDiffDocument, ContentsDocument
@@ -65,16 +64,13 @@ def _two(old_path: Path, new_path: Path, options: argparse.Namespace) -> str:
     old, new = inspect([old_path, new_path])
     if old.form != new.form:
         raise ModelBudgetError(
-            f"{old_path} is {_a(old)} and {new_path} is {_a(new)}; name two files of the same form"
+            f"{old_path} is {old.indefinite_form} and {new_path} is {new.indefinite_form}; "
+            "name two files of the same form"
         )
     names = str(old_path), str(new_path)
     if options.json:
         return ContentsDiffDocument.of(names, old, new).model_dump_json(indent=2)
     return "\n".join(contents_diff_table(names, old, new, _width(), whole=options.all))
-
-
-def _a(contents: Contents) -> str:
-    return contents.form.replace("the", "a", 1)
 
 
 def _width() -> int:

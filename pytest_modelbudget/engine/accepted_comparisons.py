@@ -118,7 +118,7 @@ class AcceptedComparisons:
             return ContentsSince(new, None, "the accepted artifact is not in the cache")
         old = await self._measurements.contents(path, accepted.artifact, plan.title)
         if old.form != new.form:
-            return ContentsSince(new, None, f"what was accepted is {old.form.replace('the', 'a')}")
+            return ContentsSince(new, None, f"what was accepted is {old.indefinite_form}")
         return ContentsSince(new, diff(old, new))
 
     def _find(self, sha256: str, artifact: Artifact) -> Path | None:

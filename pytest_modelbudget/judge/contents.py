@@ -72,6 +72,11 @@ class Contents(Frozen):
     tensors: Sequence[StoredTensor]
     others: Sequence[StoredPart]
 
+    @property
+    def indefinite_form(self) -> str:
+        """Its form with the other article, such as ``a .tflite``."""
+        return self.form.replace("the", "a", 1)
+
     def totals(self, by: Grouping) -> tuple[StoredPart, ...]:
         """Return what the tensors of each layer, operator or dtype take, the largest first."""
         groups: dict[str, list[StoredTensor]] = {}
