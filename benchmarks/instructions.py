@@ -78,7 +78,8 @@ def summary(log: Log) -> Iterator[str]:
         own = [entry for entry in counted if f", {load} busy," in entry["key"]]
         if own:
             differ = sum(entry["count"] != expected for entry in own)
-            took = [spread([each[name] for each in own], " s") for name in ("cpu_s", "seconds")]
+            ended = [entry for entry in own if entry["count"] is not None]
+            took = [spread([each[name] for each in ended], " s") for name in ("cpu_s", "seconds")]
             yield f"| {load} | {len(own)} | {differ} | {' | '.join(took)} |"
     wider = log.entries["one more channel"]["count"]
     yield ""
