@@ -10,8 +10,8 @@ from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.budgetfile.types import Source
 from pytest_modelbudget.judge.results.model_description import LabelFacts, ModelDescription
 from pytest_modelbudget.protocol.score_jobs import DescribeJob
+from pytest_modelbudget.workers.compress.models.given_tflite import read_tflite
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.signature import gate_signature
 from pytest_modelbudget.workers.userdata.datasets import Array, open_data
 
 _SAMPLES = 10_000
@@ -47,7 +47,7 @@ def describe(job: DescribeJob) -> ModelDescription:
 def _outputs_of(path: Path, signature: str) -> dict[str, tuple[int, ...]]:
     with tempfile.TemporaryDirectory() as folder:
         gated = Path(folder, path.name)
-        gated.write_bytes(gate_signature(path.read_bytes(), signature, str(path)))
+        gated.write_bytes(read_tflite(path, signature))
         outputs = Interpreter(gated, 1).outputs.items()
         return {name: tuple(map(int, tensor.shape[1:])) for name, tensor in outputs}
 

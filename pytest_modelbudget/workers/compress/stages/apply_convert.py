@@ -10,12 +10,10 @@ from pytest_modelbudget.budgetfile.stages.stage import is_tflite
 from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.convert.sparse_encoding import encode_sparse
-from pytest_modelbudget.workers.compress.models import formats
+from pytest_modelbudget.workers.compress.models.given_tflite import read_tflite
 from pytest_modelbudget.workers.compress.verify.sparse_outputs import verify_sparse_outputs
 from pytest_modelbudget.workers.tflite import tflite_file
-from pytest_modelbudget.workers.tflite.integrity import check_integrity
 from pytest_modelbudget.workers.tflite.layers import KerasLayers
-from pytest_modelbudget.workers.tflite.signature import gate_signature
 
 
 def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -28,11 +26,7 @@ def run(stage: Convert, job: BuildJob, output: Path, progress: Progress) -> None
     if stage.sparse:
         _write_sparse(job, output, progress)
     elif is_tflite(job.model):
-        path = job.model.path
-        formats.require(path, formats.starts_with(path, formats.TFLITE, offset=4), "a .tflite")
-        content = path.read_bytes()
-        check_integrity(content, str(path))
-        (output / tflite_file.MODEL).write_bytes(gate_signature(content, job.signature, str(path)))
+        (output / tflite_file.MODEL).write_bytes(read_tflite(job.model.path, job.signature))
     else:
         _write_converted(job, output, progress)
 
