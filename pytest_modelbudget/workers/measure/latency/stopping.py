@@ -13,9 +13,10 @@ from pytest_modelbudget.workers.measure.latency.sampling import Timings
 from pytest_modelbudget.workers.userdata.datasets import Array
 
 CONFIDENCE = 0.99
-LOOKS = (10, 20, 40, 80, 160, 320)  # numbers of windows after which the bounds are checked
+# Numbers of windows after which the bounds are checked. With fewer than 11 the interval of a ratio,
+# which has one value a window, has no ends at this confidence.
+LOOKS = (12, 20, 40, 80, 160, 320)
 LONGEST_S = 10.0
-FEWEST = 12  # windows, however long they take
 CONFIRM_S = 1.5
 PAUSE_S = 0.01
 
@@ -47,7 +48,7 @@ def sample(
     windows: list[Sequence[Timings]] = []
     started_s = time.perf_counter()
     spent_s = 0.0
-    while len(windows) < FEWEST or (spent_s < LONGEST_S and len(windows) < LOOKS[-1]):
+    while len(windows) < LOOKS[0] or (spent_s < LONGEST_S and len(windows) < LOOKS[-1]):
         time.sleep(PAUSE_S)
         windows.append(take())
         spent_s = time.perf_counter() - started_s
