@@ -33,9 +33,13 @@ from pytest_modelbudget.workers.userdata.usercode import call_user, load_callabl
 # the next: https://github.com/tensorflow/model-optimization/issues/1119
 dir(tf.keras)
 
-# Early releases (2.16 is one) lack this rule of later ones: they rewrite all of tf_keras in each
-# trace, which takes longer than the training itself.
-autograph.CONVERSION_RULES += (autograph.DoNotConvert("tf_keras"),)
+# No release has such a rule for tfmot, and early ones (2.16 is one) lack that of later ones for
+# tf_keras: AutoGraph rewrites their code in each worker process, which takes longer than the
+# training itself.
+autograph.CONVERSION_RULES += (
+    autograph.DoNotConvert("tf_keras"),
+    autograph.DoNotConvert("tensorflow_model_optimization"),
+)
 
 
 _LEAVE_OUT = "leave signature out"

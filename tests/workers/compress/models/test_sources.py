@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.training import qat
+from tests.workers.compress import trainees
 from tests.workers.compress.building import invoke, make
 
 pytestmark = pytest.mark.tensorflow
@@ -191,3 +193,11 @@ def test_tfmot_changes_what_tf_keras_is_unless_sources_came_first(
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == [generation]
+
+
+def test_autograph_does_not_rewrite_what_needs_no_rewriting() -> None:
+    from tensorflow.python.autograph.impl import conversion
+
+    for layer in qat.quantize(trainees.perceptron(), ["dense", "class"]).layers:
+        assert conversion.is_allowlisted(layer.call), layer
+    assert not conversion.is_allowlisted(fails), "what a user writes is rewritten"
