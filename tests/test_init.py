@@ -41,56 +41,103 @@ def trained(project: Project, data: Path) -> Project:
 
 
 def init(project: Project, *words: str) -> Result:
-    return project.forked(MODELBUDGET, "init", *words)
+    own = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # the interrupted command loads all plugins
+    return project.forked(MODELBUDGET, "init", *words, env=own)
+
+
+def entries(project: Project) -> dict[Path, int]:
+    """Return the files of the cache; one that is written again has another number."""
+    found = project.root.glob(".modelbudget/entries/*/*")
+    return {path: path.stat().st_ino for path in found}
+
+
+def interrupt(project: Project, *words: str) -> str:
+    """Interrupt ``init`` when it shows the first variant, and return what it says then."""
+    with subprocess.Popen(
+        [sys.executable, MODELBUDGET, "init", *words],
+        cwd=project.root,
+        env=os.environ | {"COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # xdist and shells in the background ignore SIGINT, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("float32"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    return rest
 
 
 def test_two_commands_from_a_model_to_a_gate(trained: Project) -> None:
-    result = init(trained, "blobs.tflite", "--test", "test.npz", "--calibration", "calibration.npz")
+    """The first one is interrupted, and continues when it is run again."""
+    words = ("blobs.tflite", "--test", "test.npz")
+    assert interrupt(trained, *words).endswith(
+        "interrupted: nothing was written; run the same command again to continue\n"
+    )
+    assert not (trained.root / "budgets").exists()
+    kept = entries(trained)
+    assert kept
+
+    result = init(trained, *words)
+
     assert result.exitcode == 0, result.output
+    assert entries(trained).items() > kept.items()
     result.has(
         "metric: accuracy (--metric names another)",
         "guessed from classification: no loss, outputs of shape (4,), integer labels from 0 to 3",
+        "skipped: int8, int16x8: needs --calibration or --train",
         "skipped: prune, cluster, qat, prune_int8, prune_cluster_qat: needs a Keras model, and "
         "blobs.tflite is a .tflite",
         "bytes gzip accuracy drop latency",
         "float32 6.30 kB 928 B 0.9650 (0.9421\u20130.9790)",
-        "int8 3.78 kB 901 B 0.9650 (0.9421\u20130.9790) 0 pp",
+        "dynamic 3.32 kB 753 B 0.9650 (0.9421\u20130.9790) 0 pp",
         f"{FILE} has ",
     )
     text = (trained.root / FILE).read_text()
     assert "model: ../blobs.tflite\n" in text
-    assert "  calibration: ../calibration.npz\n" in text
+    assert "  test: ../test.npz\n" in text
     assert re.search(r"max_bytes: [\d.]+ kB +# measured [\d.]+ kB\n", text)
-    entries = {path: path.stat().st_ino for path in trained.root.glob(".modelbudget/entries/*/*")}
+    before = entries(trained)
     gate = trained.pytest("-v")
     assert gate.exitcode == 0, gate.output
     assert set(outcomes(gate.output).values()) == {"PASSED"}
     assert "built" not in gate.output
-    new = {path: path.stat().st_ino for path in trained.root.glob(".modelbudget/entries/*/*")}
-    assert new == entries
+    assert entries(trained) == before
 
 
 def test_records_and_chosen_variants(trained: Project) -> None:
-    words = ("blobs.tflite", "--test=test.npz", "--json", "--headroom=50%", "-o", "x.budget.yaml")
-    result = init(trained, *words, "--variants=float32,int8,dynamic", "--metric=f1")
+    """Ten samples are written with what they can resolve."""
+    with np.load(trained.root / "test.npz") as data:
+        np.savez(trained.root / "ten.npz", x=data["x"][:10], y=data["y"][:10])
+    words = ("--test=ten.npz", "--calibration=calibration.npz", "-o", "x.budget.yaml")
+    options = ("--json", "--headroom=50%", "--variants=float32,int8,qat", "--metric=accuracy")
+    result = init(trained, "blobs.tflite", *words, *options)
     assert result.exitcode == 0, result.output
-    start, float32, dynamic, end = map(json.loads, result.output.splitlines())
+    start, float32, int8, end = map(json.loads, result.output.splitlines())
     assert start == {
-        "metric": "f1",
+        "metric": "accuracy",
         "guessed_from": "",
-        "skipped": {"int8": "needs --calibration or --train"},
+        "skipped": {"qat": "needs a Keras model, and blobs.tflite is a .tflite"},
     }
     assert float32["figures"]["bytes"]["measured"] == 6300
     assert "accuracy_drop" not in float32["figures"]
-    assert dynamic["figures"]["latency_ratio"]["low"] > 0
+    assert int8["figures"]["bytes"]["measured"] == 3776
+    assert int8["figures"]["latency_ratio"]["low"] > 0
     assert end == {
         "file": str(trained.root / "x.budget.yaml"),
-        "variants": ["float32", "dynamic"],
+        "variants": ["float32", "int8"],
     }
+    assert "  calibration: calibration.npz\n" in (trained.root / "x.budget.yaml").read_text()
     one, other = load(trained.root / "x.budget.yaml")
     assert [limit.name for limit in one.limits] == ["max_bytes", "max_gzip_bytes", "min_accuracy"]
     assert one.limits[0].bound == 9450
     assert [limit.name for limit in other.limits][2:] == ["max_accuracy_drop", "max_latency_ratio"]
+    assert 0.1 < float(str(other.limits[2].bound)) < 0.5
 
 
 def test_without_a_test_set_only_what_needs_none_is_written(trained: Project) -> None:
@@ -208,43 +255,6 @@ def test_a_cache_that_cannot_be_written_is_said_with_what_init_can_do(trained: P
         f"the cache directory {trained.root}/.modelbudget cannot be written: Not a directory; name "
         "another with `modelbudget_cache = DIR` in pytest.ini\n",
     )
-
-
-def test_ten_samples_are_written_with_what_they_can_resolve(trained: Project) -> None:
-    with np.load(trained.root / "test.npz") as data:
-        np.savez(trained.root / "ten.npz", x=data["x"][:10], y=data["y"][:10])
-    result = init(trained, "blobs.tflite", "--test", "ten.npz", *QUICK)
-    assert result.exitcode == 0, result.output
-    limits = {limit.name: limit.bound for limit in load(trained.root / FILE)[0].limits}
-    assert 0.1 < float(str(limits["max_accuracy_drop"])) < 0.5
-
-
-def test_an_interrupt_keeps_what_was_measured(trained: Project) -> None:
-    words = ("blobs.tflite", "--test", "test.npz")
-    environment = os.environ | {"COLUMNS": "80"}
-    with subprocess.Popen(
-        [sys.executable, MODELBUDGET, "init", *words],
-        cwd=trained.root,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # xdist and shells in the background ignore SIGINT, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    ) as process:
-        assert process.stdout
-        for line in process.stdout:
-            if line.startswith("float32"):
-                process.send_signal(signal.SIGINT)
-                break
-        rest = process.stdout.read()
-    assert process.returncode == 130
-    assert rest.endswith(
-        "interrupted: nothing was written; run the same command again to continue\n"
-    )
-    assert not (trained.root / "budgets").exists()
-    again = init(trained, *words, "--variants", "float32")
-    assert again.exitcode == 0, again.output
 
 
 def test_the_help_has_examples(project: Project) -> None:

@@ -266,9 +266,14 @@ def _takes(path: str, inherited: str) -> bool:
     return True
 
 
+def _is_pytest(args: list[str]) -> bool:
+    """Tell whether these are the arguments of a session of pytest."""
+    return args[:2] == ["-m", "pytest"] or args[:3] == ["-P", "-m", "pytest"]
+
+
 def stand_in(zygotes: Zygotes, args: list[str]) -> None:
-    """Be the interpreter for ``args``: forked if a session of pytest starts it, else itself."""
-    if FORK_SERVER not in args and not _is_xdist_worker(args):
+    """Be the interpreter for ``args``: forked if they are of a session of pytest, else itself."""
+    if not (FORK_SERVER in args or _is_xdist_worker(args) or _is_pytest(args)):
         os.execv(sys.executable, [sys.executable, *args])
     code = zygotes.run(args, os.getcwd(), os.environ, (0, 1, 2))
     if code < 0:
