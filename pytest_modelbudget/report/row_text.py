@@ -34,11 +34,14 @@ def amounts(row: Row) -> tuple[str, str, str]:
 def figure_change(row: Row) -> tuple[str, str, str] | None:
     """Return the accepted figure, the measured one, and by how much it changed, as text.
 
-    None if nothing was accepted, or if the figure agrees with that.
+    None if nothing was accepted, or if the figure agrees with that as well as two sessions do.
     """
     if row.accepted is None or row.value is None or row.agrees_with(row.accepted):
         return None
-    base, difference = FIGURES[row.figure].base_unit, row.value - row.accepted
+    kind, difference = FIGURES[row.figure], row.value - row.accepted
+    if 0 < abs(difference) <= kind.repeats_within * row.accepted:
+        return None
+    base = kind.base_unit
     sign = "-" if difference < 0 else "+"
     if base in _COMPARABLE and row.accepted:
         amount = format_share(abs(difference / row.accepted))

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbudget.report.row import Row
-from pytest_modelbudget.report.row_text import amounts
+from pytest_modelbudget.report.row_text import amounts, figure_change
 from pytest_modelbudget.units.table import BaseUnit
 from tests.report.rows import EXCEEDED, PLANNED
 
@@ -69,3 +69,13 @@ def test_an_interval_is_shown_beside_the_value(
     )
     assert amounts(row)[0] == measured
     assert Row(**dict(row.properties())) == row  # type: ignore[arg-type]
+
+
+def test_latencies_of_two_sessions_differ_with_the_same_model() -> None:
+    latency = replace(
+        EXCEEDED, figure="latency", accepted=100.0, value=105.0, value_low=104.0, value_high=106.0
+    )
+    assert figure_change(latency) is None
+    assert figure_change(replace(latency, value=95.0, value_low=94.0, value_high=96.0)) is None
+    assert figure_change(replace(latency, value=105.1)) is not None
+    assert figure_change(replace(latency, figure="bytes")) is not None, "sizes are exact"

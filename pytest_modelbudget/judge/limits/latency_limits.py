@@ -25,6 +25,9 @@ class LatencyLimit(FigureLimit):
     needs = frozenset({"artifact", "latency"})
     advice = _FASTER
     guards = "latency"
+    repeats_within = (
+        0.05  # the interval is about one session, and a window this much slower is slow
+    )
     statistic: ClassVar[LatencyStatistic]
 
     def read(self, findings: Findings) -> Measurement:

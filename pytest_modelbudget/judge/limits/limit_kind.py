@@ -106,9 +106,12 @@ class FigureLimit(LimitKind):
 
     Attributes:
         by_machine: Whether the ledger keeps one value for each machine.
+        repeats_within: By which share the figure of one artifact may differ between two sessions,
+            beyond its intervals; reports do not call less a change.
     """
 
     by_machine: ClassVar[bool] = False
+    repeats_within: ClassVar[float] = 0.0
 
     def __init_subclass__(cls) -> None:
         """Let a limit guard its own figure."""
