@@ -70,12 +70,18 @@ def damage_one(bench: Bench, damage: str, name: str, number: int) -> Outcome:
     return bench.judge(project)
 
 
-def damage_all(bench: Bench, damage: str) -> Outcome:
-    """Damage one file of each entry, another one from entry to entry."""
+def damage_all(bench: Bench, first: int) -> Outcome:
+    """Damage one file of each entry, another one and in another way from entry to entry.
+
+    Args:
+        bench: The lab.
+        first: The number of the damage of the first entry; that of the next one is the next.
+    """
     project = bench.copy()
-    for number, (_, entry) in enumerate(_entries(project)):
+    damages = list(DAMAGES.values())
+    for number, (_, entry) in enumerate(_entries(project), first):
         files = sorted(entry.iterdir())
-        DAMAGES[damage](files[number % len(files)])
+        damages[number % len(damages)](files[number % len(files)])
     return bench.judge(project)
 
 

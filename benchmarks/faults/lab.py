@@ -140,7 +140,7 @@ class Lab:
     def start(
         self, project: Path, name: str = "faulty", hold: str = "", most_bytes: str = ""
     ) -> "subprocess.Popen[bytes]":
-        """Start a session in processes of its own.
+        """Start a session, in processes of its own if one of them is held.
 
         Args:
             project: From ``project``.
@@ -149,7 +149,7 @@ class Lab:
             most_bytes: Of any file that it writes.
         """
         _forget_reports(project, name)
-        path = [str(Path(__file__).parent / "hold"), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        path = [str(Path(__file__).parent / "hold"), os.environ.get("PYTHONPATH", "")]
         own = {
             "PYTHONPATH": os.pathsep.join(filter(None, path)),
             "FAULTS_HOLD": str(project / "held"),
@@ -160,7 +160,7 @@ class Lab:
             (project / "held" / "hold").mkdir(parents=True)
         with (project / f"{name}.txt").open("w") as file:
             return subprocess.Popen(
-                [sys.executable, *_words(name)],
+                [sys.executable if hold else self._zygotes.interpreter(), *_words(name)],
                 cwd=project,
                 env=_environment(project) | own,
                 stdin=subprocess.DEVNULL,

@@ -45,6 +45,8 @@ class NamedCode:
         self._search_path = list(dict.fromkeys(search_path))
         self._root = root
         self._about_root = about_root
+        # Most variants of a file name the same.
+        self._answers: dict[tuple[str, Sequence[str]], tuple[str, str] | None] = {}
 
     def missing(self, reference: str, imports: Sequence[str]) -> tuple[str, str] | None:
         """Return what of ``reference`` is certainly missing, and what to write instead.
@@ -53,6 +55,12 @@ class NamedCode:
             reference: ``package.module``, or ``package.module:callable``.
             imports: The modules that are imported before.
         """
+        asked = (reference, tuple(imports))
+        if asked not in self._answers:
+            self._answers[asked] = self._look_for(reference, imports)
+        return self._answers[asked]
+
+    def _look_for(self, reference: str, imports: Sequence[str]) -> tuple[str, str] | None:
         name, _, attribute = reference.partition(":")
         top = name.partition(".")[0]
         if top in sys.stdlib_module_names:
