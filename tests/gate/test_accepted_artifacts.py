@@ -28,9 +28,21 @@ def measured(project: Project) -> tuple[int, dict[str, dict[str, Any]]]:
     return int(result.exitcode), {limit["name"]: limit for limit in variant["limits"]}
 
 
+def accept_slower(project: Project) -> None:
+    """Let the accepted latency be far from any that is measured, so that timing soon ends."""
+    path = project.root / "blobs.ledger.json"
+    ledger = json.loads(path.read_text())
+    [variant] = ledger["variants"].values()
+    for name, figure in variant["figures"].items():
+        if name.startswith("latency"):
+            figure |= {"accepted": 0.1, "anchor": 0.1}
+    path.write_text(json.dumps(ledger))
+
+
 def test_accepted_artifacts_are_found_by_their_digest(blobs: Project) -> None:
     blobs.write("blobs.budget.yaml", BUDGET)
     assert blobs.pytest("--budget-update", env=HERE).exitcode == 0
+    accept_slower(blobs)
 
     _, same = measured(blobs)
     assert same["max_latency_growth"]["how"] == "the artifact is the accepted one"

@@ -170,10 +170,10 @@ def own(y_true, y_pred):
 """
 
 
-def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(blobs: Project) -> None:
-    blobs.write("data.py", DATA)
-    blobs.write("blobs.budget.yaml", BAD)
-    result = blobs.pytest("-v")
+def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(built: Project) -> None:
+    built.write("data.py", DATA)
+    built.write("blobs.budget.yaml", BAD)
+    result = built.pytest("-v")
     assert outcomes(result.output) == items(
         one_sample__max_accuracy_drop="PASSED",
         one_sample_f1__max_accuracy_drop="FAILED",

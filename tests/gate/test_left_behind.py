@@ -13,15 +13,17 @@ from tests.conftest import Project, eventually, outcomes
 BUDGET = """
 version: 1
 model: blobs.tflite
-data: {test: leaving:test}
 budget: {min_accuracy: 0.96, max_latency: 1 s}
+variants:
 """
 LEAVING = """
 import multiprocessing, os, pathlib, subprocess, threading, time
 import blobs
 
+PID = f"{__name__}.pid"
+
 def note():
-    pathlib.Path("left.pid").write_text(str(os.getpid()))
+    pathlib.Path(PID).write_text(str(os.getpid()))
 
 def sleep():
     note()
@@ -36,8 +38,8 @@ WAYS = {
                 os._exit(0)
             sleep()
     """,
-    "program in its own session": """
-        subprocess.Popen(["sh", "-c", "echo $$ >left.pid; sleep 10000"], start_new_session=True)
+    "program": """
+        subprocess.Popen(["sh", "-c", f"echo $$ >{PID}; sleep 10000"], start_new_session=True)
     """,
     "multiprocessing": """
         multiprocessing.get_context("fork").Process(target=sleep).start()
@@ -54,27 +56,37 @@ def is_gone(pid: str) -> bool:
     return not stat.exists() or ") Z " in stat.read_text()
 
 
-@pytest.fixture
-def leaving(blobs: Project) -> Iterator[Project]:
-    blobs.write("blobs.budget.yaml", BUDGET)
-    yield blobs
-    with suppress(FileNotFoundError, ProcessLookupError):
-        os.kill(int((blobs.root / "left.pid").read_text()), signal.SIGKILL)
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_nobody_waits_for_what_is_left_running(leaving: Project, way: str) -> None:
-    code = f"{LEAVING}\ndef test():{WAYS[way]}    return wait()\n"
-    # In a process of its own, because a result depends on the files that the user's code looks for.
-    wait = """
+# In a process of its own, because a result depends on the files that the user's code looks for.
+WAIT = """
 def wait():
-    subprocess.run(["sh", "-c", "until [ -s left.pid ]; do sleep 0.01; done"], check=True)
+    subprocess.run(["sh", "-c", f"until [ -s {PID} ]; do sleep 0.01; done"], check=True)
     return blobs.test()
 """
-    (leaving.root / "leaving.py").write_text(code.replace("\n        ", "\n    ") + wait)
+
+
+def pids(project: Project) -> list[str]:
+    return [file.read_text().strip() for file in project.root.glob("*.pid")]
+
+
+@pytest.fixture
+def leaving(blobs: Project) -> Iterator[Project]:
+    lines = [f"  {way}: {{data: {{test: 'by_{way}:test'}}}}\n" for way in WAYS]
+    blobs.write("blobs.budget.yaml", BUDGET + "".join(lines))
+    for way, code in WAYS.items():
+        text = f"{LEAVING}\ndef test():{code}    return wait()\n".replace("\n        ", "\n    ")
+        (blobs.root / f"by_{way}.py").write_text(text + WAIT)
+    yield blobs
+    for pid in pids(blobs):
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def test_nobody_waits_for_what_is_left_running(leaving: Project) -> None:
     result = leaving.pytest("-v", "-p", "timeout", "--timeout=60")
     assert outcomes(result.output) == {
-        "blobs.budget.yaml::min_accuracy": "PASSED",
-        "blobs.budget.yaml::max_latency": "PASSED",
+        f"blobs.budget.yaml::{way}::{limit}": "PASSED"
+        for way in WAYS
+        for limit in ("min_accuracy", "max_latency")
     }, result.output
-    eventually(lambda: is_gone((leaving.root / "left.pid").read_text().strip()))
+    assert len(pids(leaving)) == len(WAYS)
+    eventually(lambda: all(map(is_gone, pids(leaving))))

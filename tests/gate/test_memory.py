@@ -3,9 +3,11 @@
 from tests.conftest import Project
 
 GREEDY = """
+import time
 import blobs
 def test():
-    taken = [b"x" * 100_000_000 for _ in range(10)]
+    taken = [b"x" * 100_000_000 for _ in range(5)]
+    time.sleep(0.5)  # longer than it takes to see this
     return blobs.test()
 """
 

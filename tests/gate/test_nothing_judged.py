@@ -82,7 +82,7 @@ def test_samples_that_are_drawn_anew_are_never_judged(built: Project) -> None:
         built.write(f"{name}.py", DRAWN.format(rows=rows, again=again))
     data = [f"data: {{test: '{name}:test'}}" for name in names]
     built.write("blobs.budget.yaml", with_variants(data))
-    for options in ((), (), ("-n1",)):
+    for options in ((), ("-n1",)):
         result = built.pytest(*options)
         assert result.exitcode == 1
         for name in names:

@@ -83,18 +83,13 @@ def test_an_xdist_worker_draws_nothing(slow: Project) -> None:
     assert "\x1b7" not in output
 
 
-def test_a_log_file_with_colors_has_no_cursor_to_draw_at(slow: Project) -> None:
+def test_a_log_file_with_colors_has_no_cursor_to_draw_at_and_no_line_so_soon(
+    slow: Project,
+) -> None:
     result = slow.pytest("--color=yes")
     result.has("1 passed")
-    assert "int8 quantize" not in result.output
+    assert "int8 quantize" not in result.output, "nor a line before half a minute"
     assert "\x1b7" not in result.output
-
-
-def test_without_a_terminal_no_line_comes_before_half_a_minute(slow: Project) -> None:
-    result = slow.pytest()
-    result.has("1 passed")
-    assert "int8 quantize" not in result.output
-    assert "\x1b" not in result.output
 
 
 def test_without_a_terminal_there_is_a_line_every_half_minute(slow: Project) -> None:
