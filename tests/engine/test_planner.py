@@ -5,11 +5,12 @@ import pytest
 
 from pytest_modelbudget.budgetfile.budget import FixedBaseline
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.stages import Convert, Quantize
+from pytest_modelbudget.budgetfile.stages import Cluster, Convert, Prune, Quantize, SavedModel
 from pytest_modelbudget.budgetfile.types import CallSource, Data, Metric
 from pytest_modelbudget.engine import plan as plans
 from pytest_modelbudget.engine.plan import Evaluation, Invocation, Plan, Step
 from pytest_modelbudget.engine.planner import Planner
+from pytest_modelbudget.judge.accepted import AcceptedFigure, AcceptedVariant
 from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 from pytest_modelbudget.protocol.project import Project
 
@@ -263,6 +264,85 @@ def test_what_a_recipe_could_end_in_shares_its_training(root: Path) -> None:
         assert form.step.span == load(root / "model.budget.yaml")[0].span
 
 
+def test_the_score_is_known_after_each_stage_of_the_keras_model_and_at_the_end(root: Path) -> None:
+    recipe = "recipe: [prune: {sparsity: 0.5}, cluster: {clusters: 8}, quantize: {scheme: int8}]"
+    [plan] = planned(root, BASE.replace(BASE.splitlines()[4], recipe))
+    forms = plan.stage_forms
+    assert [(form.name, form.where, form.gentler) for form in forms] == [
+        ("", "", ""),
+        ("prune", "recipe[0] > prune", Prune.gentler),
+        ("cluster", "recipe[1] > cluster", Cluster.gentler),
+        ("quantize", "recipe[2] > quantize", Quantize.gentler),
+    ]
+    kinds = [[step.job.stage.kind for step in chain(form.step)] for form in forms]
+    assert kinds == [
+        ["convert"],
+        ["prune", "convert"],
+        ["prune", "cluster", "convert"],
+        ["prune", "cluster", "convert", "quantize"],
+    ]
+    assert forms[-1].step.key == plan.step.key
+    [quantized] = planned(root, BASE.replace("prune: {sparsity: 0.5}, ", ""))
+    assert quantized.stage_forms == (), "no stage works on the Keras model"
+    [sparse] = planned(root, BASE.replace("quantize: {scheme: int8}", "convert: {sparse: true}"))
+    assert [form.name for form in sparse.stage_forms] == ["", "prune", "convert"]
+
+
+def test_a_savedmodel_is_compared_with_that_of_the_unchanged_model(root: Path) -> None:
+    recipe = "recipe: [prune: {sparsity: 0.5}, saved_model: {weights: float16}]"
+    text = BASE.replace(BASE.splitlines()[4], recipe)
+    [plan] = planned(root, text)
+    (step,) = chain(baseline(plan))
+    assert isinstance(step.job.stage, SavedModel)
+    assert (step.job.stage.weights, step.where) == ("float32", "recipe[1] > saved_model")
+    assert step.span == plan.step.span
+    assert [each.job.stage.kind for each in chain(plan.step)] == ["prune", "saved_model"]
+    [other] = planned(root, f"{text}baseline: net.tflite\n")
+    assert [each.job.stage.kind for each in chain(baseline(other))] == ["convert"]
+
+
+def test_a_job_knows_the_signature(root: Path) -> None:
+    [plan] = planned(root, f"{BASE}signature: score\n")
+    assert {step.job.signature for step in chain(plan.step)} == {"score"}
+
+
+def test_before_the_training_what_is_like_the_artifact_is_evaluated(root: Path) -> None:
+    [of_baseline] = planned(root, f"{BASE}baseline: net.tflite\n")
+    assert of_baseline.rehearsal is of_baseline.baseline
+    [without] = planned(root, f"{BASE}baseline: {{accuracy: 0.98}}\n")
+    assert [step.job.stage.kind for step in chain(without.rehearsal)] == ["convert"]
+    assert str(without.rehearsal.job.model) == "net:build"
+
+
+def test_all_steps_are_those_of_the_variant_and_of_its_baseline(root: Path) -> None:
+    text = BASE.replace("int8}", "int8, backend: litert}")
+    [plan] = planned(root, f"{text}baseline: net.tflite\n")
+    assert list(plan.steps()) == [*chain(plan.step)[::-1], *chain(baseline(plan))[::-1]]
+    [score] = planned(root, f"{text}baseline: {{accuracy: 0.98}}\n")
+    assert list(score.steps()) == chain(score.step)[::-1]
+
+
+def test_the_growth_of_a_latency_is_decided_on_each_machine_that_accepted_one(root: Path) -> None:
+    file = root / "model.budget.yaml"
+    file.write_text(BASE.replace("max_bytes: 1 MB", "max_latency_growth: 5%"))
+    [budget] = load(file)
+    planner = Planner(Project(rootdir=root, sys_path=()))
+
+    def bounds(machines: dict[str, AcceptedFigure]) -> tuple[LatencyBound, ...]:
+        accepted = AcceptedVariant("sha256", {}, {"latency": machines} if machines else {})
+        return planner.plan(replace(budget, accepted=accepted)).invocation.bounds
+
+    figures = {name: AcceptedFigure(value, value, "sha256") for name, value in MACHINES.items()}
+    assert bounds(figures) == tuple(
+        LatencyBound(statistic="p50", bound=value) for value in MACHINES.values()
+    )
+    nothing = (LatencyBound(statistic="p50", bound=0.0),)
+    assert bounds({}) == planner.plan(budget).invocation.bounds == nothing
+
+
+MACHINES = {"a laptop": 1e-3, "a server": 2e-3}
+
+
 def test_a_budget_is_planned_once(root: Path) -> None:
     planner = Planner(Project(rootdir=root, sys_path=()))
     planned(root, VARIANTS)
@@ -327,6 +407,10 @@ def test_two_steps_are_planned_where_the_finished_files_choose(root: Path) -> No
     assert auto.step.either
     both = [each.key for each in auto.step.either]
     assert both == [litert.step.key, converter.step.key]
+    assert [[stage.kind for stage in step.job.before] for step in auto.step.either] == [
+        ["prune", "convert"],
+        ["prune"],
+    ]
     assert auto.step.key not in both
     assert {*both, auto.step.key} <= {step.key for step in auto.steps()}
     assert sparse.step.parent

@@ -390,3 +390,15 @@ def test_an_artifact_is_found_by_the_digest_of_its_content(tmp_path: Path) -> No
     sha256 = content_digest(first.parent / "model.tflite")
     (first.parent / "model.tflite").write_bytes(b"damaged")
     assert store.find_content(sha256) is None
+
+
+def test_damaged_entries_hide_no_artifact(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(3):
+        with store.adding(digest(number)) as folder:
+            (folder / "model.tflite").write_bytes(b"%d" % number)
+    no_manifest, no_json, whole = store.folders()
+    (no_manifest / MANIFEST).unlink()
+    (no_json / MANIFEST).write_text("{")
+    sha256 = content_digest(whole / "model.tflite")
+    assert store.find_content(sha256) == whole / "model.tflite"
