@@ -2,6 +2,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +32,15 @@ def test_check_counts_what_is_right(blobs: Project) -> None:
     result = modelbudget(blobs, "check", "blobs.budget.yaml")
     assert result == Result(0, "1 file, 2 variants: no problem found\n")
     assert not (blobs.root / ".modelbudget").exists()
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, MODELBUDGET, "recipes"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert done.stderr == b""
 
 
 def test_check_shows_every_problem(blobs: Project) -> None:

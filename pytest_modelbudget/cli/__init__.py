@@ -1,6 +1,7 @@
 """The command ``modelbudget``, with one module for each subcommand."""
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -59,7 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = parser().parse_args(arguments)
     try:
-        return COMMANDS[options.command].run(options)
+        exitcode = COMMANDS[options.command].run(options)
+        sys.stdout.flush()
+        return exitcode
+    except BrokenPipeError:  # ``head`` has read enough
+        # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (ModelBudgetError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
