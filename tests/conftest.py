@@ -55,8 +55,16 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
             option.loadscopereorder = False  # it would begin with the modules of the most tests
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+TENSORFLOW = ("tensorflow.python", "keras.src")  # lazy modules have no parts: see tests/lazy.py
+COLLECTED = pytest.StashKey[tuple[set[Path], list[str]]]()
+"""The files of all tests, also of those that are deselected, and what of TensorFlow ran by then."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before some are deselected
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the modules with TensorFlow first: one at the end would leave the other cores idle."""
+    executed = [name for name in TENSORFLOW if name in sys.modules]
+    config.stash[COLLECTED] = ({item.path for item in items}, executed)
     long = {item.path for item in items if item.get_closest_marker("tensorflow")}
     items.sort(key=lambda item: item.path not in long)
 

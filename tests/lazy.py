@@ -1,8 +1,9 @@
 """Imports TensorFlow when a test first uses it, so that collecting and all other tests go without.
 
-The import takes 10 s. A test module has its imports at the top as ever, but of modules:
-``import tf_keras``, ``from pytest_modelbudget.workers.compress.stages import apply_prune``.
-``from tf_keras import layers`` would use the module at once.
+The import takes 10 s, and that of the statistics of SciPy 1 s, in each process that collects. A
+test module has its imports at the top as ever, but of modules: ``import tf_keras``, ``from scipy
+import stats``, ``from pytest_modelbudget.workers.compress.stages import apply_prune``. ``from
+tf_keras import layers`` would use the module at once.
 """
 
 import sys
@@ -12,7 +13,14 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
-LIBRARIES = {"keras", "tensorflow", "tensorflow_model_optimization", "tf_keras"}
+LIBRARIES = {
+    "keras",
+    "scipy.optimize",
+    "scipy.stats",
+    "tensorflow",
+    "tensorflow_model_optimization",
+    "tf_keras",
+}
 OURS = ("pytest_modelbudget.workers.compress.", "tests.workers.compress.keras3_models")
 
 

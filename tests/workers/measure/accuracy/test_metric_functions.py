@@ -3,7 +3,6 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn import metrics as sklearn
 
 from pytest_modelbudget.budgetfile.types import Metric
 from tests.workers.feeding import (
@@ -17,21 +16,28 @@ from tests.workers.feeding import (
 )
 
 
+@pytest.fixture
+def sklearn() -> Any:
+    from sklearn import metrics  # not at the top: each process that collects would import it
+
+    return metrics
+
+
 @pytest.mark.parametrize(
     "y", [LABELS, LABELS[:, np.newaxis], np.eye(4)[LABELS], LABELS.astype(np.float32)]
 )
-def test_accuracy_takes_labels_in_every_form(y: NDArray[Any]) -> None:
+def test_accuracy_takes_labels_in_every_form(y: NDArray[Any], sklearn: Any) -> None:
     expected = sklearn.accuracy_score(LABELS, SCORES.argmax(1))
     assert value(Metric(), y, SCORES) == expected
 
 
 @pytest.mark.parametrize("y_pred", [PROBABILITIES, PROBABILITIES[:, np.newaxis]])
-def test_accuracy_of_one_probability(y_pred: NDArray[Any]) -> None:
+def test_accuracy_of_one_probability(y_pred: NDArray[Any], sklearn: Any) -> None:
     expected = sklearn.accuracy_score(BINARY, PROBABILITIES > 0.5)
     assert value(Metric(), BINARY, y_pred) == expected
 
 
-def test_top_k_accuracy() -> None:
+def test_top_k_accuracy(sklearn: Any) -> None:
     expected = sklearn.top_k_accuracy_score(LABELS, SCORES, k=2)
     assert value(Metric(name="top_k_accuracy", k=2), LABELS, SCORES) == expected
 
@@ -50,14 +56,14 @@ def test_top_1_of_equal_scores_is_accuracy() -> None:
         np.stack([1 - PROBABILITIES, PROBABILITIES], axis=1),
     ],
 )
-def test_binary_auc_and_f1(y_pred: NDArray[Any]) -> None:
+def test_binary_auc_and_f1(y_pred: NDArray[Any], sklearn: Any) -> None:
     auc = value(Metric(name="auc"), BINARY, y_pred)
     assert auc == pytest.approx(sklearn.roc_auc_score(BINARY, PROBABILITIES), abs=1e-12)
     f1 = value(Metric(name="f1"), BINARY, y_pred)
     assert f1 == pytest.approx(sklearn.f1_score(BINARY, PROBABILITIES > 0.5), abs=1e-12)
 
 
-def test_auc_and_f1_of_several_classes() -> None:
+def test_auc_and_f1_of_several_classes(sklearn: Any) -> None:
     scores = np.round(SCORES, 1).astype(np.float64)
     scores /= scores.sum(1, keepdims=True)
     auc = value(Metric(name="auc"), LABELS, scores)
@@ -69,7 +75,7 @@ def test_auc_and_f1_of_several_classes() -> None:
 
 
 @pytest.mark.parametrize("shape", [(200,), (200, 1), (200, 3, 2)])
-def test_errors_of_any_rank(shape: tuple[int, ...]) -> None:
+def test_errors_of_any_rank(shape: tuple[int, ...], sklearn: Any) -> None:
     y_true, y_pred = RANDOM.random(shape), RANDOM.random(shape).astype(np.float32)
     flat = (y_true.ravel(), y_pred.ravel())
     mae = value(Metric(name="mae"), y_true, y_pred)
@@ -78,7 +84,7 @@ def test_errors_of_any_rank(shape: tuple[int, ...]) -> None:
     assert mse == pytest.approx(sklearn.mean_squared_error(*flat), abs=1e-12)
 
 
-def test_a_column_is_not_broadcast_against_a_row() -> None:
+def test_a_column_is_not_broadcast_against_a_row(sklearn: Any) -> None:
     expected = sklearn.mean_absolute_error(BINARY, PROBABILITIES)
     for y_true, y_pred in [
         (BINARY, PROBABILITIES[:, np.newaxis]),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy import stats
 
 from pytest_modelbudget.workers.measure.latency.quantile_interval import estimate_quantile
 from pytest_modelbudget.workers.userdata.datasets import Array
@@ -72,7 +72,7 @@ def test_windows_that_are_alike_are_as_good_as_one_sample() -> None:
     found = estimate_quantile(windows, 0.5, error=0.05)
     assert found is not None
     # By tables, t is 2.262 at nine degrees of freedom: 1000 / (2.262 / 1.960) ** 2 = 750 count.
-    low, high = binom.ppf([0.025, 0.975], 750, 0.5)
+    low, high = stats.binom.ppf([0.025, 0.975], 750, 0.5)
     ordered = np.sort(np.concatenate(windows))
     assert found.low == ordered[int(low) * 1000 // 750 - 1]
     assert found.high == ordered[math.ceil((high + 1) * 1000 / 750) - 1]

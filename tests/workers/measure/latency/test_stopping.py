@@ -3,7 +3,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy import stats
 
 from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
 from pytest_modelbudget.workers.measure.latency import stopping
@@ -117,7 +117,7 @@ def test_a_window_is_slow_if_it_is_five_percent_over_the_fast_ones() -> None:
 def test_each_look_and_the_end_may_be_wrong_as_often() -> None:
     windows = [[Timings(np.array([float(value)]), 1, 0)] for value in range(1, 319)]
     found = estimate(windows, "p50")
-    low, high = binom.ppf([0.01 / 7 / 2, 1 - 0.01 / 7 / 2], 318, 0.5)
+    low, high = stats.binom.ppf([0.01 / 7 / 2, 1 - 0.01 / 7 / 2], 318, 0.5)
     assert (found.low, found.high) == (low, high + 1)
 
 
