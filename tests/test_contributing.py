@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import pytest_modelbudget
-from tests.conftest import Project, Result, first_on_path, outcomes
+from tests.conftest import Project, first_on_path, outcomes
 from tests.recipes.reading import read
 
 PACKAGE = Path(pytest_modelbudget.__file__).parent
 PAGES = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
-Follow = Callable[[str], None]
+Follow = Callable[..., None]
 
 
 def block(lines: list[str], *signs: str) -> str:
@@ -48,72 +48,60 @@ def add(page: str, root: Path) -> None:
 
 @pytest.fixture
 def follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Follow:
-    """Return what lets pytest in a project use the package as a page has changed it."""
+    """Return what lets pytest in a project use the package as pages have changed it."""
 
-    def follow(page: str) -> None:
+    def follow(*pages: str) -> None:
         root = tmp_path / "changed"
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(PACKAGE, root / PACKAGE.name, ignore=ignored)
-        add(page, root)
+        shutil.copytree(PACKAGE, root / PACKAGE.name)  # with the byte code of what stays
+        for page in pages:
+            add(page, root)
         for name, path in first_on_path(root).items():
             monkeypatch.setenv(name, path)
 
     return follow
 
 
-def gate(project: Project, budget: str, *args: str) -> Result:
-    """Write a budget for the float model of ``blobs``, and run pytest."""
-    project.write("blobs.budget.yaml", f"version: 1\nmodel: blobs.tflite\nrecipe: []\n{budget}")
-    return project.pytest("-v", *args)
+BUDGET = """
+version: 1
+model: blobs.tflite
+data: {calibration: blobs:calibration}
+latency: {target: cortex-m4}
+variants:
+  float32:
+    recipe: []
+    budget: {max_lzma_bytes: 100 B, max_bytes: 1 MB, max_latency: 1 us}
+  int8:
+    recipe: int8
+    budget: {max_operator_kinds: 2}
+"""
 
 
-def test_a_limit(follow: Follow, blobs: Project) -> None:
-    follow("Add a limit")
+def test_a_report_a_target_a_measurement_and_a_limit(follow: Follow, blobs: Project) -> None:
+    """In an order in which no page can need what one before it in the file has added."""
+    follow("Add a report", "Add a target", "Add a measurement", "Add a limit")
+    blobs.write("blobs.budget.yaml", BUDGET)
 
-    result = gate(
-        blobs,
-        "data: {calibration: blobs:calibration}\n"
-        "variants: {int8: {recipe: int8, budget: {max_operator_kinds: 2}}}\n",
-    )
+    result = blobs.pytest("-v", "--budget-csv", "reports/limits.csv")
 
-    assert outcomes(result.output) == {"blobs.budget.yaml::int8::max_operator_kinds": "FAILED"}
+    file = "blobs.budget.yaml"
+    assert outcomes(result.output) == {
+        f"{file}::float32::max_lzma_bytes": "FAILED",
+        f"{file}::float32::max_bytes": "PASSED",
+        f"{file}::float32::max_latency": "FAILED",
+        f"{file}::int8::max_operator_kinds": "FAILED",
+    }
+    result.has("the .tflite after LZMA compression")
+    result.has("lower bound for 1,280 MACs on cortex-m4")  # 16 x 64 + 64 x 4
     result.has(
         "max_operator_kinds: 3 is 1 (50.0 %) over the limit of 2",
         "measured 3 kinds of operators: DEQUANTIZE, FULLY_CONNECTED, QUANTIZE",
         "what helps layers that convert to operators that the model already has",
     )
-
-
-def test_a_measurement(follow: Follow, blobs: Project) -> None:
-    follow("Add a measurement")
-
-    result = gate(blobs, "budget: {max_lzma_bytes: 100 B, max_bytes: 1 MB}\n")
-
-    assert outcomes(result.output) == {
-        "blobs.budget.yaml::max_lzma_bytes": "FAILED",
-        "blobs.budget.yaml::max_bytes": "PASSED",
-    }
-    result.has("the .tflite after LZMA compression")
-
-
-def test_a_target(follow: Follow, blobs: Project) -> None:
-    follow("Add a target")
-
-    result = gate(blobs, "latency: {target: cortex-m4}\nbudget: {max_latency: 1 us}\n")
-
-    assert outcomes(result.output) == {"blobs.budget.yaml::max_latency": "FAILED"}
-    result.has("lower bound for 1,280 MACs on cortex-m4")  # 16 x 64 + 64 x 4
-
-
-def test_a_report(follow: Follow, blobs: Project) -> None:
-    follow("Add a report")
-
-    result = gate(blobs, "budget: {max_bytes: 1 MB}\n", "--budget-csv", "reports/limits.csv")
-
-    assert result.exitcode == 0, result.output
-    with (blobs.root / "reports" / "limits.csv").open() as file:
-        [row] = csv.DictReader(file)
-    assert (row["name"], row["limit"], row["outcome"]) == ("max_bytes", "1000000", "within")
+    with (blobs.root / "reports" / "limits.csv").open() as table:
+        rows = {row["name"]: (row["limit"], row["outcome"]) for row in csv.DictReader(table)}
+    assert len(rows) == 4
+    assert rows["max_bytes"] == ("1000000", "within")
+    assert rows["max_lzma_bytes"] == ("100", "exceeded")
 
 
 MODEL = """

@@ -34,9 +34,12 @@ def test_the_split_is_disjoint_and_together_all_of_the_digits() -> None:
     (x_train, y_train), (x_test, y_test) = data.train(), data.test()
     ours = [*_keyed(x_train, y_train), *_keyed(x_test, y_test)]
     # As sklearn.datasets.load_digits reads it, without the 2 s that its import takes.
-    [package] = map(Path, find_spec("sklearn").submodule_search_locations or ())
-    digits = np.loadtxt(package / "datasets" / "data" / "digits.csv.gz", delimiter=",")
-    theirs = _keyed(digits[:, :-1].reshape(-1, 8, 8) / 16, digits[:, -1].astype(int))
+    package = find_spec("sklearn")
+    assert package
+    assert package.origin
+    path = Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz"
+    digits = np.loadtxt(path, np.float32, delimiter=",")
+    theirs = _keyed(digits[:, :-1].reshape(-1, 8, 8) / 16, digits[:, -1].astype(np.int64))
     assert sorted(ours) == sorted(theirs)
     assert not set(_keyed(x_train, y_train)) & set(_keyed(x_test, y_test))
 
