@@ -45,7 +45,7 @@ MAY_IMPORT_IN_WORKERS: Mapping[str, set[str]] = {
 """The same for the rooms of the workers; the modules beside them start any of them.
 
 ``measure`` imports ``served`` only where TensorFlow runs the artifact: see
-``test_gating_a_tflite_never_loads_tensorflow_in_a_worker_either``.
+``test_collecting_and_gating_load_no_worker_module_into_pytest``.
 """
 MODULES = {
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
@@ -149,23 +149,21 @@ def test_a_session_without_budget_files_loads_nothing_of_ours_but_the_plugin(
 ) -> None:
     project.write("conftest.py", SPY)
     project.write("test_nothing.py", "def test_nothing(): pass")
-    result = project.run("-m", "pytest", "-s", "-p", "no:randomly")  # that imports numpy
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    result = project.run("-m", "pytest", "-s", "-p", "modelbudget", env=alone)
     assert result.exitcode == 0
     assert not loaded(result.output) & {"pydantic", "yaml", "filelock", *LITE, *HEAVY}
 
 
 def test_collecting_and_gating_load_no_worker_module_into_pytest(blobs: Project) -> None:
+    """Nor is TensorFlow loaded in a worker: each import of it is refused."""
     blobs.write("conftest.py", SPY)
+    refusing = blobs.refusing(*HEAVY)
     for options in (["--collect-only"], []):
-        result = blobs.pytest("-s", *options)
-        assert result.exitcode == 0
+        result = blobs.pytest("-s", *options, env=refusing)
+        assert result.exitcode == 0, result.output
         assert "pydantic" in loaded(result.output)
         assert not loaded(result.output) & (LITE | HEAVY)
-
-
-def test_gating_a_tflite_never_loads_tensorflow_in_a_worker_either(blobs: Project) -> None:
-    result = blobs.pytest(env=blobs.refusing(*HEAVY))
-    assert result.exitcode == 0, result.output
 
 
 def test_workers_that_cannot_start_are_an_error_and_never_a_hang(blobs: Project) -> None:

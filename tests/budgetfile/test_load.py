@@ -253,7 +253,7 @@ def _problems_of(path: Path, content: bytes) -> list[str]:
     return []
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*KEYS, "variants"]), TREES, max_size=5))
 def test_any_tree_loads_or_is_explained(
     tmp_path_factory: pytest.TempPathFactory, tree: dict[str, object]
@@ -263,7 +263,7 @@ def test_any_tree_loads_or_is_explained(
     assert not [text for text in _problems_of(path, document.encode()) if "\n" in text]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from("version: 1\n-[]{}&*!|>'\"%@`#,?x \t\r"), max_size=60) | st.text())
 def test_any_text_loads_or_is_explained(
     tmp_path_factory: pytest.TempPathFactory, text: str

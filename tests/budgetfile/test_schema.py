@@ -14,12 +14,12 @@ HEAD = "version: 1\nmodel: m:f\n"
 Valid = Callable[[str], bool]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
     return Draft202012Validator(schema())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def valid(validator: Draft202012Validator) -> Valid:
     return lambda text: validator.is_valid(yaml.safe_load(text))
 

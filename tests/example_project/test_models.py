@@ -38,8 +38,9 @@ def test_the_split_is_disjoint_and_together_all_of_the_digits() -> None:
     assert package
     assert package.origin
     path = Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz"
-    digits = np.loadtxt(path, np.float32, delimiter=",")
-    theirs = _keyed(digits[:, :-1].reshape(-1, 8, 8) / 16, digits[:, -1].astype(np.int64))
+    digits = np.loadtxt(path, delimiter=",")
+    images: data.Images = (digits[:, :-1].reshape(-1, 8, 8) / 16).astype(np.float32)
+    theirs = _keyed(images, digits[:, -1].astype(np.int64))
     assert sorted(ours) == sorted(theirs)
     assert not set(_keyed(x_train, y_train)) & set(_keyed(x_test, y_test))
 

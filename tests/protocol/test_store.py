@@ -1,7 +1,8 @@
 import hashlib
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -239,25 +240,27 @@ def test_a_sweep_leaves_what_another_process_is_making(tmp_path: Path) -> None:
     store.sweep(KEY)  # and nothing is left to sweep
 
 
+APPEND_UNDER_LOCK = """
+import sys, time
+from pathlib import Path
+from pytest_modelbudget.protocol.store import Store
+
+root, key = Path(sys.argv[1]), sys.argv[2]
+for _ in range(50):
+    with Store(root).lock(key):
+        for word in ("enter", "leave"):
+            with (root / "log").open("a") as file:
+                file.write(f"{word}\\n")
+            time.sleep(0.004)  # another process would write now
+"""
+
+
 def test_two_processes_never_hold_one_key(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    spawn = multiprocessing.get_context("spawn")
-    workers = [spawn.Process(target=append_under_lock, args=(tmp_path, log)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    words = log.read_text().split()
-    assert words == ["enter", "leave"] * 30
-
-
-def append_under_lock(root: Path, log: Path) -> None:
-    for _ in range(10):
-        with Store(root).lock(KEY):
-            with log.open("a") as file:
-                file.write("enter\n")
-            with log.open("a") as file:
-                file.write("leave\n")
+    command = [sys.executable, "-c", APPEND_UNDER_LOCK, str(tmp_path), KEY]
+    workers = [subprocess.Popen(command) for _ in range(2)]
+    assert [worker.wait() for worker in workers] == [0, 0]
+    words = (tmp_path / "log").read_text().split()
+    assert words == ["enter", "leave"] * 100
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
