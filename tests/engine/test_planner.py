@@ -324,7 +324,7 @@ def test_all_steps_are_those_of_the_variant_and_of_its_baseline(root: Path) -> N
 
 def test_the_growth_of_a_latency_is_decided_on_each_machine_that_accepted_one(root: Path) -> None:
     file = root / "model.budget.yaml"
-    file.write_text(BASE.replace("max_bytes: 1 MB", "max_latency_growth: 5%"))
+    file.write_text(BASE.replace("max_bytes: 1 MB", "max_latency: 5 ms, max_latency_growth: 5%"))
     [budget] = load(file)
     planner = Planner(Project(rootdir=root, sys_path=()))
 
@@ -334,9 +334,9 @@ def test_the_growth_of_a_latency_is_decided_on_each_machine_that_accepted_one(ro
 
     figures = {name: AcceptedFigure(value, value, "sha256") for name, value in MACHINES.items()}
     assert bounds(figures) == tuple(
-        LatencyBound(statistic="p50", bound=value) for value in MACHINES.values()
+        LatencyBound(statistic="p50", bound=value) for value in (5e-3, *MACHINES.values())
     )
-    nothing = (LatencyBound(statistic="p50", bound=0.0),)
+    nothing = (LatencyBound(statistic="p50", bound=5e-3), LatencyBound(statistic="p50", bound=0.0))
     assert bounds({}) == planner.plan(budget).invocation.bounds == nothing
 
 
@@ -391,10 +391,10 @@ model: net:build
 data: {train: data:train}
 budget: {max_bytes: 1 MB}
 variants:
-  auto: {recipe: [prune: {sparsity: 0.5}, quantize: {}]}
-  litert: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: litert}]}
-  converter: {recipe: [prune: {sparsity: 0.5}, quantize: {backend: converter}]}
-  sparse: {recipe: [prune: {sparsity: 0.5}, convert: {sparse: true}, quantize: {}]}
+  auto: {recipe: [prune: {}, cluster: {}, quantize: {}]}
+  litert: {recipe: [prune: {}, cluster: {}, quantize: {backend: litert}]}
+  converter: {recipe: [prune: {}, cluster: {}, quantize: {backend: converter}]}
+  sparse: {recipe: [prune: {}, cluster: {}, convert: {sparse: true}, quantize: {}]}
   io: {recipe: [quantize: {scheme: int16x8, io: int8}]}
   layers: {recipe: [quantize: {layers: {skip: [out]}}]}
   int4: {recipe: int4}
@@ -408,8 +408,8 @@ def test_two_steps_are_planned_where_the_finished_files_choose(root: Path) -> No
     both = [each.key for each in auto.step.either]
     assert both == [litert.step.key, converter.step.key]
     assert [[stage.kind for stage in step.job.before] for step in auto.step.either] == [
-        ["prune", "convert"],
-        ["prune"],
+        ["prune", "cluster", "convert"],
+        ["prune", "cluster"],
     ]
     assert auto.step.key not in both
     assert {*both, auto.step.key} <= {step.key for step in auto.steps()}
