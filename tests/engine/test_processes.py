@@ -202,19 +202,15 @@ def test_a_server_that_died_fails_what_runs_and_what_comes_later(
     eventually(lambda: gone(bench.root, "hangs"))
 
 
-@pytest.mark.parametrize("stop", [os.kill, os.killpg])
-def test_a_server_that_is_stopped_is_killed(
-    bench: Bench,
-    started: list[ForkServer],
-    monkeypatch: pytest.MonkeyPatch,
-    stop: Callable[[int, int], None],
+def test_a_server_that_is_stopped_with_its_supervisors_is_killed(
+    bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_modelbudget.engine.processes.PING_S", 0.1)
     monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 3.0)
 
     async def be_stopped() -> list[str]:
         running = await hanging(bench, timeout_s=60.0)
-        stop(started[0].transport.get_pid(), signal.SIGSTOP)
+        os.killpg(started[0].transport.get_pid(), signal.SIGSTOP)
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(be_stopped):

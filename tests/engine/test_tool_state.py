@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import pytest_modelbudget
+from pytest_modelbudget.engine import tool_state as tool_states
 from pytest_modelbudget.engine.tool_state import tool_state
-from tests.conftest import Project, first_on_path
 
 
 @pytest.mark.parametrize("name", ["TF_USE_LEGACY_KERAS", "KERAS_BACKEND", "XLA_FLAGS"])
@@ -29,19 +29,25 @@ def test_the_settings_of_keras_count(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert tool_state() != before
 
 
-def test_the_code_of_this_package_counts_where_it_may_change(blobs: Project) -> None:
+def test_the_code_of_this_package_counts_where_it_may_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A result of another development state may even have another shape."""
-    copy = blobs.root.with_name("copy")
     package = Path(pytest_modelbudget.__file__).parent
-    shutil.copytree(package, copy / package.name, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "from pytest_modelbudget.engine.tool_state import tool_state; print(tool_state())"
-    env = first_on_path(copy)
-    before = blobs.run("-c", code, env=env).output
-    assert "'code': '" in before, before
-    assert blobs.run("-c", code, env=env).output == before
-    with (copy / package.name / "report" / "terminal.py").open("a") as file:
+    copy = tmp_path / package.name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(tool_states, "_PACKAGE", copy)
+
+    def code() -> object:
+        tool_states.own_code.cache_clear()
+        return tool_states.tool_state()["code"]
+
+    before = code()
+    assert before
+    with (copy / "report" / "terminal.py").open("a") as file:
         file.write("# It makes no result.\n")
-    assert blobs.run("-c", code, env=env).output == before
-    with (copy / package.name / "workers" / "handlers.py").open("a") as file:
+    assert code() == before
+    with (copy / "workers" / "handlers.py").open("a") as file:
         file.write("# It may.\n")
-    assert blobs.run("-c", code, env=env).output != before
+    assert code() not in ("", before)
+    tool_states.own_code.cache_clear()

@@ -65,9 +65,8 @@ def test_pytest_rerunfailures_gives_the_same_verdict_again(exceeded: Project) ->
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_pytest_randomly_changes_no_outcome(exceeded: Project, seed: int) -> None:
-    result = exceeded.pytest("-p", "randomly", f"--randomly-seed={seed}", "-v")
+def test_pytest_randomly_changes_no_outcome(exceeded: Project) -> None:
+    result = exceeded.pytest("-p", "randomly", "--randomly-seed=1", "-v")
     found = outcomes(result.output)
     assert Counter(found.values()) == {"PASSED": 5, "FAILED": 1}
     assert found[FLOAT32] == "FAILED"
