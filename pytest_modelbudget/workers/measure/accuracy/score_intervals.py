@@ -141,10 +141,9 @@ def _resampled(statistics: Callable[[Rows], Floats], samples: int, size: int) ->
             found.append(statistics(random.integers(samples, size=size)))
         except JobError as error:
             undefined += 1
-            reason = error.cause
-    if undefined > _UNDEFINED_SHARE * RESAMPLES:
-        tried = undefined + len(found)
-        raise JobError(f"the metric failed on {undefined} of {tried} resamples: {reason}")
+            if undefined > _UNDEFINED_SHARE * RESAMPLES:
+                failed = f"failed on {undefined} of the first {undefined + len(found)} resamples"
+                raise JobError(f"the metric {failed}: {error.cause}") from error
     if len(found) < FEWEST_RESAMPLES:
         wanted = f"{FEWEST_RESAMPLES} resamples in {RESAMPLING_S:g} s"
         raise JobError(f"the metric is too slow: {len(found)} of at least {wanted}")
