@@ -14,7 +14,7 @@ from tests.conftest import Project, Result, once, outcomes
 from tests.recipes import models
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = 16
+EPOCHS = 8
 
 
 @dataclass(frozen=True)
@@ -62,21 +62,25 @@ def _train(name: str, generation: str, path: Path) -> None:
     keras.utils.set_random_seed(0)
     model = getattr(models, name)(keras)
     model.compile(keras.optimizers.Adam(5e-3), "sparse_categorical_crossentropy")
-    samples = models.train_halves() if name == "two_inputs" else models.train()
+    samples = models.train_halves() if name == "branched" else models.train()
     model.fit(*samples, epochs=EPOCHS, verbose=0)
     models.save(model, path)
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Gate:
-    """Return a function that runs pytest on a budget file, in a new project."""
+def gate(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Gate:
+    """Return a function that runs pytest on a budget file, in a new project.
+
+    All projects have one cache: a step that two modules need is built once.
+    """
     root = tmp_path_factory.mktemp("project")
+    cache = f"--budget-cache={shared / 'recipes.modelbudget'}"
 
     def run(budget: str) -> Gated:
         project = Project(root)
         project.write("pytest.ini", f"[pytest]\npythonpath = {ROOT}\n")
         project.write("recipes.budget.yaml", budget)
         options = ("--budget-artifacts=dist", "--junitxml=junit.xml")
-        return Gated(root, project.pytest("-v", "-W", "error", *options))
+        return Gated(root, project.pytest("-v", "-W", "error", cache, *options))
 
     return run

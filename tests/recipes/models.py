@@ -55,18 +55,6 @@ def cnn(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
-def standalone_norm(keras: Any) -> Any:
-    """Return a model whose batch normalizations follow a pooling and a dense layer."""
-    layers = keras.layers
-    x = image = layers.Input((8, 8, 1), name="image")
-    x = layers.Rescaling(2.0, -1.0, name="rescale")(x)
-    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv")(x)
-    x = layers.BatchNormalization(momentum=0.9, name="pooled")(layers.MaxPooling2D(name="pool")(x))
-    x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
-    x = layers.BatchNormalization(momentum=0.9, name="units")(x)
-    return keras.Model(image, _digits(layers, x))
-
-
 def lstm(keras: Any) -> Any:
     """Return a model that reads an image row by row."""
     layers = keras.layers
@@ -86,31 +74,25 @@ def embedded(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, x))
 
 
-def residual(keras: Any) -> Any:
-    """Return two blocks around a sum, with normalized and with 1x1 convolutions."""
-    layers = keras.layers
-    image = layers.Input((8, 8, 1), name="image")
-    x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu", name="stem")(image)
-    for block in ("a", "b"):
-        y = layers.Conv2D(16, 3, padding="same", use_bias=False, name=f"{block}_conv")(x)
-        y = layers.BatchNormalization(momentum=0.9, name=f"{block}_norm")(y)
-        y = layers.ReLU(name=f"{block}_relu")(y)
-        y = layers.Conv2D(16, 1, name=f"{block}_point")(y)
-        x = layers.ReLU(name=f"{block}_out")(layers.Add(name=f"{block}_sum")([x, y]))
-    x = layers.Flatten(name="flat")(x)
-    return keras.Model(image, _digits(layers, x))
-
-
-def two_inputs(keras: Any) -> Any:
-    """Return a model of the upper and the lower half of an image."""
+def branched(keras: Any) -> Any:
+    """Return a model of the upper and the lower half of an image, with normalized and with 1x1
+    convolutions around a sum, and batch normalizations that follow a pooling and a dense layer.
+    """
     layers = keras.layers
     halves = [layers.Input((4, 8, 1), name=name) for name in ("upper", "lower")]
-    sides = [
-        layers.Conv2D(12, 3, padding="same", activation="relu", name=f"{half.name}_conv")(half)
-        for half in halves
-    ]
-    x = layers.Concatenate(name="both")([layers.MaxPooling2D()(side) for side in sides])
+    sides = []
+    for half in halves:
+        x = layers.Rescaling(2.0, -1.0)(half)
+        x = layers.Conv2D(12, 3, padding="same", activation="relu", name=f"{half.name}_conv")(x)
+        sides.append(layers.MaxPooling2D()(x))
+    x = layers.Concatenate(name="both")(sides)
+    y = layers.Conv2D(24, 3, padding="same", use_bias=False, name="conv")(x)
+    y = layers.ReLU(name="relu")(layers.BatchNormalization(momentum=0.9, name="norm")(y))
+    y = layers.Conv2D(24, 1, name="point")(y)
+    x = layers.ReLU(name="out")(layers.Add(name="sum")([x, y]))
+    x = layers.BatchNormalization(momentum=0.9, name="pooled")(layers.MaxPooling2D(name="pool")(x))
     x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
+    x = layers.BatchNormalization(momentum=0.9, name="units")(x)
     return keras.Model(halves, _digits(layers, x))
 
 
@@ -129,21 +111,26 @@ def nested(keras: Any) -> Any:
     return keras.Model(image, _digits(layers, head(features(image))))
 
 
-def attention(keras: Any) -> Any:
-    """Return a model that lets the rows of an image attend to each other."""
+def sequences(keras: Any) -> Any:
+    """Return a model that lets the rows of an image attend to each other, and reads them."""
     layers = keras.layers
     image = layers.Input((8, 8, 1), name="image")
-    x = layers.Dense(16, name="embed")(layers.Reshape((8, 8), name="rows")(image))
+    rows = layers.Reshape((8, 8), name="rows")(image)
+    x = layers.Dense(16, name="embed")(rows)
     x = layers.MultiHeadAttention(2, 8, name="attend")(x, x)
     x = layers.Dense(32, activation="relu", name="dense")(layers.Flatten(name="flat")(x))
+    x = layers.Add(name="both")([x, layers.LSTM(32, name="lstm")(rows)])
     return keras.Model(image, _digits(layers, x))
 
 
 def activations(keras: Any) -> Any:
-    """Return a small MobileNetV3, whose activations tfmot or tf_keras lack or name otherwise."""
+    """Return a small MobileNetV3, whose activations tfmot or tf_keras lack or name otherwise.
+
+    A functional and a Sequential model are layers of it.
+    """
     layers = keras.layers
-    image = layers.Input((8, 8, 1), name="image")
-    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="stem")(image)
+    inner = layers.Input((8, 8, 1))
+    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="stem")(inner)
     x = layers.BatchNormalization(momentum=0.9, name="norm")(x)
     x = layers.Activation("hard_silu", name="hard_silu")(x)
     x = layers.Conv2D(16, 3, strides=2, padding="same", activation="silu", name="fused")(x)
@@ -152,8 +139,17 @@ def activations(keras: Any) -> Any:
     gate = layers.GlobalAveragePooling2D(keepdims=True, name="pool")(x)
     gate = layers.Conv2D(24, 1, activation="hard_sigmoid", name="gate")(gate)
     x = layers.Flatten(name="flat")(layers.Multiply(name="scale")([x, gate]))
-    x = layers.Activation("silu", name="silu")(layers.Dense(32, name="dense")(x))
-    return keras.Model(image, _digits(layers, x))
+    features = keras.Model(inner, x, name="features")
+    head = keras.Sequential(
+        [
+            layers.Input((384,)),
+            layers.Dense(32, name="dense"),
+            layers.Activation("silu", name="silu"),
+        ],
+        name="head",
+    )
+    image = layers.Input((8, 8, 1), name="image")
+    return keras.Model(image, _digits(layers, head(features(image))))
 
 
 def subclassed(keras: Any) -> Any:
