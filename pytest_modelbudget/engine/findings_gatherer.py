@@ -82,9 +82,10 @@ class FindingsGatherer:
     async def _with_latency(self, findings: Findings, plan: Plan, needs: Set[Need]) -> Findings:
         latency = self._measurements.latency
         if "latency" in needs:
+            bounds = plan.invocation.bounds_of(findings.artifact.sha256)
             return replace(
                 findings,
-                latency=await latency(findings.artifact, None, plan, plan.invocation.bounds),
+                latency=await latency(findings.artifact, None, plan, bounds),
                 baseline_latency=await self._baseline_latency(plan),
             )
         if "ratio" in needs:
@@ -105,5 +106,6 @@ class FindingsGatherer:
             return None
         with suppress(StepError, UnmeasuredError):  # the items of that variant report it
             artifact = await self._builder.artifact(baseline)
-            return await self._measurements.latency(artifact, None, other, other.invocation.bounds)
+            bounds = other.invocation.bounds_of(artifact.sha256)
+            return await self._measurements.latency(artifact, None, other, bounds)
         return None

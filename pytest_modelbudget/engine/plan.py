@@ -1,5 +1,6 @@
 """What to build and to measure for one variant; ``planner.py`` makes it from a budget."""
 
+import math
 import platform
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,8 @@ class Invocation:
         target: This machine (``host``), or where else.
         bounds: The limits in seconds.
         ratio_bounds: The limits against the float baseline.
+        growth_bounds: The accepted latencies from which that of a new artifact has to be told,
+            each with the SHA-256 of the artifact that had it.
     """
 
     target: str | CommandTarget
@@ -108,6 +111,17 @@ class Invocation:
     batch_size: int
     bounds: tuple[LatencyBound, ...]
     ratio_bounds: tuple[LatencyBound, ...]
+    growth_bounds: tuple[tuple[str, LatencyBound], ...] = ()
+
+    def bounds_of(self, sha256: str) -> tuple[LatencyBound, ...]:
+        """Return what has to be decided of the latency of an artifact before timing ends.
+
+        An accepted artifact has not grown, so its latency is not told from its own, which would
+        take as long as timing may: an interval is enough.
+        """
+        interval = LatencyBound(statistic="p50", bound=math.inf)
+        growth = (interval if old == sha256 else bound for old, bound in self.growth_bounds)
+        return (*self.bounds, *growth)
 
     @property
     def conditions(self) -> tuple[str | CommandTarget, int, int]:

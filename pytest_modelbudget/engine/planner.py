@@ -5,7 +5,7 @@ parameters, the seed; and the versions of the tools. What the user's code reads 
 each result. Limits are not in it: tightening a budget rebuilds nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pytest_modelbudget.budgetfile.budget import Budget, FixedBaseline, LocatedStage, Recipe
@@ -24,7 +24,9 @@ from pytest_modelbudget.engine.plan import (
 from pytest_modelbudget.engine.tool_state import tool_state
 from pytest_modelbudget.errors import Span
 from pytest_modelbudget.judge.limits import LIMITS
+from pytest_modelbudget.judge.limits.growth_bound import GrowthBound
 from pytest_modelbudget.judge.limits.latency_limits import LatencyLimit
+from pytest_modelbudget.judge.limits.limit_kind import Limit
 from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.measurement_jobs import LatencyBound
@@ -249,24 +251,31 @@ def _invocation(budget: Budget) -> Invocation:
         for limit in budget.limits
         if isinstance(kind := LIMITS[limit.name], LatencyLimit)
     )
-    if any("accepted_latency" in LIMITS[limit.name].needs for limit in budget.limits):
-        bounds += _growth_bounds(budget)
+    growth = [each for each in budget.limits if "accepted_latency" in LIMITS[each.name].needs]
     return Invocation(
         target=budget.latency.target,
         threads=budget.latency.threads,
         batch_size=budget.latency.batch_size,
         bounds=tuple(bound for bound in bounds if bound.statistic != "ratio"),
         ratio_bounds=tuple(bound for bound in bounds if bound.statistic == "ratio"),
+        growth_bounds=tuple(_growth_bounds(budget, growth)) if growth else (),
     )
 
 
-def _growth_bounds(budget: Budget) -> tuple[LatencyBound, ...]:
+def _growth_bounds(budget: Budget, limits: Sequence[Limit]) -> Iterator[tuple[str, LatencyBound]]:
     """Return the bounds that must be decided before a latency with limited growth is used.
 
     They are the accepted latencies of all machines, because it is not known here on which one the
     latency is measured. If none was accepted, the bound is 0 seconds. Every latency exceeds it, so
-    timing continues until this is confirmed, and the first accepted latency is reliable.
+    timing continues until this is confirmed, and the first accepted latency is reliable. Growth
+    since the anchor is that of no artifact which is known.
     """
     machines = budget.accepted.by_machine.get("latency", {}) if budget.accepted else {}
-    accepted = [figure.value for figure in machines.values()] or [0.0]
-    return tuple(LatencyBound(statistic="p50", bound=value) for value in accepted)
+    since_anchor = any(
+        isinstance(limit.bound, GrowthBound) and limit.bound.since == "anchor" for limit in limits
+    )
+    for figure in machines.values():
+        artifact = "" if since_anchor else figure.artifact
+        yield artifact, LatencyBound(statistic="p50", bound=figure.value)
+    if not machines:
+        yield "", LatencyBound(statistic="p50", bound=0.0)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -322,25 +323,32 @@ def test_all_steps_are_those_of_the_variant_and_of_its_baseline(root: Path) -> N
     assert list(score.steps()) == chain(score.step)[::-1]
 
 
-def test_the_growth_of_a_latency_is_decided_on_each_machine_that_accepted_one(root: Path) -> None:
+@pytest.mark.parametrize(("since", "own"), [("accepted", math.inf), ("anchor", 1e-3)])
+def test_growth_of_a_latency_is_decided_on_each_machine_that_accepted_another_artifact(
+    root: Path, since: str, own: float
+) -> None:
     file = root / "model.budget.yaml"
-    file.write_text(BASE.replace("max_bytes: 1 MB", "max_latency: 5 ms, max_latency_growth: 5%"))
+    growth = f"max_latency: 5 ms, max_latency_growth: {{relative: 5%, since: {since}}}"
+    file.write_text(BASE.replace("max_bytes: 1 MB", growth))
     [budget] = load(file)
     planner = Planner(Project(rootdir=root, sys_path=()))
 
-    def bounds(machines: dict[str, AcceptedFigure]) -> tuple[LatencyBound, ...]:
-        accepted = AcceptedVariant("sha256", {}, {"latency": machines} if machines else {})
-        return planner.plan(replace(budget, accepted=accepted)).invocation.bounds
+    def bounds(machines: dict[str, AcceptedFigure], sha256: str) -> list[float]:
+        accepted = AcceptedVariant("old", {}, {"latency": machines} if machines else {})
+        invocation = planner.plan(replace(budget, accepted=accepted)).invocation
+        found = invocation.bounds_of(sha256)
+        assert {each.statistic for each in found} == {"p50"}
+        return [each.bound for each in found]
 
-    figures = {name: AcceptedFigure(value, value, "sha256") for name, value in MACHINES.items()}
-    assert bounds(figures) == tuple(
-        LatencyBound(statistic="p50", bound=value) for value in (5e-3, *MACHINES.values())
-    )
-    nothing = (LatencyBound(statistic="p50", bound=5e-3), LatencyBound(statistic="p50", bound=0.0))
-    assert bounds({}) == planner.plan(budget).invocation.bounds == nothing
-
-
-MACHINES = {"a laptop": 1e-3, "a server": 2e-3}
+    machines = {
+        "a laptop": AcceptedFigure(1e-3, 1e-3, "old"),
+        "a server": AcceptedFigure(2e-3, 2e-3, "older"),
+    }
+    assert bounds(machines, "new") == [5e-3, 1e-3, 2e-3]
+    assert bounds(machines, "old") == [5e-3, own, 2e-3]
+    assert bounds({}, "new") == bounds({}, "old") == [5e-3, 0.0]
+    unaccepted = planner.plan(budget).invocation
+    assert [each.bound for each in unaccepted.bounds_of("new")] == [5e-3, 0.0]
 
 
 def test_a_budget_is_planned_once(root: Path) -> None:
