@@ -25,9 +25,7 @@ class LatencyLimit(FigureLimit):
     needs = frozenset({"artifact", "latency"})
     advice = _FASTER
     guards = "latency"
-    repeats_within = (
-        0.05  # the interval is about one session, and a window this much slower is slow
-    )
+    repeats_within = 0.05  # where windows of one session begin to be slow
     statistic: ClassVar[LatencyStatistic]
 
     def read(self, findings: Findings) -> Measurement:
