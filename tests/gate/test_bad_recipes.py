@@ -163,12 +163,12 @@ SKIPPED = {
         "skipped by cluster: clustering does not support BatchNormalization (alone)\n"
         "skipped by quantize_aware: quantization-aware training does not support Rescaling "
         "(rescale); a Dense layer on more than two axes, which stays float in LiteRT (part/inner); "
-        "quantization-aware training does not support LSTM (lstm); quantization-aware training "
+        "quantization-aware training does not support SimpleRNN (rnn); quantization-aware training "
         "does not support MultiHeadAttention (attention); and 1 more"
     ),
     "smaller": (
         "skipped by prune_channels: its filters or units cannot be traced through the model "
-        "(part/inner); LSTM has no filters or units that can be removed (lstm); "
+        "(part/inner); SimpleRNN has no filters or units that can be removed (rnn); "
         "MultiHeadAttention has no filters or units that can be removed (attention); "
         "BatchNormalization has no filters or units that can be removed (alone); and 1 more"
     ),

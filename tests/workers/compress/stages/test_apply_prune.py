@@ -139,38 +139,6 @@ def test_patterns(tmp_path: Path) -> None:
     }
 
 
-def test_shared_and_nested_layers(tmp_path: Path) -> None:
-    model = make(tmp_path, model="two_sides", train="pairs", sparsity=0.5)
-
-    assert sparsities(model) == {
-        "mix/kernel": 0.0,
-        "other/kernel": 0.5,
-        "shared/kernel": 0.5,
-        "conv/kernel": 0.5,
-        "logits/kernel": 0.5,
-    }
-    assert skipped(tmp_path) == {
-        "mix": "too small: with 25 weights, the sparsity nearest to 0.50 is 0.52"
-    }
-
-
-def test_recurrent_layers_and_masks(tmp_path: Path) -> None:
-    model = make(tmp_path, model="lstm", train="tokens", sparsity=0.5, epochs=1)
-
-    found = sparsities(model)
-    assert found["embedding/embeddings"] == 0.5
-    assert [found[name] for name in found if name.startswith("lstm/")] == [0.5, 0.5]
-    assert skipped(tmp_path) == {"both": "pruning does not support Bidirectional"}
-
-
-def test_attention(tmp_path: Path) -> None:
-    model = make(tmp_path, model="attention", sparsity=0.5, epochs=1)
-
-    kernels = {name: share for name, share in sparsities(model).items() if "kernel" in name}
-    assert len(kernels) == 5
-    assert set(kernels.values()) == {0.5}
-
-
 def test_zeros_of_an_earlier_prune_stay(tmp_path: Path) -> None:
     first = Prune(sparsity=0.9, layers=LayerSelection(only=("dense",)))
     make(tmp_path / "1", model="perceptron", **first.model_dump(exclude={"kind"}))

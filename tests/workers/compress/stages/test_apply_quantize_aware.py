@@ -99,14 +99,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FileSource:
     return FileSource(path=path)
 
 
+@pytest.fixture(scope="module")
+def chains(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what stages made of ``trained``: a common beginning is trained once."""
+    return tmp_path_factory.mktemp("chains")
+
+
 def run(folder: Path, model: Source, *stages: Stage, **options: Any) -> Path:
-    """Run stages one after the other, and return the folder of the last."""
+    """Run the stages that have not run in ``folder``, and return the folder of the last."""
     parent: Path | None = None
     for index, stage in enumerate(stages):
-        output = folder / str(index)
-        output.mkdir(parents=True)
-        wanted = job(stage, model, parent=parent, before=stages[:index], **options)
-        run_stage(wanted, output, no_progress)
+        output = (parent or folder) / "_".join(map(str, stage.model_dump().values()))
+        if not output.exists():
+            output.mkdir(parents=True)
+            wanted = job(stage, model, parent=parent, before=stages[:index], **options)
+            run_stage(wanted, output, no_progress)
         parent = output
     assert parent
     return parent
@@ -153,9 +160,9 @@ def skipped(folder: Path) -> dict[str, str]:
     ids=["none", "prune", "cluster", "prune cluster", "prune per channel"],
 )
 def test_what_stages_before_it_did_is_in_the_tflite(
-    before: tuple[Stage, ...], trained: FileSource, tmp_path: Path
+    before: tuple[Stage, ...], trained: FileSource, chains: Path
 ) -> None:
-    model = convert(run(tmp_path, trained, *before, QuantizeAware()))
+    model = convert(run(chains, trained, *before, QuantizeAware()))
 
     assert set(dtypes(model).values()) == {"int8"}
     assert accuracy(model, trainees.images(count=120)) > 0.95
@@ -198,42 +205,6 @@ def test_layers_that_cannot_be_quantized_stay_float_and_are_named(tmp_path: Path
     # https://github.com/tensorflow/model-optimization/issues/979
     assert (weights(model)["conv2d"] == 0).mean() == 0.75
     assert (weights(model)["swish"] == 0).mean() == 0.75
-
-
-@pytest.mark.parametrize(
-    ("model", "train", "reasons"),
-    [
-        (
-            "two_sides",
-            "pairs",
-            {"shared": "a Dense layer on more than two axes, which stays float in LiteRT"},
-        ),
-        (
-            "lstm",
-            "tokens",
-            {
-                "embedding": "quantization-aware training does not support Embedding",
-                "both": "quantization-aware training does not support Bidirectional",
-                "lstm": "quantization-aware training does not support LSTM",
-            },
-        ),
-        (
-            "attention",
-            "images",
-            {"attention": "quantization-aware training does not support MultiHeadAttention"},
-        ),
-    ],
-)
-def test_any_architecture_goes_through_the_whole_chain(
-    model: str, train: str, reasons: dict[str, str], tmp_path: Path
-) -> None:
-    stages = (Prune(epochs=1), Cluster(clusters=4), QuantizeAware())
-    source, data = trainees.call(model), trainees.call(train)
-
-    folder = run(tmp_path, source, *stages, train=data)
-
-    assert skipped(folder) == reasons
-    assert "int8" in dtypes(convert(folder)).values()
 
 
 def test_a_nested_model_that_only_infers_keeps_its_statistics(tmp_path: Path) -> None:
@@ -310,7 +281,9 @@ def count_arrays(path: Path) -> int:
         return len(found)
 
 
-def test_the_same_job_gives_the_same_bytes(trained: FileSource, tmp_path: Path) -> None:
-    first, second = (convert(run(tmp_path / name, trained, QuantizeAware())) for name in ("a", "b"))
+def test_the_same_job_gives_the_same_bytes(
+    trained: FileSource, chains: Path, tmp_path: Path
+) -> None:
+    first, second = (convert(run(each, trained, QuantizeAware())) for each in (chains, tmp_path))
 
     assert first == second
