@@ -5,6 +5,7 @@ The README begins with the same model and data, so its samples are compared in t
 
 import os
 import re
+import shlex
 import subprocess
 import sysconfig
 from collections.abc import Iterator
@@ -13,11 +14,22 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.conftest import MODELBUDGET, Project
 from tests.test_contributing import patch
 
 pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[1]
 BUDGET = Path("budgets", "model.budget.yaml")
+PROGRAMS = {
+    "pytest": [str(Path(sysconfig.get_path("scripts"), "pytest"))],
+    "modelbudget": [MODELBUDGET],
+    "python": [],
+}
+TERMINAL = {
+    "CI": "",
+    "COLUMNS": "80",
+    "PYTEST_ADDOPTS": "-p no:randomly",  # the page shows the order of the file
+}
 VARYING = re.compile(r"[\d.]+ us|max_latency_ratio: .*|has [\w, ]+;|entries/\S+/|[=_]{9,}|\.{2,}")
 
 
@@ -32,26 +44,17 @@ class Reader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.outputs: dict[str, str] = {}
-        scripts = sysconfig.get_path("scripts")
-        path = os.pathsep.join([scripts, os.environ["PATH"]])
-        own = {"PATH": path, "REPOSITORY": str(ROOT), "COLUMNS": "80"}
-        own["PYTEST_ADDOPTS"] = "-p no:randomly"  # the page shows the order of the file
-        outside = ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_ADDOPTS")
-        self._environment = {k: v for k, v in os.environ.items() if k not in outside} | own
 
     def run(self, command: str) -> str:
-        done = subprocess.run(
-            command,
-            shell=True,
-            cwd=self.root,
-            env=self._environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+        program, *words = shlex.split(command)
+        if program in PROGRAMS:  # forked, because most of them would import TensorFlow
+            done = Project(self.root).forked(*PROGRAMS[program], *words, env=TERMINAL)
+            assert done.exitcode in (0, 1), done.output
+            return done.output
+        environment = os.environ | {"REPOSITORY": str(ROOT)}
+        return subprocess.check_output(
+            command, shell=True, cwd=self.root, env=environment, stderr=subprocess.STDOUT, text=True
         )
-        assert done.returncode in (0, 1), done.stdout
-        return done.stdout
 
     def follow(self, kind: str, text: str) -> None:
         if kind == "sh":
