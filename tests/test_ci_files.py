@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import Project
+from tests.conftest import ZYGOTES, Project
 
 ROOT = Path(__file__).parents[1]
 ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
@@ -41,16 +41,16 @@ def run(project: Project, name: str, env: dict[str, str]) -> subprocess.Complete
     )
 
 
-def test_the_action_runs_pytest_and_fails_with_it(blobs: Project) -> None:
-    blobs.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
+def test_the_action_runs_pytest_and_fails_with_it(built: Project) -> None:
+    built.edit("blobs.budget.yaml", "max_bytes: 6300", "max_bytes: 6299")
     options = "-p modelbudget -k max_bytes"
-    env = {"PATHS": "blobs.budget.yaml .", "OPTIONS": options, "PYTHON": sys.executable}
-    done = run(blobs, "-m pytest", env)
+    env = {"PATHS": "blobs.budget.yaml .", "OPTIONS": options, "PYTHON": ZYGOTES.interpreter()}
+    done = run(built, "-m pytest", env)
     assert done.returncode == 1, done.stdout
     assert "1 failed, 1 passed" in done.stdout
-    markdown = blobs.root / "modelbudget.md"
+    markdown = built.root / "modelbudget.md"
     assert "## Model budgets: 1 exceeded of 2 limits" in markdown.read_text()
-    assert (blobs.root / "output").read_text() == f"markdown={markdown}\n"
+    assert (built.root / "output").read_text() == f"markdown={markdown}\n"
 
 
 def test_the_action_updates_its_own_comment(project: Project) -> None:
