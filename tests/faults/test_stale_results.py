@@ -12,6 +12,7 @@ import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -212,11 +213,6 @@ FILES = {
         table("t.db", 1),
         table("t.db", 2),
     ),
-    "importlib.resources": Case(
-        "import importlib.resources as r; r.files('kit').joinpath('in.txt').read_text()",
-        both(write("kit/__init__.py", ""), write("kit/in.txt", "1")),
-        write("kit/in.txt", "2"),
-    ),
     "a shared library": Case(
         "import ctypes; ctypes.CDLL(os.path.abspath('fast.so'))",
         library("_heapq"),
@@ -238,29 +234,10 @@ FILES = {
         both(write("real/in.txt", "1"), link("link", "real")),
         write("real/in.txt", "2"),
     ),
-    "content of the same size and time": Case(
-        "open('in.txt').read()", write("in.txt", "1"), same_stamp("in.txt", "2")
-    ),
-    "the model's own data in args": Case(
-        "open(path).read()",
-        both(write("in.txt", "1"), lambda lab: lab.args.update(path="in.txt")),
-        write("in.txt", "2"),
-    ),
 }
 
 OUTSIDE = f"stale-{os.getpid()}"
 FILES |= {
-    "in shared memory": Case(
-        f"open('/dev/shm/{OUTSIDE}').read()",
-        both(write(f"/dev/shm/{OUTSIDE}", "1"), lambda lab: lab.remove(f"/dev/shm/{OUTSIDE}")),
-        write(f"/dev/shm/{OUTSIDE}", "2"),
-    ),
-    "missing in the folder for temporary files": Case(
-        f"import tempfile; p = pathlib.Path(tempfile.gettempdir(), '{OUTSIDE}')\n"
-        "    try: p.read_text()\n    except FileNotFoundError: pass",
-        lambda lab: lab.remove(f"{tempfile.gettempdir()}/{OUTSIDE}"),
-        write(f"{tempfile.gettempdir()}/{OUTSIDE}", "2"),
-    ),
     "made where it was missing": Case(
         "try: open('in.txt').read()\n    except FileNotFoundError: open('in.txt', 'w').write('1')",
         lambda _: None,
@@ -276,6 +253,32 @@ FILES |= {
         "        open('part', 'w').write('1'); os.replace('part', p)",
         lambda _: None,
         write("in.txt", "2"),
+    ),
+}
+OF_THE_PROJECT = {
+    "importlib.resources": Case(
+        "import importlib.resources as r; r.files('kit').joinpath('in.txt').read_text()",
+        both(write("kit/__init__.py", ""), write("kit/in.txt", "1")),
+        write("kit/in.txt", "2"),
+    ),
+    "content of the same size and time": Case(
+        "open('in.txt').read()", write("in.txt", "1"), same_stamp("in.txt", "2")
+    ),
+    "the model's own data in args": Case(
+        "open(path).read()",
+        both(write("in.txt", "1"), lambda lab: lab.args.update(path="in.txt")),
+        write("in.txt", "2"),
+    ),
+    "in shared memory": Case(
+        f"open('/dev/shm/{OUTSIDE}').read()",
+        both(write(f"/dev/shm/{OUTSIDE}", "1"), lambda lab: lab.remove(f"/dev/shm/{OUTSIDE}")),
+        write(f"/dev/shm/{OUTSIDE}", "2"),
+    ),
+    "missing in the folder for temporary files": Case(
+        f"import tempfile; p = pathlib.Path(tempfile.gettempdir(), '{OUTSIDE}')\n"
+        "    try: p.read_text()\n    except FileNotFoundError: pass",
+        lambda lab: lab.remove(f"{tempfile.gettempdir()}/{OUTSIDE}"),
+        write(f"{tempfile.gettempdir()}/{OUTSIDE}", "2"),
     ),
 }
 LOOKS = (
@@ -390,36 +393,60 @@ FOLDERS = {
 }
 
 
-def prepare(lab: Lab, reads: str, before: Act) -> None:
-    before(lab)
-    lab.write(
-        "data.py",
-        f"""
+HEAD = """\
 import os, pathlib, sys
 from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import blobs
+"""
 
-ROOT = {str(lab.root)!r}
 
-def test(path=''):
-    os.chdir(ROOT)
-    {reads}
-    return blobs.test()
-""",
-    )
+def function(name: str, folder: Path, code: str) -> str:
+    """Return the source of a function that runs ``code`` in ``folder``."""
+    return f"\ndef {name}(path=''):\n    os.chdir({str(folder)!r})\n    {code}\n"
+
+
+def prepare(lab: Lab, reads: str, before: Act) -> None:
+    before(lab)
+    lab.write("data.py", HEAD + function("test", lab.root, f"{reads}\n    return blobs.test()"))
     lab.make()
 
 
-@pytest.mark.parametrize("kind", [*FILES, *PRESENT, *MODULES, *FOLDERS])
+@pytest.mark.parametrize("kind", [*OF_THE_PROJECT, *MODULES])
 def test_a_change_is_noticed(lab: Lab, kind: str) -> None:
-    case = {**FILES, **PRESENT, **MODULES, **FOLDERS}[kind]
+    case = {**OF_THE_PROJECT, **MODULES}[kind]
     prepare(lab, case.reads, case.before)
     assert lab.find() is not None
 
     case.change(lab)
 
     assert lab.find() is None
+
+
+def test_each_change_is_noticed_among_others(lab: Lab) -> None:
+    """Each case has a folder of its own, so that only what it reads there can tell the change."""
+    cases = {**FILES, **PRESENT, **FOLDERS}
+    places, source = [], HEAD
+    for number, case in enumerate(cases.values()):
+        place = copy(lab)
+        place.root = lab.root / f"case_{number}"
+        place.root.mkdir()
+        case.before(place)
+        places.append(place)
+        source += function(place.root.name, place.root, case.reads)
+    calls = "; ".join(f"{place.root.name}()" for place in places)
+    lab.write("data.py", source + function("test", lab.root, f"{calls}\n    return blobs.test()"))
+    lab.make()
+    assert lab.find() is not None
+
+    saved = lab.root.with_name("saved")
+    for (kind, case), place in zip(cases.items(), places, strict=True):
+        shutil.copytree(place.root, saved, symlinks=True)
+        case.change(place)
+        assert lab.find() is None, kind
+        shutil.rmtree(place.root)
+        saved.rename(place.root)
+        assert lab.find() is not None, f"{kind}: all is as it was"
 
 
 @pytest.mark.parametrize(
@@ -640,7 +667,6 @@ SAME: dict[str, Act] = {
     "replaced by a copy": replace_with_copy("in.txt"),
     "other permissions": lambda lab: (lab.root / "in.txt").chmod(0o600),
     "another owner": lambda lab: os.chown(lab.root / "in.txt", 12345, 12345),
-    "a clone elsewhere": move,
     "a file that nobody reads": write("unread.txt"),
     "a module that nobody imports": write("unread.py"),
     "a change in a file that nobody reads": write("unread.txt", "2"),
@@ -657,11 +683,11 @@ SAME: dict[str, Act] = {
     "a later file of the same name further down": write("late/other.py", ""),
     "content of a file that was only looked for": write("there.txt", "2"),
     "a folder that the code makes": lambda lab: (lab.root / "made/new").mkdir(),
+    "a clone elsewhere": move,
 }
 
 
-@pytest.mark.parametrize("kind", SAME)
-def test_what_is_no_change_rebuilds_nothing(lab: Lab, kind: str) -> None:
+def test_what_is_no_change_rebuilds_nothing(lab: Lab) -> None:
     reads = (
         "open('in.txt').read(); import other; os.listdir('samples'); "
         "open('out.txt', 'w').write('1'); open('out.txt').read(); os.environ.get('STALE_SET'); "
@@ -677,5 +703,6 @@ def test_what_is_no_change_rebuilds_nothing(lab: Lab, kind: str) -> None:
         search(".", "late"),
     )
     prepare(lab, reads, before)
-    SAME[kind](lab)
-    assert lab.find() is not None
+    for kind, act in SAME.items():
+        act(lab)
+        assert lab.find() is not None, kind
