@@ -184,11 +184,18 @@ def _environment(own: Mapping[str, str]) -> dict[str, str]:
     """
     unwanted = {"TF_USE_LEGACY_KERAS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"}
     ours = {name: value for name, value in os.environ.items() if name not in unwanted}
-    # The lock of the machine is in it: else all builds would wait for a latency that another
-    # process of tests measures, and that for the longest of the builds.
-    temporary = Path(ZYGOTES.folder, f"tmp-{os.getpid()}")
-    temporary.mkdir(parents=True, exist_ok=True)
-    return ours | {"COLUMNS": "120", "CI": "true", "TMPDIR": str(temporary)} | dict(own)
+    return ours | {"COLUMNS": "120", "CI": "true", "TMPDIR": temporary_folder()} | dict(own)
+
+
+def temporary_folder() -> str:
+    """Return a folder for temporary files of commands of this process.
+
+    The lock of the machine is in it: else all builds would wait for a latency that another process
+    measures, and that for the longest of the builds.
+    """
+    folder = Path(ZYGOTES.folder, f"tmp-{os.getpid()}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
 
 
 def outcomes(output: str) -> dict[str, str]:

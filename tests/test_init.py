@@ -15,7 +15,7 @@ import pytest
 from pytest_modelbudget.budgetfile.load import load
 from pytest_modelbudget.budgetfile.presets import PRESETS
 from pytest_modelbudget.cli import main
-from tests.conftest import MODELBUDGET, Project, Result, outcomes
+from tests.conftest import MODELBUDGET, Project, Result, outcomes, temporary_folder
 from tests.models import blobs
 
 FILE = "budgets/blobs.budget.yaml"
@@ -56,7 +56,7 @@ def interrupt(project: Project, *words: str) -> str:
     with subprocess.Popen(
         [sys.executable, MODELBUDGET, "init", *words],
         cwd=project.root,
-        env=os.environ | {"COLUMNS": "80"},
+        env=os.environ | {"COLUMNS": "80", "TMPDIR": temporary_folder()},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.cli import main
-from tests.conftest import MODELBUDGET, ZYGOTES, Project
+from tests.conftest import MODELBUDGET, ZYGOTES, Project, temporary_folder
 from tests.workers.compress.export.test_keras_file_parts import keras_file
 from tests.workers.flatbuffers import BLOBS, CLASSIFY, edited, store
 
@@ -19,6 +19,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the working directory, with a model and a changed one."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("TMPDIR", temporary_folder())
     monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     shutil.copy(BLOBS, "old.tflite")
     edited(tmp_path / "new.tflite", sparser)

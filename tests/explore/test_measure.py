@@ -10,7 +10,7 @@ import pytest
 
 from pytest_modelbudget.errors import ModelBudgetError
 from pytest_modelbudget.explore.measure import measure_model
-from tests.conftest import ZYGOTES, Project
+from tests.conftest import ZYGOTES, Project, temporary_folder
 from tests.models import blobs
 
 
@@ -21,6 +21,7 @@ def folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     x, y = blobs.test()
     np.savez(project.root / "test.npz", x=x, y=y)
     monkeypatch.chdir(project.root)
+    monkeypatch.setenv("TMPDIR", temporary_folder())
     monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     return project.root
 

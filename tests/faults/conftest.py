@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import sys
+import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ from pytest_modelbudget.protocol.score_jobs import EvaluateJob
 from pytest_modelbudget.protocol.store import Entry, Store
 from pytest_modelbudget.protocol.surroundings import Surroundings
 from pytest_modelbudget.protocol.task import MemoryLimit, Task
+from tests.conftest import temporary_folder
 
 BLOBS = Path(__file__).parents[1] / "models"
 
@@ -125,11 +127,13 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def workers() -> Iterator[Workers]:
-    os.environ["STALE_SET"] = "1"
-    workers = Workers()
-    yield workers
-    workers.close()
-    del os.environ["STALE_SET"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STALE_SET", "1")
+        patch.setenv("TMPDIR", temporary_folder())
+        patch.setattr(tempfile, "tempdir", None)
+        workers = Workers()
+        yield workers
+        workers.close()
 
 
 @pytest.fixture

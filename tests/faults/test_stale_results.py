@@ -278,7 +278,7 @@ OF_THE_PROJECT = {
         f"import tempfile; p = pathlib.Path(tempfile.gettempdir(), '{OUTSIDE}')\n"
         "    try: p.read_text()\n    except FileNotFoundError: pass",
         lambda lab: lab.remove(f"{tempfile.gettempdir()}/{OUTSIDE}"),
-        write(f"{tempfile.gettempdir()}/{OUTSIDE}", "2"),
+        lambda lab: lab.write(f"{tempfile.gettempdir()}/{OUTSIDE}", "2"),
     ),
 }
 LOOKS = (
