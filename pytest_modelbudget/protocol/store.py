@@ -192,13 +192,13 @@ class Store:
         return [folder for folder in self.folders() if _read(folder) is None]
 
     def prune(self, unused_s: float) -> int:
-        """Delete entries that were not used for ``unused_s`` seconds, and return their number."""
+        """Delete entries that were not used for ``unused_s`` seconds, and return how many went."""
         before_s = time.time() - unused_s
         old = [folder for folder in self.folders() if folder.stat().st_mtime <= before_s]
         left = [task for task in self.root.glob("tasks/*") if task.stat().st_mtime <= before_s]
         for folder in [*old, *left]:
             shutil.rmtree(folder, ignore_errors=True)
-        return len(old)
+        return sum(not folder.exists() for folder in old)
 
     def _folder(self, key: str) -> Path:
         return self.root / "entries" / key[:2] / key

@@ -355,6 +355,23 @@ def test_pruning_removes_only_what_was_not_used(tmp_path: Path) -> None:
     assert store.folders() == []
 
 
+def test_what_cannot_be_deleted_stays_and_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    add(store)
+    entry = store.find(KEY, None)
+    assert entry
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    store.discard(KEY, entry)
+    assert store.prune(unused_s=0) == 0
+    assert store.find(KEY, None) == entry
+
+
 def test_damaged_entries_are_listed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     add(store)
