@@ -13,7 +13,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.runner import Runner
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
-from pytest_modelbudget.workers.tflite.tflite_file import parse
+from pytest_modelbudget.workers.tflite.tflite_file import MODEL, parse
 from pytest_modelbudget.workers.tflite.weights import read_weights
 from tests.workers.compress.building import invoke, make, signature
 
@@ -35,7 +35,7 @@ def recurrent(*, kind: str) -> Any:
     layers = keras.layers
     series = x = layers.Input((6, 8), name="series")
     match kind:
-        case "lstm" | "small":
+        case "lstm":
             x = layers.LSTM(24, name="lstm")(x)
         case "masked":
             x = layers.LSTM(24, name="lstm")(layers.Masking(0.5, name="mask")(x))
@@ -55,14 +55,24 @@ def series(*, size: float = 1.0) -> Any:
     return x, np.zeros(40)
 
 
-def built(folder: Path, stage: Quantize, size: float = 1.0, **model: Any) -> tuple[bytes, float]:
+@pytest.fixture(scope="module")
+def floats(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the float models, each converted once."""
+    return tmp_path_factory.mktemp("floats")
+
+
+def built(
+    floats: Path, output: Path, stage: Quantize, kind: str, size: float = 1.0
+) -> tuple[bytes, float]:
     """Return an integer model, and the error of its outputs in root mean squares of the float's."""
-    source = CallSource(call=f"{HERE}:recurrent", args=model)
+    source = CallSource(call=f"{HERE}:recurrent", args={"kind": kind})
     samples = CallSource(call=f"{HERE}:series", args={"size": size})
-    float_model = make(folder / "float", source)
-    parent = folder / "float" if stage.backend == "litert" else None
-    made = make(folder / "integer", source, stage, parent, samples)
-    expected, found = (_one_by_one(each, series(size=size)[0]) for each in (float_model, made))
+    if not (floats / kind).exists():
+        make(floats / kind, source)
+    parent = floats / kind if stage.backend == "litert" else None
+    made = make(output, source, stage, parent, samples)
+    models = ((floats / kind / MODEL).read_bytes(), made)
+    expected, found = (_one_by_one(each, series(size=size)[0]) for each in models)
     return made, float(np.sqrt(np.mean((found - expected) ** 2) / np.mean(expected**2)))
 
 
@@ -79,38 +89,42 @@ def stored(model: bytes) -> set[str]:
     ("kind", "io"),
     [("lstm", "float32"), ("masked", "uint8"), ("gru", "int8"), ("convolved", "float32")],
 )
-def test_loops_are_calibrated_and_quantized(kind: str, io: Any, tmp_path: Path) -> None:
-    made, error = built(tmp_path, Quantize(backend="litert", io=io), kind=kind)
+def test_loops_are_calibrated_and_quantized(
+    kind: str, io: Any, floats: Path, tmp_path: Path
+) -> None:
+    made, error = built(floats, tmp_path, Quantize(backend="litert", io=io), kind)
 
     assert stored(made) == {"int8"}
     assert {end.dtype.name for end in signature(made).inputs.values()} == {io}
     assert 0 < error < 0.05
 
 
-def test_loops_of_int16_activations_are_more_precise(tmp_path: Path) -> None:
+def test_loops_of_int16_activations_are_more_precise(floats: Path, tmp_path: Path) -> None:
     stage = Quantize(scheme="int16x8", backend="litert")
-    made, error = built(tmp_path, stage, kind="gru")
+    made, error = built(floats, tmp_path, stage, "gru")
 
     assert stored(made) == {"int8"}
     assert 0 < error < 0.01
 
 
-def test_the_converter_writes_lstm_operators_of_one_scale(tmp_path: Path) -> None:
-    made, error = built(tmp_path, Quantize(backend="converter"), kind="both")
+def test_the_converter_writes_lstm_operators_of_one_scale(floats: Path, tmp_path: Path) -> None:
+    made, error = built(floats, tmp_path, Quantize(backend="converter"), "both")
 
     assert stored(made) == {"int8"}
     assert 0 < error < 0.2  # of one scale for all three states; with the converter's own it is 0.8
 
 
-def test_the_cell_state_of_small_values_has_a_scale_that_the_kernel_knows(tmp_path: Path) -> None:
-    _, error = built(tmp_path, Quantize(backend="converter"), size=0.01, kind="small")
+def test_the_cell_state_of_small_values_has_a_scale_that_the_kernel_knows(
+    floats: Path, tmp_path: Path
+) -> None:
+    _, error = built(floats, tmp_path, Quantize(backend="converter"), "lstm", size=0.01)
 
     assert 0 < error < 0.1  # it is 5 with the converter's own scale
 
 
-def test_the_converter_never_calibrates_a_loop(tmp_path: Path) -> None:
+def test_the_converter_never_calibrates_a_loop(floats: Path, tmp_path: Path) -> None:
     with pytest.raises(JobError) as raised:
-        built(tmp_path, Quantize(backend="converter"), kind="gru")
+        built(floats, tmp_path, Quantize(backend="converter"), "gru")
 
     assert str(raised.value) == (
         "the TFLiteConverter cannot calibrate the loop of the model; write backend: litert"

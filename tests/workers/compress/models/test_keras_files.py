@@ -1,7 +1,7 @@
 """Files that cannot be loaded as they are: found out before any Keras is imported."""
 
 import json
-import subprocess
+import runpy
 import sys
 import zipfile
 from collections.abc import Callable
@@ -138,27 +138,34 @@ budget: {{max_bytes: 1 MB}}
 
 
 @pytest.mark.tensorflow
-@pytest.mark.parametrize("keras", ["keras", "tf_keras"])
-def test_code_in_a_file_runs_only_if_it_is_trusted(project: Project, keras: str) -> None:
-    project.write("write.py", WRITE.format(keras=keras))
-    names = ("m.keras", "m.h5")
-    subprocess.run([sys.executable, "write.py", *names], cwd=project.root, check=True)
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")
+# Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_code_in_a_file_runs_only_if_it_is_trusted(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    names = []
+    for keras in ("keras", "tf_keras"):
+        files = [f"{keras}_model{suffix}" for suffix in (".keras", ".h5")]
+        monkeypatch.setattr(sys, "argv", ["write.py", *files])
+        runpy.run_path(str(project.write("write.py", WRITE.format(keras=keras))))
+        names += files
     for name in names:
-        project.write(f"{name[2:]}.budget.yaml", BUDGET.format(name=name))
+        project.write(f"{name}.budget.yaml", BUDGET.format(name=name))
     result = project.pytest("-v", env={"COLUMNS": "300"})
-    assert set(outcomes(result.output).values()) == {"ERROR"}
+    assert list(outcomes(result.output).values()) == ["ERROR"] * 4
     for name in names:
-        result.has(
+        assert (
             f":2:1: convert: {project.root}/{name} contains Python code, which loading it would "
             "run: layer double\nwrite trust_code: true if you trust the author of the file\n"
-        )
+        ) in result.output
     assert not (project.root / "ran").exists()
 
     for name in names:
-        path = project.root / f"{name[2:]}.budget.yaml"
-        path.write_text(f"trust_code: true\n{path.read_text()}")
+        project.edit(f"{name}.budget.yaml", "version: 1", "version: 1\ntrust_code: true")
     result = project.pytest("-v")
-    assert set(outcomes(result.output).values()) == {"PASSED"}, result.output
+    assert list(outcomes(result.output).values()) == ["PASSED"] * 4, result.output
     assert (project.root / "ran").exists()
 
 
