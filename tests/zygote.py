@@ -165,7 +165,28 @@ def _preload(kind: str) -> None:
     for name in modules:
         import_module(name)
     import_module("pytest_modelbudget.protocol.installed").look_up()
+    _keep_metadata()
     gc.freeze()
+
+
+def _keep_metadata() -> None:
+    """Read the metadata of what is installed once: pytest asks each package for its plugins."""
+    from importlib.metadata import PathDistribution, distributions
+
+    read = PathDistribution.read_text
+    names = ("METADATA", "entry_points.txt")
+    kept = {
+        (str(each._path), name): read(each, name)
+        for each in distributions()
+        if isinstance(each, PathDistribution)
+        for name in names
+    }
+
+    def read_text(self: PathDistribution, filename: str) -> str | None:
+        key = (str(self._path), filename)
+        return kept[key] if key in kept else read(self, filename)
+
+    PathDistribution.read_text = read_text  # type: ignore[method-assign, assignment]
 
 
 def _reap() -> None:
