@@ -200,45 +200,44 @@ def test_top_k_of_all_classes_is_unmeasured(built: Project) -> None:
     )
 
 
-def test_weights_and_multiplications_that_are_not_there_are_unmeasured(blobs: Project) -> None:
-    def relu(model: schema.ModelT) -> None:
-        emptied(model, tensor((1, 4)), tensor((1, 4)))
-        add(model, "RELU", [0], 1)
+def relu(model: schema.ModelT) -> None:
+    emptied(model, tensor((1, 4)), tensor((1, 4)))
+    add(model, "RELU", [0], 1)
 
-    edited(blobs.root / "blobs.tflite", relu)
-    blobs.write(
-        "blobs.budget.yaml",
-        "version: 1\nmodel: blobs.tflite\n"
-        "budget: {max_unique_weights: 16, max_macs: 1 M, min_sparsity: 0.5, max_bytes: 7 kB}\n",
-    )
+
+def nothing(model: schema.ModelT) -> None:
+    graph = emptied(model, tensor((1, 4)), tensor((1, 4)))
+    graph.inputs, graph.outputs = [0], [0]
+
+
+EMPTY = """
+version: 1
+model: relu.tflite
+variants:
+  relu: {budget: {max_unique_weights: 16, max_macs: 1 M, min_sparsity: 0.5, max_bytes: 7 kB}}
+  nothing: {model: nothing.tflite, budget: {integer_only: true, allowed_ops: [ADD]}}
+"""
+
+
+def test_what_is_not_in_the_file_is_unmeasured(blobs: Project) -> None:
+    for edit in (relu, nothing):
+        shutil.copy(BLOBS, blobs.root / f"{edit.__name__}.tflite")
+        edited(blobs.root / f"{edit.__name__}.tflite", edit)
+    blobs.write("blobs.budget.yaml", EMPTY)
     result = blobs.pytest("-v")
     assert outcomes(result.output) == {
-        "blobs.budget.yaml::max_unique_weights": "FAILED",
-        "blobs.budget.yaml::max_macs": "FAILED",
-        "blobs.budget.yaml::min_sparsity": "FAILED",
-        "blobs.budget.yaml::max_bytes": "PASSED",
+        "blobs.budget.yaml::relu::max_unique_weights": "FAILED",
+        "blobs.budget.yaml::relu::max_macs": "FAILED",
+        "blobs.budget.yaml::relu::min_sparsity": "FAILED",
+        "blobs.budget.yaml::relu::max_bytes": "PASSED",
+        "blobs.budget.yaml::nothing::integer_only": "FAILED",
+        "blobs.budget.yaml::nothing::allowed_ops": "FAILED",
     }
     result.has(
         "max_unique_weights could not be measured: the .tflite has no weights",
         "max_macs could not be measured: the graph has no multiply-accumulates: no convolution, "
         "fully connected or recurrent layer and no matrix product",
         "min_sparsity could not be measured: the .tflite has no weights",
-    )
-
-
-def test_a_file_without_operators_is_not_integer_only(blobs: Project) -> None:
-    def nothing(model: schema.ModelT) -> None:
-        graph = emptied(model, tensor((1, 4)), tensor((1, 4)))
-        graph.inputs, graph.outputs = [0], [0]
-
-    edited(blobs.root / "blobs.tflite", nothing)
-    blobs.write(
-        "blobs.budget.yaml",
-        "version: 1\nmodel: blobs.tflite\nbudget: {integer_only: true, allowed_ops: [ADD]}\n",
-    )
-    result = blobs.pytest()
-    assert result.exitcode == 1
-    result.has(
         "integer_only could not be measured: the .tflite has no operators",
         "allowed_ops could not be measured: the .tflite has no operators",
     )
