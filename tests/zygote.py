@@ -198,9 +198,15 @@ def _reap() -> None:
 
 
 def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
-    """Fork the process that is asked for, return in it, and send its exit code."""
+    """Fork the process that is asked for, return in it, and send its exit code.
+
+    It is killed if nobody waits for it any more: the tests were interrupted.
+    """
     import ast
+    import select
+    import signal
     import socket
+    from contextlib import suppress
 
     size, streams, _, _ = socket.recv_fds(connection, 4, 3)
     with connection.makefile("rb") as file:
@@ -210,6 +216,11 @@ def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
     if process:
         for stream in (0, 1, 2, *streams):
             os.close(stream)
+        select.select([connection.fileno(), os.pidfd_open(process)], [], [])
+        if select.select([connection], [], [], 0)[0]:
+            with suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+            os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         connection.sendall(str(code).encode())
         os._exit(0)
