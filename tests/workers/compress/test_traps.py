@@ -39,7 +39,7 @@ def unsupported() -> Any:
     x = layers.Conv1DTranspose(8, 3, padding="same", name="up1d")(x)
     x = layers.LayerNormalization(name="norm")(x)
     x = layers.Subtract(name="subtract")([x, layers.Multiply(name="multiply")([x, x])])
-    x = layers.Bidirectional(layers.GRU(4), name="both")(x * 2.0)
+    x = layers.Bidirectional(layers.SimpleRNN(4), name="both")(x * 2.0)
     model = tf_keras.Model(image, layers.Dense(4, activation="softmax", name="class")(x))
     model.compile("adam", "sparse_categorical_crossentropy")
     return model

@@ -179,7 +179,7 @@ def test_a_label_outside_of_the_classes() -> None:
     with pytest.raises(
         JobError, match=r"training failed: indices\[\d+\] = [45] is not in \[0, 4\)"
     ):
-        train(job(Prune(), call("cnn"), train=call("images", labels=6)))
+        train(job(Prune(), call("perceptron"), train=call("images", labels=6)))
 
 
 def test_a_loss_that_is_no_longer_finite_stops_the_training() -> None:
@@ -209,7 +209,7 @@ def test_weights_that_are_no_longer_finite_stop_the_training() -> None:
 
 def test_data_with_fewer_samples_in_a_later_pass_stops_the_training() -> None:
     trainees.READ.clear()
-    wanted = job(Prune(), call("cnn"), train=call("shrinking"))
+    wanted = job(Prune(), call("perceptron"), train=call("shrinking"))
 
     with pytest.raises(JobError) as raised:
         train(wanted, epochs=2)
