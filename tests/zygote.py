@@ -220,9 +220,9 @@ def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
         if select.select([connection], [], [], 0)[0]:
             with suppress(ProcessLookupError):
                 os.killpg(process, signal.SIGKILL)
-            os._exit(0)
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-        connection.sendall(str(code).encode())
+        with suppress(OSError):  # nobody waits
+            connection.sendall(str(code).encode())
         os._exit(0)
     connection.close()
     os.setsid()
