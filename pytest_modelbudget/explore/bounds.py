@@ -54,11 +54,11 @@ def _drop(drop: Row, room: float) -> Iterator[Bound]:
     """
     is_in_points = drop.written_unit == "pp"
     lost = drop.measured or 0.0
-    if drop.low is None or drop.high is None:
-        highest = max(lost + room, 0.0)
+    if interval := _interval(drop):
+        low, high = interval
+        highest = max(high, (high - low) / 2, 0.0 if is_in_points else lost + room)
     else:
-        resolvable = (drop.high - drop.low) / 2
-        highest = max(drop.high, resolvable, 0.0 if is_in_points else lost + room)
+        highest = max(lost + room, 0.0)
     shown = f"measured {amounts(drop)[0]}"
     if not (is_in_points and highest >= _USELESS_DROP):
         bound = format_bound(round(highest, 12), "score", drop.written_unit, 2)
@@ -68,7 +68,18 @@ def _drop(drop: Row, room: float) -> Iterator[Bound]:
 def _minimum(score: Row, headroom: float) -> Iterator[Bound]:
     """Yield the low end of the interval: the float model has no drop."""
     value = score.measured or 0.0
-    lowest = score.low if score.low is not None else value - headroom * abs(value)
+    interval = _interval(score)
+    lowest = interval[0] if interval else value - headroom * abs(value)
     if lowest > 0:
         bound = format_bound(lowest, "score", "", 3, up=False)
         yield Bound("min_accuracy", bound, f"measured {amounts(score)[0]}")
+
+
+def _interval(row: Row) -> tuple[float, float] | None:
+    """Return the interval of a score, if it says how far another score may lie.
+
+    That of a bootstrap has no width where no resample differs, as with few samples or no flips.
+    """
+    if row.low is None or row.high is None or row.low == row.high:
+        return None
+    return row.low, row.high

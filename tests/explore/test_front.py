@@ -105,6 +105,15 @@ def test_limits_leave_room_and_are_written_as_people_do() -> None:
     ]
 
 
+def test_an_interval_without_a_width_leaves_the_headroom() -> None:
+    f1 = variant("int8", {"accuracy_drop": (0.0, 0.0)}, accuracy=0.8, accuracy_drop=0.0)
+    assert written(f1, 0.05) == {"max_accuracy_drop": "4 pp"}
+    assert written(variant("int8", accuracy=0.8, accuracy_drop=0.0), 0.05) == written(f1, 0.05)
+    assert written(variant("float32", {"accuracy": (1.0, 1.0)}, accuracy=1.0)) == {
+        "min_accuracy": "0.95"
+    }
+
+
 def test_the_float_model_has_a_minimum() -> None:
     exact = variant("float32", {"accuracy": (0.98219, 0.99)}, accuracy=0.986)
     assert written(exact) == {"min_accuracy": "0.982"}
