@@ -16,7 +16,7 @@ from pytest_modelbudget.workers.compress.training.clustering import (
     clusterable_weights,
     units,
 )
-from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit, gentle_rate
 from pytest_modelbudget.workers.compress.training.preserve import Preserve, Weights, unique_values
 from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin, save
@@ -29,7 +29,7 @@ def run(stage: Cluster, job: BuildJob, output: Path, progress: Progress) -> None
     """Write ``output / "model.keras"``: the model with clustered weights.
 
     The zeros of an earlier ``prune`` stay, also in the layers that this stage skips; zero is then
-    one of the ``clusters``.
+    one of the ``clusters``. The stage trains at a tenth of the usual learning rate.
 
     Raises:
         JobError: If no layer can be clustered, or the training fails.
@@ -45,7 +45,14 @@ def run(stage: Cluster, job: BuildJob, output: Path, progress: Progress) -> None
     clustered = {id(kernel) for layer in chosen.values() for kernel in clusterable_weights(layer)}
     others = [variable for variable in start.model.variables if id(variable) not in clustered]
     preserve = Preserve(others, job.before)
-    fit(start, job, stage.epochs, progress, callbacks=[preserve, clusters])
+    fit(
+        start,
+        job,
+        stage.epochs,
+        progress,
+        callbacks=[preserve, clusters],
+        learning_rate=gentle_rate(start, job),
+    )
     preserve.check("cluster")
     _verify(chosen, stage)
     promises.write_promises(_promises(chosen, stage), output)

@@ -9,7 +9,6 @@ from pytest_modelbudget.budgetfile.stages import QuantizeAware
 from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.layer_choice import LayerChoice
 from pytest_modelbudget.protocol.task import Progress
-from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
 from pytest_modelbudget.workers.compress.models.keras_graph import (
     ACTIVATION,
     DEPTHWISE,
@@ -18,7 +17,7 @@ from pytest_modelbudget.workers.compress.models.keras_graph import (
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Model
 from pytest_modelbudget.workers.compress.outlook import Outlook
 from pytest_modelbudget.workers.compress.training import qat
-from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit
+from pytest_modelbudget.workers.compress.training.fine_tuning import check, fit, gentle_rate
 from pytest_modelbudget.workers.compress.training.preserve import Preserve
 from pytest_modelbudget.workers.compress.training.qat_layers import (
     convolution_of,
@@ -29,8 +28,6 @@ from pytest_modelbudget.workers.compress.training.qat_ranges import averaged_ran
 from pytest_modelbudget.workers.compress.training.selections import choose_layers, walk
 from pytest_modelbudget.workers.compress.training.trainable import Trainable, begin
 from pytest_modelbudget.workers.userdata.usercode import user_code
-
-_SLOWER = 10  # times than the usual learning rate
 
 
 def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -> None:
@@ -54,7 +51,7 @@ def run(stage: QuantizeAware, job: BuildJob, output: Path, progress: Progress) -
             stage.epochs,
             progress,
             callbacks=[preserve, ranges],
-            learning_rate=stage.learning_rate or _usual_rate(start, job) / _SLOWER,
+            learning_rate=stage.learning_rate or gentle_rate(start, job),
         )
     preserve.check("quantize_aware")
     choice.write(output)
@@ -122,8 +119,3 @@ def _choose_layers(model: Model, flat: Model, stage: QuantizeAware) -> LayerChoi
         return reason
 
     return choose_layers(model, stage.layers, why_with_convolution)
-
-
-def _usual_rate(start: Trainable, job: BuildJob) -> float:
-    arguments = compile_arguments(start.compiled, job.training, None)
-    return float(arguments["optimizer"].learning_rate)

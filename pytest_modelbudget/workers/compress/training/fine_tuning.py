@@ -27,6 +27,7 @@ from pytest_modelbudget.workers.compress.training.training_set import (
     plan_steps,
 )
 
+_GENTLER = 10  # times than the usual learning rate
 _UNSTABLE = "lower training.learning_rate, or look for extreme values in data.train"
 
 
@@ -75,6 +76,12 @@ def fit(
         update_batch_norm(start.model, one_pass)
     if failures:
         raise failures[0]
+
+
+def gentle_rate(start: Trainable, job: BuildJob) -> float:
+    """Return a tenth of the usual learning rate, for weights that must stay near what they are."""
+    usual = compile_arguments(start.compiled, job.training, None)["optimizer"].learning_rate
+    return float(usual) / _GENTLER
 
 
 def check(start: Trainable, job: BuildJob) -> None:

@@ -83,6 +83,16 @@ def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Pat
     assert np.abs(after - before).mean() < 0.25 * np.abs(before).mean()
 
 
+def test_it_trains_at_a_tenth_of_the_usual_rate(tmp_path: Path) -> None:
+    source, rate, steps = call("cnn", rate=0.01), 0.01, 12
+    before = trainable.begin(job(Cluster(), source)).model.get_layer("class").bias.numpy()
+
+    after = make(tmp_path, source).get_layer("class").bias.numpy()
+
+    # A step of Adam is at most a little longer than the rate.
+    assert rate / 10 < np.abs(after - before).max() < 1.1 * steps * rate / 10
+
+
 def test_per_channel_clusters_also_a_convolution_without_a_bias(tmp_path: Path) -> None:
     source = call("cnn").model_copy(
         update={"call": "tests.workers.compress.stages.test_apply_cluster:dropout_cnn"}
