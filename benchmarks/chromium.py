@@ -4,6 +4,7 @@ https://chromedevtools.github.io/devtools-protocol/
 """
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -121,10 +122,12 @@ def chromium() -> Iterator[Browser]:
     read_answers, write_answers = os.pipe()
 
     def connect() -> None:
-        os.dup2(read_commands, 63)
-        os.dup2(write_answers, 64)
-        os.dup2(63, 3)
-        os.dup2(64, 4)
+        # Each pipe may have a number that the other one is to get.
+        commands, answers = (
+            fcntl.fcntl(end, fcntl.F_DUPFD, 5) for end in (read_commands, write_answers)
+        )
+        os.dup2(commands, 3)
+        os.dup2(answers, 4)
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         words = [
