@@ -6,6 +6,7 @@
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,14 @@ def reference_cnn(path: Path) -> tuple[Samples, Samples]:
     return _trained(parts, path, (x[:997], y[:997]), large.test())
 
 
+def example_mobilenet(path: Path, *, alpha: float) -> tuple[Samples, Samples]:
+    """Save a model that a function of the example project returns."""
+    from example_project import mobilenet
+
+    mobilenet.trained(alpha).save(path)
+    return data.train(), data.test()
+
+
 def mobilenet_v2(path: Path) -> tuple[Samples, Samples]:
     """Train MobileNetV2 of width 0.35 for few epochs."""
     from keras import applications, layers
@@ -107,6 +116,8 @@ def _trained(
 MODELS: Mapping[str, Callable[[Path], tuple[Any, Any]]] = {
     "digits_cnn": digits_cnn,
     "autoencoder": autoencoder,
+    "example_mobilenet_0.35": partial(example_mobilenet, alpha=0.35),
+    "example_mobilenet_0.5": partial(example_mobilenet, alpha=0.5),
     "dense_1_mb": dense_1_mb,
     "lstm": lstm,
     "reference_cnn": reference_cnn,
