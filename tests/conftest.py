@@ -57,7 +57,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 TENSORFLOW = ("tensorflow.python", "keras.src")  # lazy modules have no parts: see tests/lazy.py
 COLLECTED = pytest.StashKey[tuple[set[Path], list[str]]]()
-"""The files of all tests, also of those that are deselected, and what of TensorFlow ran by then."""
+"""The files of all tests, deselected ones too, and the parts of TensorFlow that were loaded."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before some are deselected

@@ -140,6 +140,19 @@ def test_records_and_chosen_variants(trained: Project) -> None:
     assert 0.1 < float(str(other.limits[2].bound)) < 0.5
 
 
+def test_another_metric_than_the_guessed_one_can_be_named(trained: Project) -> None:
+    words = ("--test=test.npz", "--json", "--variants=dynamic", "--metric=f1", "-o", FILE)
+    result = init(trained, "blobs.tflite", *words)
+    assert result.exitcode == 0, result.output
+    start, dynamic, _ = map(json.loads, result.output.splitlines())
+    assert (start["metric"], start["guessed_from"]) == ("f1", "")
+    drop = dynamic["figures"]["accuracy_drop"]
+    assert (drop["measured"], drop["low"], drop["high"]) == (0, 0, 0)
+    text = (trained.root / FILE).read_text()
+    assert "metric: f1\n" in text
+    assert "max_accuracy_drop: 4.9 pp  # measured 0 pp" in text, "5 % of the score"
+
+
 def test_without_a_test_set_only_what_needs_none_is_written(trained: Project) -> None:
     result = init(trained, "blobs.tflite", *QUICK)
     assert result.exitcode == 0, result.output

@@ -111,7 +111,7 @@ class Invocation:
     batch_size: int
     bounds: tuple[LatencyBound, ...]
     ratio_bounds: tuple[LatencyBound, ...]
-    growth_bounds: tuple[tuple[str, LatencyBound], ...] = ()
+    growth_bounds: tuple[tuple[str, LatencyBound], ...]
 
     def bounds_of(self, sha256: str) -> tuple[LatencyBound, ...]:
         """Return what has to be decided of the latency of an artifact before timing ends.

@@ -46,7 +46,7 @@ class NamedCode:
         self._root = root
         self._about_root = about_root
         # Most variants of a file name the same.
-        self._answers: dict[tuple[str, Sequence[str]], tuple[str, str] | None] = {}
+        self._answers: dict[tuple[str, tuple[str, ...]], tuple[str, str] | None] = {}
 
     def missing(self, reference: str, imports: Sequence[str]) -> tuple[str, str] | None:
         """Return what of ``reference`` is certainly missing, and what to write instead.

@@ -201,9 +201,10 @@ def test_a_plan_has_all_that_its_measurements_need(root: Path) -> None:
             LatencyBound(statistic="p99", bound=5e-3),
         ),
         ratio_bounds=(LatencyBound(statistic="ratio", bound=0.5),),
+        growth_bounds=(),
     )
     assert elsewhere.invocation == Invocation(
-        target="adb", threads=1, batch_size=3, bounds=(), ratio_bounds=()
+        target="adb", threads=1, batch_size=3, bounds=(), ratio_bounds=(), growth_bounds=()
     )
     found = evaluation(here)
     assert found == Evaluation(

@@ -71,18 +71,12 @@ def test_two_cold_runs_elsewhere_and_with_xdist_give_the_same_bytes(
     cold: tuple[Project, Result], tmp_path: Path
 ) -> None:
     project, result = cold
-    # The tests of these two stages train them twice; pruned_clustered_qat trains here, too.
-    left_out = ("half_the_channels", "student")
     elsewhere = checkout(tmp_path)
-    again = gate(elsewhere, "-n2", "-k", " and ".join(f"not {name}" for name in left_out))
+    again = gate(elsewhere, "-n2")
     assert again.exitcode == 0, again.output
-    first, second = shipped(project), shipped(elsewhere)
-    assert len(second) == VARIANTS - len(left_out)
-    assert second == {name: first[name] for name in second}
-    passed = set(re.findall(r"PASSED (\S+::\S+)", again.output))
-    assert passed == {
-        node for node in outcomes(result.output) if node.split("::")[1] not in left_out
-    }
+    assert shipped(elsewhere) == shipped(project)
+    passed = re.findall(r"PASSED (\S+::\S+)", again.output)
+    assert sorted(passed) == sorted(outcomes(result.output))
 
 
 def test_a_warm_run_never_imports_tensorflow(cold: tuple[Project, Result]) -> None:

@@ -28,7 +28,7 @@ variants:
   pruned:
     model: {lstm_keras}
     recipe: [prune: {{sparsity: 0.3, epochs: 1}}, quantize: {{}}]
-    budget: {{max_accuracy_drop: 10 pp}}
+    budget: *drop
   table_int8: {{model: {embedded_keras}, recipe: int8, budget: *drop}}
   table_dynamic: {{model: {embedded_keras}, recipe: dynamic, budget: *drop}}
   table_int16x8: {{model: {embedded_keras}, recipe: int16x8, budget: *drop}}

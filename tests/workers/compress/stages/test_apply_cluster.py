@@ -138,18 +138,6 @@ def test_dropout_and_batch_normalization_go_on_training(tmp_path: Path) -> None:
     assert (kernels[0] != kernels[1]).any()
 
 
-def test_recurrent_and_attention_layers_are_clustered(tmp_path: Path) -> None:
-    lstm = job(Cluster(clusters=4), call("lstm"), train=call("tokens"))
-    attention = job(Cluster(clusters=4), call("attention"))
-    for name, wanted in (("lstm", lstm), ("attention", attention)):
-        (tmp_path / name).mkdir()
-        run_stage(wanted, tmp_path / name, no_progress)
-        model = trainable.load(tmp_path / name).model
-
-        kernels = {key: count for key, count in unique_values(model).items() if "bias" not in key}
-        assert set(kernels.values()) == {4}, kernels
-
-
 def test_more_clusters_than_weights(tmp_path: Path) -> None:
     make(tmp_path, clusters=200)
     assert skipped(tmp_path)["class"] == "too small: 128 weights for 200 clusters"
