@@ -5,16 +5,19 @@ import shutil
 from pathlib import Path
 
 import h5py
+import keras as keras3
 import numpy as np
 import pytest
 
 from example_project import data
 from pytest_modelbudget.budgetfile.load import load
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
 from tests.conftest import Project
 from tests.test_init import init
 
 pytestmark = pytest.mark.tensorflow
 MODELS = Path(data.__file__).with_name("models")
+FILE = "budgets/model.budget.yaml"
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def test_presets_that_train_have_a_time(keras: Project) -> None:
     result = init(keras, *words, "--variants", "int8,qat")
     assert result.exitcode == 0, result.output
     result.has("one-hot labels", "int8 43.7 kB", "qat not measured: the time limit was reached")
-    [int8] = load(keras.root / "budgets" / "model.budget.yaml")
+    [int8] = load(keras.root / FILE)
     assert int8.variant == "int8"
     alone = init(keras, *words, "--variants", "qat", "--force")
     assert alone.exitcode == 1
@@ -41,6 +44,46 @@ def test_presets_that_train_have_a_time(keras: Project) -> None:
     gate = keras.pytest("budgets", "-k", "not latency")
     assert gate.exitcode == 0, gate.output
     assert "(built" not in gate.output
+
+
+NETS = """
+import keras
+import numpy
+
+def build():
+    return keras.saving.load_model("model.keras")
+
+def test():
+    samples = numpy.load("test.npz")
+    return samples["x"], samples["y"]
+"""
+
+
+# Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_models_and_data_are_whatever_a_budget_file_takes(keras: Project) -> None:
+    keras.write("nets.py", NETS)
+    model = keras3.saving.load_model(keras.root / "model.keras")
+    model.save(keras.root / "model.h5")
+    model.export(keras.root / "saved", verbose=False)
+    models: dict[str, Source] = {
+        "model.h5": FileSource(path=keras.root / "model.h5"),
+        "saved": FileSource(path=keras.root / "saved"),
+        "nets:build": CallSource(call="nets:build"),
+    }
+    for name, source in models.items():
+        words = ("--test", "nets:test", "--variants=dynamic", "--force", "-o", FILE)
+        result = init(keras, name, *words)
+        assert result.exitcode == 0, result.output
+        [dynamic] = load(keras.root / FILE)
+        assert dynamic.model == source
+        assert dynamic.data.test == CallSource(call="nets:test")
+        assert [limit.name for limit in dynamic.limits] == [
+            "max_bytes",
+            "max_gzip_bytes",
+            "max_accuracy_drop",
+            "max_latency_ratio",
+        ]
 
 
 def test_a_model_that_cannot_be_loaded_is_one_line_that_names_the_option(keras: Project) -> None:
