@@ -1,4 +1,5 @@
 import importlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -130,6 +131,15 @@ def test_what_it_raises_is_placed_at_the_users_own_line(
     assert "json/decoder.py" in capsys.readouterr().err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Shells let a program in the background ignore SIGINT, and so do the tests there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(
     ("line", "raised"),
     [
