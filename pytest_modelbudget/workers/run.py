@@ -17,7 +17,7 @@ from pytest_modelbudget.protocol.surroundings import Surroundings
 from pytest_modelbudget.protocol.task import RESULT, TASK, Failure, Happening, Task
 from pytest_modelbudget.workers import machine_lock
 from pytest_modelbudget.workers.handlers import HANDLERS
-from pytest_modelbudget.workers.userdata.hooks import recorded_by
+from pytest_modelbudget.workers.userdata.hooks import distrust_byte_code, recorded_by
 from pytest_modelbudget.workers.userdata.recording import Recording
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -40,6 +40,7 @@ def run(folder: Path, notify: Notify, environ: Mapping[str, str]) -> Failure | N
         Why the task failed, or None if it succeeded.
     """
     task = Task.model_validate_json((folder / TASK).read_bytes())
+    distrust_byte_code()
     try:
         _run(task, folder, notify, environ)
     except JobError as error:

@@ -1,6 +1,11 @@
 """What a user sees of what results were made from."""
 
+import os
+import py_compile
+
 from tests.conftest import Project, outcomes
+
+FIRST = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x[:{0}], y[:{0}]\n"
 
 PROGRAM = """
 import blobs, subprocess
@@ -85,10 +90,21 @@ def test_two_budget_files_each_have_the_module_beside_them(blobs: Project) -> No
         text = budget.replace("blobs.tflite", "../../blobs.tflite")
         text = text.replace("blobs:test", "data:test")
         blobs.write(f"services/{name}/{name}.budget.yaml", text)
-        code = "import blobs\ndef test():\n    x, y = blobs.test()\n    return x[:{0}], y[:{0}]\n"
-        blobs.write(f"services/{name}/data.py", code.format(kept))
+        blobs.write(f"services/{name}/data.py", FIRST.format(kept))
     result = blobs.pytest("-v", "-k", "min_accuracy", "--junitxml=j.xml")
     assert len(outcomes(result.output)) == 3, result.output
     report = (blobs.root / "j.xml").read_text()
     assert report.count("over 400 samples") == 2, report
     assert report.count("over 200 samples") == 1, report
+
+
+def test_byte_code_of_an_earlier_source_is_used_by_no_task(built: Project) -> None:
+    of_data(built, FIRST.format(390))
+    source = built.root / "data.py"
+    written = source.stat().st_mtime_ns
+    py_compile.compile(str(source), doraise=True)
+    source.write_text(FIRST.format(380))
+    os.utime(source, ns=(written, written))
+    result = built.pytest("-k", "float32 and min_accuracy", "--junitxml=j.xml")
+    assert result.exitcode == 0, "one task had other samples: " + result.output
+    assert "over 380 samples" in (built.root / "j.xml").read_text()

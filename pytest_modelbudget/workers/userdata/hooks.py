@@ -25,7 +25,7 @@ _active: Recording | None = None
 def recorded_by(recording: Recording) -> Iterator[Recording]:
     """Let ``recording`` note what this process reads in the body."""
     global _active
-    look_up()
+    distrust_byte_code()
     _install()
     _active = recording
     try:
@@ -41,6 +41,16 @@ def active() -> Recording | None:
 
 
 @cache
+def distrust_byte_code() -> None:
+    """Let this process import the user's modules from their sources.
+
+    Byte code is known to be current by size and time only, and both can be the same.
+    """
+    look_up()
+    setattr(SourceFileLoader, "path_stats", _no_byte_code)  # noqa: B010 (mypy)
+
+
+@cache
 def _install() -> None:
     """Put all hooks in place, for as long as this process lives: audit hooks cannot be removed."""
     sys.addaudithook(_hook)
@@ -50,8 +60,6 @@ def _install() -> None:
         _note_calls(os, name, lambda recording, path: recording.note_looked_for(path))
     # multiprocessing starts processes with it, and no audit event tells.
     _note_calls(_posixsubprocess, "fork_exec", lambda recording, _: recording.note_process())
-    # Byte code is known to be current by size and time only, and both can be the same.
-    setattr(SourceFileLoader, "path_stats", _no_byte_code)  # noqa: B010 (mypy)
     for name in PREPARE:
         _prepare(name)
 
