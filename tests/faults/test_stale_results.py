@@ -291,6 +291,13 @@ PRESENT |= {
     f"{code}, new": Case(code, lambda _: None, write("in.txt"))
     for code in LOOKS
     if "getsize" not in code
+} | {
+    "missing, and removed by its name in another folder": Case(
+        "os.path.exists('in.txt'); import tempfile, shutil; d = tempfile.mkdtemp(); "
+        "open(d + '/in.txt', 'w').close(); shutil.rmtree(d)",
+        lambda _: None,
+        write("in.txt"),
+    )
 }
 
 MODULES = {

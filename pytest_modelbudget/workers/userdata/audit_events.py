@@ -34,14 +34,32 @@ def _listed(recording: Recording, args: tuple[Any, ...]) -> None:
         recording.note_listed(os.readlink(f"/proc/self/fd/{folder}") if is_open else folder)
 
 
+def _in_folder(path: Any, folder: int) -> Any:
+    """Return the path of a call that may be relative to an open folder; -1 if it is not."""
+    if folder == -1:
+        return path
+    return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
+
+
 def _made_folder(recording: Recording, args: tuple[Any, ...]) -> None:
-    if not os.path.lexists(args[0]):  # else this call fails, or `makedirs` ignores that
-        recording.note_made(args[0])
+    path, _, folder = args
+    whole = _in_folder(path, folder)
+    if not os.path.lexists(whole):  # else this call fails, or `makedirs` ignores that
+        recording.note_made(whole)
+
+
+def _removed(recording: Recording, args: tuple[Any, ...]) -> None:
+    recording.note_made(_in_folder(*args))
+
+
+def _linked(recording: Recording, args: tuple[Any, ...]) -> None:
+    recording.note_made(_in_folder(args[1], args[-1]))
 
 
 def _renamed(recording: Recording, args: tuple[Any, ...]) -> None:
-    for path in args[:2]:
-        recording.note_made(path)
+    source, target, source_folder, target_folder = args
+    recording.note_made(_in_folder(source, source_folder))
+    recording.note_made(_in_folder(target, target_folder))
 
 
 def _connected(recording: Recording, args: tuple[Any, ...]) -> None:
@@ -61,14 +79,14 @@ def _program(executable: object, args: Sequence[object], *_: object) -> object:
 EVENTS: Mapping[str, Callable[[Recording, Any], None]] = MappingProxyType(
     {
         "open": _opened,
-        "os.link": lambda recording, args: recording.note_made(args[1]),
+        "os.link": _linked,
         "os.listdir": _listed,
         "os.mkdir": _made_folder,
-        "os.remove": lambda recording, args: recording.note_made(args[0]),
+        "os.remove": _removed,
         "os.rename": _renamed,
-        "os.rmdir": lambda recording, args: recording.note_made(args[0]),
+        "os.rmdir": _removed,
         "os.scandir": _listed,
-        "os.symlink": lambda recording, args: recording.note_made(args[1]),
+        "os.symlink": _linked,
         "sqlite3.connect": _connected,
         "subprocess.Popen": _unrecorded("the program", _program),
         "os.posix_spawn": _unrecorded("the program", lambda path, *_: path),
