@@ -117,9 +117,9 @@ DEEP = """
 
 
 def test_a_timeout_shows_the_innermost_frames_where_the_task_hung(bench: Bench) -> None:
-    error = bench.do(lambda: bench.error("hangs", DEEP, timeout_s=1.0))
+    error = bench.do(lambda: bench.error("hangs", DEEP, timeout_s=0.5))
     head = (
-        "still running after its timeout of 1 s\n"
+        "still running after its timeout of 0.5 s\n"
         "raise `timeout` if it needs more time\n"
         "    it hung here, innermost call first:\n"
     )
@@ -140,7 +140,7 @@ def test_a_timeout_shows_the_innermost_frames_where_the_task_hung(bench: Bench) 
 def test_a_task_that_no_timeout_reaches_is_killed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.1)
     deaf = "import faulthandler\nfaulthandler.cancel_dump_traceback_later()\n"
     code = deaf + textwrap.dedent(HANGS.format(name="deaf"))
     error = bench.do(lambda: bench.error("deaf", code, timeout_s=0.5))
@@ -206,7 +206,7 @@ def test_a_server_that_is_stopped_with_its_supervisors_is_killed(
     bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_modelbudget.engine.processes.PING_S", 0.1)
-    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 3.0)
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 1.0)
 
     async def be_stopped() -> list[str]:
         running = await hanging(bench, timeout_s=60.0)
@@ -214,7 +214,7 @@ def test_a_server_that_is_stopped_with_its_supervisors_is_killed(
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(be_stopped):
-        cause = "the fork server did not answer within 3 s and was killed"
+        cause = "the fork server did not answer within 1 s and was killed"
         assert error.splitlines()[0] == cause
     eventually(lambda: gone(bench.root, "hangs"))
 
@@ -222,15 +222,15 @@ def test_a_server_that_is_stopped_with_its_supervisors_is_killed(
 def test_a_task_ends_after_its_timeout_whatever_its_server_does(
     bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.2)
 
     async def be_stopped() -> str:
-        running = await hanging(bench, timeout_s=2.0)
+        running = await hanging(bench, timeout_s=0.5)
         os.killpg(started[0].transport.get_pid(), signal.SIGSTOP)
         return await running
 
     error = bench.do(be_stopped)
-    assert error.startswith("still running after its timeout of 2 s\n")
+    assert error.startswith("still running after its timeout of 0.5 s\n")
     eventually(lambda: gone(bench.root, "hangs"))
 
 
@@ -242,7 +242,7 @@ def test_a_stranger_that_holds_the_pipes_is_not_waited_for(
         pipes = [started[0].transport.get_pipe_transport(number) for number in (0, 1)]
         held = [pipe.get_extra_info("pipe").fileno() for pipe in pipes if pipe]
         assert len(held) == 2
-        monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.5)
+        monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.2)
         return subprocess.Popen(["sleep", "1000"], pass_fds=held)
 
     stranger = bench.do(be_held)
