@@ -59,7 +59,7 @@ def send(bench: Bench, name: str, depth: int, phase: str) -> Outcome:
         process = _parent(process)
     first, *then = name.split(", then ")
     os.kill(process, signal.Signals[first])
-    time.sleep(0.5)
+    time.sleep(0.1)
     for each in then:
         os.kill(process, signal.Signals[each])
     if name != "SIGSTOP":

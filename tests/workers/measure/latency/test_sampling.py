@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 
+from pytest_modelbudget.workers.measure.latency import sampling
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, time_window
 
 ROWS = np.ones(2000)
@@ -67,6 +68,9 @@ def test_of_several_threads_only_the_clock_counts() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_slow_model_takes_one_invocation_a_window(threads: int) -> None:
+def test_a_slow_model_takes_one_invocation_a_window(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "_WARMUP_S", 0.1)
     window = time_window([TimedModel(lambda: time.sleep(0.11), threads=threads)])[0]
     assert window.invocations == 1

@@ -49,22 +49,16 @@ def test_a_sample_answers_every_bound_and_says_how(models: Path) -> None:
     assert LatencySample.model_validate_json(sample.model_dump_json()) == sample
 
 
-def test_a_ratio_is_of_two_models(models: Path) -> None:
-    asked = job(models / "quantized.tflite").model_copy(
+def test_a_ratio_is_of_two_models_and_every_kind_of_input_is_filled(models: Path) -> None:
+    asked = job(models / "two.tflite", batch_size=2).model_copy(
         update={
-            "baseline": models / "quantized.tflite",
+            "baseline": models / "log.tflite",
             "bounds": (LatencyBound(statistic="ratio", bound=100.0),),
         }
     )
     ratio = measure_latency(asked, lambda _activity: None).estimates["ratio"]
     assert ratio.low <= ratio.value <= ratio.high
     assert 0 < ratio.value < 100
-
-
-@pytest.mark.parametrize("name", ["two", "log"])
-def test_every_kind_of_input_is_filled(models: Path, name: str) -> None:
-    asked = job(models / f"{name}.tflite", batch_size=2)
-    assert measure_latency(asked, lambda _activity: None).estimates["p50"].value > 0
 
 
 def test_whole_numbers_are_filled_and_several_threads_are_timed(models: Path) -> None:
