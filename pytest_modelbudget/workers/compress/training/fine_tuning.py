@@ -14,6 +14,7 @@ from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.protocol.task import Progress
 from pytest_modelbudget.workers.compress.models.compiling import compile_arguments
+from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.training.batch_norm import update_batch_norm
 from pytest_modelbudget.workers.compress.training.feeding import check_inputs, feed
 from pytest_modelbudget.workers.compress.training.streams import (
@@ -55,6 +56,7 @@ def fit(
             or infinity.
     """
     _compile(start, job, learning_rate)
+    _build_optimizer(start.model)
     steps = plan_steps(job, epochs)
     tf_keras.utils.set_random_seed(job.seed)
     failures: list[JobError] = []
@@ -106,6 +108,13 @@ def _compile(start: Trainable, job: BuildJob, learning_rate: float | None) -> No
     if not model.trainable_weights:
         hint = "set trainable = True on the layers to train"
         raise JobError(f"the model {model.name} cannot be trained: no layer is trainable", hint)
+
+
+def _build_optimizer(model: Model) -> None:
+    """Make the variables of the optimizer: TensorFlow traces a step that makes some twice."""
+    # Optimizers that tf_keras had before 2.11 cannot.
+    if isinstance(model.optimizer, tf_keras.optimizers.Optimizer):
+        model.optimizer.build(model.trainable_variables)
 
 
 def _reason(error: Exception) -> str:

@@ -55,6 +55,29 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
     assert weights(train(job(Prune(), call("cnn"), seed=1))) != first
 
 
+def test_a_step_of_the_training_is_traced_once() -> None:
+    traced = []
+
+    class Noted(tf_keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any, training: bool | None = None) -> Any:
+            if training:
+                traced.append(x)
+            return x
+
+    layers = [
+        tf_keras.layers.Input((8, 8, 4)),
+        Noted(),
+        tf_keras.layers.Flatten(),
+        tf_keras.layers.Dense(trainees.CLASSES, activation="softmax"),
+    ]
+    start = trainable.Trainable(tf_keras.Sequential(layers), None)
+    wanted = job(Prune(), call("cnn"), loss="sparse_categorical_crossentropy", optimizer="adam")
+
+    fine_tuning.fit(start, wanted, 2, no_progress)
+
+    assert len(traced) == 1
+
+
 def test_steps_are_whole_batches() -> None:
     steps = plan_steps(job(Prune(), call("cnn"), batch_size=48), epochs=3)
 
