@@ -17,6 +17,7 @@ from pytest_modelbudget.judge.results.artifact_forms import SAVED_MODEL_GRAPH
 from pytest_modelbudget.protocol.build_jobs import BuildJob
 from pytest_modelbudget.workers.compress.models import formats
 from pytest_modelbudget.workers.compress.models.formats import KERAS_MODEL
+from pytest_modelbudget.workers.compress.models.gpu_kernels import trace_only_for_this_machine
 from pytest_modelbudget.workers.compress.models.keras_files import (
     load_h5,
     load_keras,
@@ -40,6 +41,8 @@ autograph.CONVERSION_RULES += (
     autograph.DoNotConvert("tf_keras"),
     autograph.DoNotConvert("tensorflow_model_optimization"),
 )
+
+trace_only_for_this_machine()
 
 
 _LEAVE_OUT = "leave signature out"

@@ -20,6 +20,7 @@ from pytest_modelbudget.workers.compress.export.stored_weights import (
 )
 from pytest_modelbudget.workers.compress.models import sources
 from pytest_modelbudget.workers.compress.models.formats import SAVED_MODEL
+from pytest_modelbudget.workers.compress.models.gpu_kernels import tracing_for_any_machine
 from pytest_modelbudget.workers.compress.models.keras_types import Model
 from pytest_modelbudget.workers.compress.models.serving import serving_function
 from pytest_modelbudget.workers.compress.verify.keras_promises import verify_keras_promises
@@ -28,6 +29,7 @@ from pytest_modelbudget.workers.compress.verify.served import verify_served
 _REPORT = "leave the layer out of {stage} with layers: skip, or report it with the log"
 
 
+@tracing_for_any_machine()
 def run(stage: SavedModel, job: BuildJob, output: Path, progress: Progress) -> None:
     """Write the folder ``output / "model.saved_model"``.
 

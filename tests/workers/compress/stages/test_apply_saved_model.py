@@ -12,9 +12,11 @@ import tf_keras
 from pytest_modelbudget.budgetfile.stages import KerasFile, SavedModel
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.export import saved_model_parts
+from pytest_modelbudget.workers.compress.models import serving
 from pytest_modelbudget.workers.compress.stages import run_stage
 from pytest_modelbudget.workers.compress.training import sparsity_target
 from pytest_modelbudget.workers.compress.verify import promises, served
+from tests.workers.compress import building, zoo
 from tests.workers.compress.building import no_progress
 from tests.workers.compress.trainees import call, file, job
 
@@ -72,6 +74,14 @@ def own(name: str) -> Any:
     source = call(name)
     own_call = f"tests.workers.compress.stages.test_apply_saved_model:{name}"
     return source.model_copy(update={"call": own_call})
+
+
+def test_only_what_another_machine_may_run_has_the_form_for_gpus(tmp_path: Path) -> None:
+    run_stage(job(SavedModel(), building.call("lstm")), tmp_path, no_progress)
+    assert b"CudnnRNN" in (tmp_path / "model.saved_model" / "saved_model.pb").read_bytes()
+
+    traced, _owner = serving.serving_function(zoo.lstm())
+    assert b"CudnnRNN" not in traced.graph.as_graph_def().SerializeToString()
 
 
 @pytest.mark.parametrize("name", ["two_inputs", "recurrent"])
