@@ -7,7 +7,9 @@ from contextlib import contextmanager, suppress
 from itertools import chain
 from typing import Any
 
+import keras
 import tensorflow as tf
+import tf_keras
 
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import Data
@@ -80,14 +82,22 @@ def convert_with(model: Model, configure: Configure) -> bytes:
     Raises:
         JobError: as ``convert`` does.
     """
-    try:
-        return _convert_function(*serving_function(model), configure)
-    except JobError as error:
-        # LiteRT's recurrent layers need to know the batch size:
-        # https://github.com/tensorflow/tensorflow/issues/62849
-        if not is_keras(model) or "TensorList" not in error.cause:
-            raise
+    # LiteRT's recurrent layers need to know the batch size:
+    # https://github.com/tensorflow/tensorflow/issues/62849
+    if not is_keras(model) or not _is_recurrent(model):
+        try:
+            return _convert_function(*serving_function(model), configure)
+        except JobError as error:
+            if not is_keras(model) or "TensorList" not in error.cause:
+                raise
     return _convert_function(*serving_function(model, batch_size=1), configure)
+
+
+def _is_recurrent(model: Model) -> bool:
+    """Return whether a layer loops over its time steps, as far as that is known."""
+    recurrent = (keras.layers.RNN, tf_keras.layers.RNN)
+    layers = model._flatten_layers()  # also those of nested models and wrappers
+    return any(isinstance(layer, recurrent) and not layer.unroll for layer in layers)
 
 
 def _without_loops(model: Model) -> Model:

@@ -10,6 +10,7 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.types import CallSource
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.workers.compress.convert import tf_converter
 from pytest_modelbudget.workers.measure.accuracy.parallel import Parallel
 from pytest_modelbudget.workers.measure.runner import Runner
 from pytest_modelbudget.workers.tflite.interpreter import Interpreter
@@ -44,10 +45,24 @@ def recurrent(*, kind: str) -> Any:
         case "both":
             x = layers.Bidirectional(layers.LSTM(24, return_sequences=True), name="both")(x)
             x = layers.LSTM(12, name="lstm")(x)
+        case "unrolled":
+            x = layers.LSTM(2, unroll=True, name="lstm")(x)
         case "convolved":
             x = layers.Reshape((6, 8, 1, 1), name="rows")(x)
             x = layers.Flatten(name="flat")(layers.ConvLSTM2D(4, (3, 1), name="convolved")(x))
     return keras.Model(series, layers.Dense(10, name="out")(x))
+
+
+@pytest.mark.parametrize(("kind", "batch_size"), [("gru", 1), ("unrolled", -1)])
+def test_whether_the_batch_size_can_stay_open_is_known_before(kind: str, batch_size: int) -> None:
+    shapes = []
+
+    def note(_converter: Any, inputs: Any) -> None:
+        shapes.append(inputs["series"].shape)
+
+    tf_converter.convert_with(recurrent(kind=kind), note)
+
+    assert shapes == [(batch_size, 6, 8)]
 
 
 def series(*, size: float = 1.0) -> Any:
@@ -146,7 +161,7 @@ def stream(*, generation: str = "keras") -> Any:
 def test_a_stream_continues_from_the_sample_before(generation: str, tmp_path: Path) -> None:
     source = CallSource(call=f"{HERE}:stream", args={"generation": generation})
     samples = CallSource(call=f"{HERE}:series", args={})
-    x = series()[0]
+    x = series()[0][:12]
     model = stream(generation=generation)
     expected = np.concatenate([np.asarray(model(each[np.newaxis])) for each in x])
     make(tmp_path / "float", source)
