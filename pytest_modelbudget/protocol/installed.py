@@ -1,5 +1,6 @@
 """Tells the user's own code from code that is known by the version of its package."""
 
+import os
 import re
 import sys
 import sysconfig
@@ -83,8 +84,30 @@ def packages_of_modules() -> dict[str, tuple[str, ...]]:
     return {module: tuple(sorted(set(packages))) for module, packages in found.items()}
 
 
+def loaded_packages() -> set[str]:
+    """Return the packages of all modules that are loaded."""
+    modules = {name.partition(".")[0] for name in sys.modules}
+    of_modules = packages_of_modules()
+    return {package for module in modules for package in of_modules.get(module, ())}
+
+
+def loaded_libraries() -> set[str]:
+    """Return the paths of the extension modules that are loaded, and of what they loaded."""
+    with open("/proc/self/maps") as maps:
+        paths = {line.rstrip("\n").partition("/")[2] for line in maps}  # many lines a library
+    return {f"/{path}" for path in paths if path.endswith(".so") or ".so." in path}
+
+
 def look_up() -> None:
     """Find out once what is installed, before any code of the user's changes the search path."""
     packages_of_modules()
     _sites()
     _installed_from_source()
+
+
+def look_up_loaded() -> None:
+    """Find out what is loaded: each process that is forked from now on would do so again."""
+    for package in loaded_packages():
+        version_of(package)
+    for library in loaded_libraries():
+        is_installed(os.path.dirname(library))

@@ -75,6 +75,7 @@ def main(kind: str) -> None:
     installed.look_up()
     for name in PRELOADS[kind]:
         import_module(name)
+    installed.look_up_loaded()
     gc.freeze()  # else each worker process would copy the pages that its garbage collector visits
     _serve(events, environ)
 

@@ -25,7 +25,8 @@ from pytest_modelbudget.protocol.dependencies import (
 from pytest_modelbudget.protocol.installed import (
     holds_installed,
     is_installed,
-    packages_of_modules,
+    loaded_libraries,
+    loaded_packages,
 )
 from pytest_modelbudget.protocol.surroundings import (
     INSTALLED,
@@ -84,7 +85,7 @@ class Recording:
             presences=tuple(filter(self._is_left, self._looked_for.values())),
             modules=tuple(self._modules),
             variables=tuple(map(self._surroundings.variable, sorted(self._variables))),
-            packages=tuple(map(self._surroundings.package, sorted(_packages()))),
+            packages=tuple(map(self._surroundings.package, sorted(loaded_packages()))),
             working_folder=self._surroundings.working_folder if self._paths.has_relative else "",
             unrecorded=tuple(self._unrecorded),
             declared=self._project.depends_on is not None,
@@ -93,9 +94,11 @@ class Recording:
     def note_read(self, path: object) -> None:
         """Note that the file at ``path`` is read, or that something looked for it."""
         whole = self._paths.absolute(path)
+        if not whole:
+            return
         if os.path.isdir(whole):
             self.note_listed(whole)
-        elif whole and whole not in self._written and whole not in self._read:
+        elif whole not in self._written and whole not in self._read:
             stamp = stamp_of(Path(whole))
             self._read[whole] = stamp, self._state_if_new(whole, stamp)
 
@@ -216,21 +219,11 @@ class Recording:
 
     def note_loaded_libraries(self) -> None:
         """Note extension modules and what they loaded: no audit event has their files."""
-        with open("/proc/self/maps") as maps:
-            paths = {line.rstrip("\n").partition("/")[2] for line in maps}  # many lines a library
-        for path in sorted(paths):
-            if path.endswith(".so") or ".so." in path:
-                self.note_read(f"/{path}")
+        for path in sorted(loaded_libraries()):
+            self.note_read(path)
 
 
 def _changed(path: str) -> SourceChangedError:
     return SourceChangedError(
         f"{path} changed while this was made from it", "run pytest again when nothing changes it"
     )
-
-
-def _packages() -> set[str]:
-    """Return the packages of all modules that are loaded."""
-    modules = {name.partition(".")[0] for name in sys.modules}
-    of_modules = packages_of_modules()
-    return {package for module in modules for package in of_modules.get(module, ())}

@@ -1,6 +1,7 @@
 """Tells from the frames of a call whether the user's code is behind it."""
 
 import os
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,7 @@ def is_for_the_user(frame: FrameType | None) -> bool:
     return not is_ours
 
 
+@cache
 def is_of_the_user(file: str) -> bool:
     """Tell whether the user wrote the code in ``file``."""
     return not file.startswith(("<frozen ", PACKAGE)) and not is_installed(os.path.dirname(file))

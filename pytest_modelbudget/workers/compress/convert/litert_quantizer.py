@@ -13,6 +13,7 @@ dense layers and embeddings; operators without such a kernel in LiteRT stay floa
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import compress
 from typing import Any, Literal
 
@@ -174,6 +175,8 @@ def _recipe(stage: Quantize, model: ModelT, operators: list[LayerOperator]) -> R
     for (name, choice), alike in scopes.items():
         algorithm, config = _RULES[choice if _supports(name, choice) else "float32"]
         recipe.add_quantization_config(f"^({'|'.join(alike)})$", _KINDS[name], config, algorithm)
+    # The calibrator asks for each operator again at each sample: most of the time of small models.
+    recipe.get_quantization_configs = cache(recipe.get_quantization_configs)
     return recipe
 
 
