@@ -18,7 +18,12 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    Request = tuple[list[str], str, dict[str, str]]
+    """The arguments of the interpreter, the folder to run in, the environment."""
+    Running = dict[socket.socket, tuple[int, int]]
+    """The process of each connection, and a descriptor that can be read when it has ended."""
 
 FORK_SERVER = "pytest_modelbudget.workers.fork_server"
 LOOK_S = 1.0
@@ -115,7 +120,11 @@ class Zygotes:
         os.makedirs(self.folder, exist_ok=True)
         path = f"{self.folder}/python"
         if not os.path.exists(path):
-            words = " ".join(f'"{word}"' for word in (__file__, "python", *self.words()))
+            import py_compile
+
+            script = f"{self.folder}/zygote.pyc"  # to compile it takes as long as to start
+            py_compile.compile(__file__, script, doraise=True)
+            words = " ".join(f'"{word}"' for word in (script, "python", *self.words()))
             new = f"{path}.{os.getpid()}"
             with open(new, "w") as file:
                 file.write(f'#!/bin/sh\nexec "{sys.executable}" -IS {words} "$@"\n')
@@ -131,18 +140,31 @@ def serve(zygotes: Zygotes, kind: str, descriptor: int) -> None:
     import socket
 
     _preload(kind)
-    with socket.socket(fileno=descriptor) as listener:
-        while os.path.exists(f"/proc/{zygotes.owner}"):
-            if select.select([listener], [], [], LOOK_S)[0]:
-                connection, _ = listener.accept()
-                if os.fork() == 0:
-                    break
+    running: Running = {}
+    listener = socket.socket(fileno=descriptor)
+    while os.path.exists(f"/proc/{zygotes.owner}"):
+        watched: list[socket.socket | int] = [listener, *running]
+        watched += (end for _, end in running.values())
+        ready = select.select(watched, [], [], LOOK_S)[0]
+        _finish(running, ready)
+        if listener in ready:
+            connection, _ = listener.accept()
+            request, streams = _received(connection)
+            if request is None:
                 connection.close()
-            _reap()
-        else:
-            shutil.rmtree(zygotes.folder, ignore_errors=True)
-            os._exit(0)
-    _attend(zygotes, connection)
+            elif process := os.fork():
+                running[connection] = process, os.pidfd_open(process)
+            else:
+                for each in (listener, connection, *running):
+                    each.close()
+                for _, end in running.values():
+                    os.close(end)
+                return _enter(zygotes, request, streams)
+            for stream in streams:
+                os.close(stream)
+    _finish(running, list(running))
+    shutil.rmtree(zygotes.folder, ignore_errors=True)
+    os._exit(0)
 
 
 def _preload(kind: str) -> None:
@@ -164,7 +186,9 @@ def _preload(kind: str) -> None:
         modules = preloads[kind]
     for name in modules:
         import_module(name)
-    import_module("pytest_modelbudget.protocol.installed").look_up()
+    installed = import_module("pytest_modelbudget.protocol.installed")
+    installed.look_up()
+    installed.look_up_loaded()
     _keep_metadata()
     gc.freeze()
 
@@ -189,42 +213,43 @@ def _keep_metadata() -> None:
     PathDistribution.read_text = read_text  # type: ignore[method-assign, assignment]
 
 
-def _reap() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
-
-
-def _attend(zygotes: Zygotes, connection: "socket.socket") -> None:
-    """Fork the process that is asked for, return in it, and send its exit code.
-
-    It is killed if nobody waits for it any more: the tests were interrupted.
-    """
+def _received(connection: "socket.socket") -> "tuple[Request | None, list[int]]":
+    """Return what ``Zygotes.run`` sent, and the streams; None if it ended meanwhile."""
     import ast
-    import select
-    import signal
     import socket
-    from contextlib import suppress
 
     size, streams, _, _ = socket.recv_fds(connection, 4, 3)
     with connection.makefile("rb") as file:
-        request = file.read(int.from_bytes(size, "big"))
-    args, cwd, env = ast.literal_eval(request.decode())
-    process = os.fork()
-    if process:
-        for stream in (0, 1, 2, *streams):
-            os.close(stream)
-        select.select([connection.fileno(), os.pidfd_open(process)], [], [])
-        if select.select([connection], [], [], 0)[0]:
-            with suppress(ProcessLookupError):
-                os.killpg(process, signal.SIGKILL)
+        text = file.read(int.from_bytes(size, "big"))
+    try:
+        return ast.literal_eval(text.decode()), streams
+    except SyntaxError:
+        return None, streams
+
+
+def _finish(running: "Running", ready: "Collection[object]") -> None:
+    """Send the exit codes of those that have ended, and kill those for which nobody waits."""
+    import signal
+    from contextlib import suppress
+
+    for connection, (process, end) in list(running.items()):
+        if connection in ready:  # closed: the tests were interrupted
+            for kill in (os.kill, os.killpg):
+                with suppress(ProcessLookupError):
+                    kill(process, signal.SIGKILL)
+        elif end not in ready:
+            continue
         code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         with suppress(OSError):  # nobody waits
             connection.sendall(str(code).encode())
-        os._exit(0)
-    connection.close()
+        connection.close()
+        os.close(end)
+        del running[connection]
+
+
+def _enter(zygotes: Zygotes, request: "Request", streams: "Sequence[int]") -> None:
+    """Be the process that was asked for."""
+    args, cwd, env = request
     os.setsid()
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
