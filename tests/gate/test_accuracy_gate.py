@@ -33,8 +33,19 @@ def items(**limits: str) -> dict[str, str]:
     }
 
 
+READ = """
+import blobs
+from pathlib import Path
+
+def test():
+    Path("read").open("a").write(".")
+    return blobs.test()
+"""
+
+
 def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) -> None:
-    blobs.write("blobs.budget.yaml", CONFIDENCE)
+    blobs.write("data.py", READ)
+    blobs.write("blobs.budget.yaml", CONFIDENCE.replace("blobs:test", "data:test"))
     result = blobs.pytest("-v", "--junitxml=junit.xml")
     assert result.exitcode == 1
     assert outcomes(result.output) == items(
@@ -60,8 +71,9 @@ def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) 
         f"note {note}",
         "= model budgets =",
         "point",
-        f"blobs:test: {note}",
+        f"data:test: {note}",
     )
+    assert result.output.count("EXCEEDED") == 2
     cases = ElementTree.parse(blobs.root / "junit.xml").iter("testcase")
     notes = [p.get("value") for c in cases for p in c.iter("property") if p.get("name") == "note"]
     assert notes.count(note) == 2
@@ -73,21 +85,11 @@ def test_confidence_judges_the_interval_and_not_the_point_value(blobs: Project) 
     assert [len(each["flips"]["lost_samples"]) for each in paired] == [1]
     assert [each["label"] for each in paired[0]["classes"]] == [0, 1, 2, 3]
 
-
-def test_an_unchanged_model_is_neither_evaluated_nor_compared_again(blobs: Project) -> None:
-    blobs.write("data.py", "import blobs, pathlib\ndef test():\n    raise SystemExit\n")
-    text = CONFIDENCE.replace("blobs:test", "data:test")
-    code = "import blobs\nfrom pathlib import Path\n"
-    code += "def test():\n    Path('read').open('a').write('.')\n    return blobs.test()\n"
-    blobs.write("data.py", code)
-    blobs.write("blobs.budget.yaml", text)
-    once = blobs.pytest()
-    read = (blobs.root / "read").read_text()
-    assert once.output.count("EXCEEDED") == 2, once.output
-    again = blobs.pytest()
     # Twice for accuracy and twice for f1: the model and its baseline, each metric by itself.
-    assert (blobs.root / "read").read_text() == read == "...."
-    assert again.output.count("EXCEEDED") == once.output.count("EXCEEDED") == 2
+    assert (blobs.root / "read").read_text() == "...."
+    again = blobs.pytest()
+    assert again.output.count("EXCEEDED") == 2
+    assert (blobs.root / "read").read_text() == "....", "nothing is evaluated or compared again"
 
 
 SHUFFLED = """

@@ -118,20 +118,6 @@ def test_a_build_that_fails_is_one_clear_error(failing: tuple[Project, Result], 
     assert nothing_half_written(project)
 
 
-def test_a_build_that_hangs_is_stopped_and_says_where(gate: Project) -> None:
-    text = GOOD.replace("60 s", "1 s")
-    gate.write("blobs.budget.yaml", text)
-    gate.write("data.py", "import time\ndef calibration():\n    time.sleep(1000)\n")
-    result = gate.pytest("-v", "-k", "max_bytes")
-    assert outcomes(result.output) == {FLOAT32: "PASSED", INT8: "ERROR"}
-    result.has(
-        "still running after its timeout of 1 s\nraise `timeout` if it needs more time\n",
-        "it hung here, innermost call first:\n",
-        'data.py", line 3 in calibration\n',
-        "log: ",
-    )
-
-
 MEASURED = {
     "raises": ("raise KeyError('y')", "data:raises raised KeyError: 'y' (data.py:2)"),
     "is_empty": ("return np.zeros((0, 16), 'f4'), np.zeros(0, int)", "data:is_empty: "),
@@ -287,27 +273,40 @@ def test_workers_do_not_outlive_pytest(gate: Project, number: int, exitcode: int
     eventually(lambda: not Path("/proc", worker.read_text()).exists())
 
 
-def test_a_model_that_ends_or_hangs_litert_fails_alone(blobs: Project) -> None:
-    """Mutants that LiteRT neither refuses nor runs: the session goes on beside them."""
+def test_a_build_that_hangs_or_ends_its_process_fails_alone_and_says_where(blobs: Project) -> None:
+    """Code that hangs, and mutants of a model that LiteRT neither refuses nor runs."""
+    blobs.write("data.py", "import time\ndef calibration():\n    time.sleep(1000)\n")
     for name in ("ends_its_process", "hangs"):
         shutil.copy(CORPUS / f"{name}.tflite", blobs.root)
     blobs.write(
         "blobs.budget.yaml",
         """
         version: 1
-        timeout: 3 s
+        model: blobs.tflite
         budget: {max_bytes: 7 kB}
+        timeout: 60 s
         variants:
+          sleeps: {recipe: int8, timeout: 1 s, data: {calibration: "data:calibration"}}
+          hangs: {model: hangs.tflite, timeout: 1 s}
           ends: {model: ends_its_process.tflite}
-          hangs: {model: hangs.tflite}
-          good: {model: blobs.tflite}
+          good: {}
         """,
     )
-    result = blobs.pytest("-v")
+    result = blobs.pytest("-v", "--budget-jobs=4")
     assert outcomes(result.output) == {
-        "blobs.budget.yaml::ends::max_bytes": "ERROR",
+        "blobs.budget.yaml::sleeps::max_bytes": "ERROR",
         "blobs.budget.yaml::hangs::max_bytes": "ERROR",
+        "blobs.budget.yaml::ends::max_bytes": "ERROR",
         "blobs.budget.yaml::good::max_bytes": "PASSED",
     }
+    for where in (
+        'it hung here, innermost call first:\n  File "{root}/data.py", line 3 in calibration\n',
+        "it hung here, innermost call first:\n",
+    ):
+        result.has(
+            "still running after its timeout of 1 s\nraise `timeout` if it needs more time\n",
+            where.format(root=blobs.root),
+            "log: ",
+        )
     assert "Traceback" not in result.output
     assert nothing_half_written(blobs)

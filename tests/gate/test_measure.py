@@ -35,7 +35,8 @@ def test_every_figure_of_every_variant_is_measured_and_none_is_judged(built: Pro
         "--budget-measure",
         "-v",
         "-k",
-        "(not judged or bytes) and not instructions",  # which take seconds
+        # Instructions take seconds, and all variants have the same figures of latency.
+        "(not judged or bytes) and not instructions and (not int8 or not latency or ratio)",
         "--budget-artifacts=passed",
         "--budget-json=all.json",
         "--junitxml=all.xml",

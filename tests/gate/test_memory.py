@@ -7,13 +7,13 @@ import time
 import blobs
 def test():
     taken = [b"x" * 100_000_000 for _ in range(5)]
-    time.sleep(0.5)  # longer than it takes to see this
+    time.sleep({seconds})
     return blobs.test()
 """
 
 
 def test_a_build_that_uses_too_much_memory_ends_with_its_limit(blobs: Project) -> None:
-    blobs.write("greedy.py", GREEDY)
+    blobs.write("greedy.py", GREEDY.format(seconds=60))  # its limit ends it long before
     budget = "version: 1\nmodel: blobs.tflite\ndata: {test: 'greedy:test'}\n"
     blobs.write("blobs.budget.yaml", budget + "budget: {max_bytes: 7 kB, min_accuracy: 0.9}\n")
     ini = "[pytest]\nmodelbudget_memory = 400 MB\n"
@@ -27,6 +27,7 @@ def test_a_build_that_uses_too_much_memory_ends_with_its_limit(blobs: Project) -
         "log: ",
     )
     result.has("1 failed, 1 passed")
+    blobs.write("greedy.py", GREEDY.format(seconds=0))
     result = blobs.pytest("--budget-memory", "2 GB")
     result.has("2 passed")
 

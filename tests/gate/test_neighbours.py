@@ -78,9 +78,9 @@ def test_pytest_timeout_stops_a_limit_that_waits_for_its_build(blobs: Project) -
     )
     blobs.write("blobs.py", f"import time\n{(blobs.root / 'blobs.py').read_text()}")
     blobs.edit("blobs.budget.yaml", "calibration: blobs:calibration", "calibration: blobs:slow")
-    result = blobs.pytest("-p", "timeout", "--timeout=2", "-k", "int8 and max_bytes", "-v")
+    result = blobs.pytest("-p", "timeout", "--timeout=1", "-k", "int8 and max_bytes", "-v")
     assert result.exitcode == 1
-    result.has("blobs.budget.yaml::int8::max_bytes", "Timeout (>2.0s) from pytest-timeout")
+    result.has("blobs.budget.yaml::int8::max_bytes", "Timeout (>1.0s) from pytest-timeout")
 
 
 def test_pytest_cov_measures_the_tests_beside_the_limits(exceeded: Project) -> None:

@@ -69,13 +69,14 @@ BAD = """
 version: 1
 model: blobs.tflite
 budget: {max_latency: 1 s, max_gzip_bytes: 7 kB}
-timeout: 2 s
 variants:
   npu: {latency: {target: ethos-u85-256}}
   phone: {latency: {target: adb}}
   garbage: {latency: {target: {command: [sh, -c, 'echo ready', '{model}']}}}
   fails: {latency: {target: {command: [sh, -c, 'echo no board >&2; exit 1', '{model}']}}}
-  hangs: {latency: {target: {command: [sh, -c, 'echo connecting; sleep 1000', '{model}']}}}
+  hangs:
+    timeout: 1 s
+    latency: {target: {command: [sh, -c, 'echo connecting; sleep 1000', '{model}']}}
 """
 
 
@@ -97,6 +98,6 @@ def test_what_cannot_be_measured_is_never_a_pass_and_says_what_to_do(blobs: Proj
         "could not be measured: no device is connected\nconnect one with USB debugging on",
         "could not be measured: sh did not write JSON to its standard output: ready\nwrite seconds",
         "could not be measured: sh exited with code 1: no board\nrun it by hand: sh -c 'echo no",
-        "could not be measured: sh did not end within 2 s: connecting\nraise `timeout`",
+        "could not be measured: sh did not end within 1 s: connecting\nraise `timeout`",
         "repeat: ",
     )

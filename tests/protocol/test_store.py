@@ -1,9 +1,8 @@
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from pytest_modelbudget.protocol.store import (
     StoreError,
 )
 from pytest_modelbudget.protocol.surroundings import Surroundings
+from tests import conftest
 
 KEY = digest("a key")
 
@@ -246,7 +246,7 @@ from pathlib import Path
 from pytest_modelbudget.protocol.store import Store
 
 root, key = Path(sys.argv[1]), sys.argv[2]
-for _ in range(50):
+for _ in range(15):
     with Store(root).lock(key):
         for word in ("enter", "leave"):
             with (root / "log").open("a") as file:
@@ -255,12 +255,13 @@ for _ in range(50):
 """
 
 
-def test_two_processes_never_hold_one_key(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", APPEND_UNDER_LOCK, str(tmp_path), KEY]
-    workers = [subprocess.Popen(command) for _ in range(2)]
-    assert [worker.wait() for worker in workers] == [0, 0]
-    words = (tmp_path / "log").read_text().split()
-    assert words == ["enter", "leave"] * 100
+def test_two_processes_never_hold_one_key(project: conftest.Project) -> None:
+    command = ("-c", APPEND_UNDER_LOCK, str(project.root), KEY)
+    with ThreadPoolExecutor() as executor:
+        workers = [executor.submit(project.forked, *command) for _ in range(2)]
+    assert [worker.result().exitcode for worker in workers] == [0, 0]
+    words = (project.root / "log").read_text().split()
+    assert words == ["enter", "leave"] * 30
 
 
 def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
