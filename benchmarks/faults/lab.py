@@ -100,11 +100,18 @@ class Session:
 
 
 class Lab:
-    """A folder of projects, and the sessions that run in them."""
+    """A folder of projects, and the sessions that run in them.
 
-    def __init__(self, root: Path, zygotes: Zygotes) -> None:
+    Args:
+        root: The folder.
+        zygotes: Fork the sessions without a fault.
+        forked: Whether they also fork those with a fault, where the fault allows that.
+    """
+
+    def __init__(self, root: Path, zygotes: Zygotes, *, forked: bool = False) -> None:
         self.root = root
         self._zygotes = zygotes
+        self._forked = forked
 
     def project(self, name: str) -> Path:
         """Return a new project without a cache."""
@@ -138,7 +145,13 @@ class Lab:
         return read_session(project, code, "clean")
 
     def start(
-        self, project: Path, name: str = "faulty", hold: str = "", most_bytes: str = ""
+        self,
+        project: Path,
+        name: str = "faulty",
+        hold: str = "",
+        most_bytes: str = "",
+        *,
+        own_processes: bool = False,
     ) -> "subprocess.Popen[bytes]":
         """Start a session, in processes of its own if one of them is held.
 
@@ -147,6 +160,8 @@ class Lab:
             name: Names its output and its reports.
             hold: The phase at which its first process waits; see ``hold/sitecustomize.py``.
             most_bytes: Of any file that it writes.
+            own_processes: Whether it must not be forked: the start of a fork server that is forked
+                cannot be held.
         """
         _forget_reports(project, name)
         path = [str(Path(__file__).parent / "hold"), os.environ.get("PYTHONPATH", "")]
@@ -158,9 +173,10 @@ class Lab:
         }
         if hold:
             (project / "held" / "hold").mkdir(parents=True)
+        is_own = own_processes or (bool(hold) and not self._forked)
         with (project / f"{name}.txt").open("w") as file:
             return subprocess.Popen(
-                [sys.executable if hold else self._zygotes.interpreter(), *_words(name)],
+                [sys.executable if is_own else self._zygotes.interpreter(), *_words(name)],
                 cwd=project,
                 env=_environment(project) | own,
                 stdin=subprocess.DEVNULL,
@@ -201,7 +217,9 @@ def processes(project: Path) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             is_dead = b") Z " in (folder / "stat").read_bytes()
-            if not is_dead and mark in (folder / "environ").read_bytes():
+            # A process that is forked shows the environment of its zygote.
+            is_in = (folder / "cwd").readlink() == project
+            if not is_dead and (is_in or mark in (folder / "environ").read_bytes()):
                 found.append(int(folder.name))
         except OSError:  # It has ended, or belongs to another user.
             continue

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.faults.lab import GUARD_S, read_session, wait
+from benchmarks.faults.lab import GUARD_S, processes, read_session, wait
 from benchmarks.faults.trial import Bench, Outcome, Trial, hold_reached, release
+from tests.zygote import FORK_SERVER
 
 IN_PYTEST = ("collecting", "reporting", "copying an artifact")
 IN_FORK_SERVER = ("starting a fork server",)
@@ -53,10 +54,13 @@ def send(bench: Bench, name: str, depth: int, phase: str) -> Outcome:
         phase: Where the process is held.
     """
     project = bench.cold()
-    session = bench.lab.start(project, hold=phase)
+    session = bench.lab.start(project, hold=phase, own_processes=phase in IN_FORK_SERVER)
     process = hold_reached(project)
-    for _ in range(depth):
-        process = _parent(process)
+    if ROLES[depth] == "pytest":
+        process = _pytest(project)
+    else:
+        for _ in range(depth):
+            process = _parent(process)
     first, *then = name.split(", then ")
     os.kill(process, signal.Signals[first])
     time.sleep(0.1)
@@ -67,6 +71,17 @@ def send(bench: Bench, name: str, depth: int, phase: str) -> Outcome:
     is_starting = (name, phase) == ("SIGSTOP", "starting a fork server")
     code = wait(session, project, GUARD_S + START_S * is_starting)
     return bench.judge(project, read_session(project, code, "faulty"))
+
+
+def _pytest(project: Path) -> int:
+    """Return the process that has started the fork servers, whether or not these are forked."""
+    servers = {
+        process
+        for process in processes(project)
+        if FORK_SERVER.encode() in Path("/proc", str(process), "cmdline").read_bytes()
+    }
+    [found] = set(map(_parent, servers)) - servers
+    return found
 
 
 def _parent(process: int) -> int:

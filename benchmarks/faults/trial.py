@@ -29,10 +29,10 @@ class Outcome:
 
 
 class Bench:
-    """The lab, and a project with the results of a session that saw no fault."""
+    """The lab, and a project with the results of a session that saw no fault; see ``Lab``."""
 
-    def __init__(self, root: Path, zygotes: Zygotes) -> None:
-        self.lab = Lab(root, zygotes)
+    def __init__(self, root: Path, zygotes: Zygotes, *, forked: bool = False) -> None:
+        self.lab = Lab(root, zygotes, forked=forked)
         self.warm = self.lab.project("warm")
         self.reference = self.lab.run(self.warm)
         greens = [row["outcome"] for row in self.reference.rows.values()].count("within")

@@ -17,7 +17,7 @@ NOTHING_WRONG = Outcome(hangs=0, wrong_greens=(), identical=True)
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("faults"), ZYGOTES)
+    return Bench(tmp_path_factory.mktemp("faults"), ZYGOTES, forked=True)
 
 
 @pytest.mark.parametrize("first", [0, len(damage.DAMAGES) // 2])
