@@ -5,6 +5,7 @@ import re
 import shutil
 from typing import Any
 
+from pytest_modelbudget.protocol.digests import file_digest
 from tests.conftest import Project
 
 BUDGET = """
@@ -39,28 +40,37 @@ def accept_slower(project: Project) -> None:
     path.write_text(json.dumps(ledger))
 
 
-def test_accepted_artifacts_are_found_by_their_digest(blobs: Project) -> None:
-    blobs.write("blobs.budget.yaml", BUDGET)
-    assert blobs.pytest("--budget-update", env=HERE).exitcode == 0
-    accept_slower(blobs)
+def forget_accepted(project: Project) -> None:
+    """Remove the accepted artifact from the cache."""
+    ledger = json.loads((project.root / "blobs.ledger.json").read_text())
+    [variant] = ledger["variants"].values()
+    models = (project.root / ".modelbudget" / "entries").rglob("model.tflite")
+    [accepted] = [each for each in models if file_digest(each) == variant["artifact"]]
+    shutil.rmtree(accepted.parent)
 
-    blobs.edit("blobs.budget.yaml", "recipe: dynamic", "recipe: int8")
-    code, found = measured(blobs)
+
+def test_accepted_artifacts_are_found_by_their_digest(built: Project) -> None:
+    built.write("blobs.budget.yaml", BUDGET)
+    assert built.pytest("--budget-update", env=HERE).exitcode == 0
+    accept_slower(built)
+
+    built.edit("blobs.budget.yaml", "recipe: dynamic", "recipe: int8")
+    code, found = measured(built)
     assert code == 0
     assert "(paired, Tango)" in found["max_accuracy_loss"]["how"]
     assert not found["max_accuracy_loss"]["notes"]
     assert found["max_latency_growth"]["how"].startswith("both artifacts, measured alternately; ")
 
-    shutil.rmtree(blobs.root / ".modelbudget")
-    code, alone = measured(blobs)
+    forget_accepted(built)
+    code, alone = measured(built)
     assert code == 0
     assert "(Wilson)" in alone["max_accuracy_loss"]["how"]
     assert alone["max_accuracy_loss"]["notes"] == [ALONE]
     assert alone["max_latency_growth"]["how"].startswith("p50 of ")
 
-    ledger = blobs.root / "blobs.ledger.json"
+    ledger = built.root / "blobs.ledger.json"
     ledger.write_text(re.sub("latency@.{12}", "latency@another-host", ledger.read_text()))
-    code, elsewhere = measured(blobs)
+    code, elsewhere = measured(built)
     assert code == 1
     assert elsewhere["max_latency_growth"]["outcome"] == "unmeasured"
     assert (
@@ -69,13 +79,13 @@ def test_accepted_artifacts_are_found_by_their_digest(blobs: Project) -> None:
     )
 
 
-def test_a_score_on_other_samples_is_unmeasured_until_it_is_accepted(blobs: Project) -> None:
-    blobs.write("blobs.budget.yaml", BUDGET.replace(", max_latency_growth: 1 s", ""))
-    assert blobs.pytest("--budget-update", env=HERE).exitcode == 0
-    blobs.edit("blobs.budget.yaml", "test: blobs:test", "test: blobs:calibration")
-    changed = blobs.pytest()
+def test_a_score_on_other_samples_is_unmeasured_until_it_is_accepted(built: Project) -> None:
+    built.write("blobs.budget.yaml", BUDGET.replace(", max_latency_growth: 1 s", ""))
+    assert built.pytest("--budget-update", env=HERE).exitcode == 0
+    built.edit("blobs.budget.yaml", "test: blobs:test", "test: blobs:calibration")
+    changed = built.pytest()
     assert changed.exitcode == 1
     changed.has("the score was accepted on other samples: blobs:calibration had the digest")
-    accepted = blobs.pytest("--budget-update", env=HERE)
+    accepted = built.pytest("--budget-update", env=HERE)
     assert accepted.exitcode == 0
-    assert blobs.pytest().exitcode == 0
+    assert built.pytest().exitcode == 0

@@ -116,9 +116,9 @@ def test_only_figures_that_apply_are_measured(built: Project) -> None:
     )
 
 
-def test_a_build_that_fails_is_an_error_and_the_rest_is_measured(blobs: Project) -> None:
-    np.savez(blobs.root / "wrong.npz", x=np.zeros((20, 3), np.float32), y=np.zeros(20, np.int64))
-    blobs.write(
+def test_a_build_that_fails_is_an_error_and_the_rest_is_measured(built: Project) -> None:
+    np.savez(built.root / "wrong.npz", x=np.zeros((20, 3), np.float32), y=np.zeros(20, np.int64))
+    built.write(
         "blobs.budget.yaml",
         """
         version: 1
@@ -129,7 +129,7 @@ def test_a_build_that_fails_is_an_error_and_the_rest_is_measured(blobs: Project)
           int8: {recipe: int8}
         """,
     )
-    result = blobs.pytest("--budget-measure", "-v", "-k", "bytes", "-n2")
+    result = built.pytest("--budget-measure", "-v", "-k", "bytes", "-n2")
     assert result.exitcode == 1
     result.has("bytes 6.30 kB", "2 passed, 2 errors")
     result.has("bytes NOT BUILT\n", "gzip_bytes NOT BUILT\n")

@@ -82,10 +82,10 @@ def test_samples_that_are_drawn_anew_are_never_judged(built: Project) -> None:
         built.write(f"{name}.py", DRAWN.format(rows=rows, again=again))
     data = [f"data: {{test: '{name}:test'}}" for name in names]
     built.write("blobs.budget.yaml", with_variants(data))
-    for options in ((), ("-n1",)):
+    for options, drawn in (((), names), (("-n1", "-k", "v1"), names[1:2])):
         result = built.pytest(*options)
         assert result.exitcode == 1
-        for name in names:
+        for name in drawn:
             result.has(OTHER.replace("data:test", f"{name}:test"))
 
 

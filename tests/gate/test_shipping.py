@@ -27,15 +27,18 @@ def lines(result: Result) -> list[str]:
     return [line for line in result.output.splitlines() if line.startswith(words)]
 
 
-def test_what_passed_is_copied_byte_for_byte(blobs: Project) -> None:
-    result = ship(blobs)
+def test_what_passed_is_copied_byte_for_byte(built: Project) -> None:
+    result = ship(built)
     assert result.exitcode == 0
     assert lines(result) == ["artifacts copied to dist: 2 of 2"]
-    assert shipped(blobs) == ["blobs.float32.tflite", "blobs.int8.tflite"]
-    entries = (blobs.root / ".modelbudget" / "entries").rglob("model.tflite")
-    stored = {file.read_bytes() for file in entries}
-    assert {file.read_bytes() for file in (blobs.root / "dist").glob("*.tflite")} == stored
-    assert json.loads((blobs.root / "dist" / ".modelbudget-artifacts.json").read_text()) == {
+    assert shipped(built) == ["blobs.float32.tflite", "blobs.int8.tflite"]
+    entries = (built.root / ".modelbudget" / "entries").rglob("model.tflite")
+    stored = {len(content): content for content in (file.read_bytes() for file in entries)}
+    assert stored.keys() > {6300, 3776}
+    for variant, size_bytes in (("float32", 6300), ("int8", 3776)):
+        copy = built.root / "dist" / f"blobs.{variant}.tflite"
+        assert copy.read_bytes() == stored[size_bytes]
+    assert json.loads((built.root / "dist" / ".modelbudget-artifacts.json").read_text()) == {
         "version": 1,
         "files": {
             "blobs.float32.tflite": "../blobs.budget.yaml",
