@@ -22,6 +22,7 @@ def folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.savez(project.root / "test.npz", x=x, y=y)
     monkeypatch.chdir(project.root)
     monkeypatch.setenv("TMPDIR", temporary_folder())
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the test of init loads all plugins
     monkeypatch.setattr(sys, "executable", ZYGOTES.interpreter())
     return project.root
 

@@ -61,7 +61,8 @@ def test_short_invocations_that_are_preempted_do_not_count() -> None:
 
 
 def test_of_several_threads_only_the_clock_counts() -> None:
-    windows = [time_window([TimedModel(wait, threads=2)])[0] for _ in range(5)]
+    model = TimedModel(wait, threads=2)
+    windows = [time_window([model])[0] for _ in range(5)]
     for window in windows:
         assert window.seconds.size == window.invocations - window.preempted
     assert min(np.concatenate([window.seconds for window in windows])) >= 0.0065

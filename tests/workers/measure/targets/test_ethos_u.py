@@ -9,6 +9,7 @@ from pytest_modelbudget.budgetfile.stages import Quantize
 from pytest_modelbudget.budgetfile.targets import ETHOS_U
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
+from pytest_modelbudget.judge.results.target_figures import Figures
 from pytest_modelbudget.workers.compress.convert.litert_quantizer import quantize
 from tests.workers.flatbuffers import BLOBS, add, edited, emptied, tensor
 from tests.workers.measure.targets.conftest import Measure
@@ -23,17 +24,21 @@ def test_the_names_are_those_of_vela() -> None:
     assert set(ETHOS_U.names) == {each.value for each in Accelerator}
 
 
-@pytest.mark.parametrize("accelerator", ["ethos-u55-32", "ethos-u65-512", "ethos-u85-2048"])
-def test_every_family_gives_figures(
-    measured: Measure, integer_blobs: Path, accelerator: str
-) -> None:
-    figures = measured(accelerator, integer_blobs)
+def check(figures: Figures) -> None:
     assert 0 < figures.latency_s < 1e-3
     assert figures.p90_s is None
     assert figures.memory_bytes is not None
     assert figures.memory_bytes >= INPUT_BYTES + HIDDEN_BYTES
     assert figures.size_bytes is not None
     assert 1000 < figures.size_bytes < 10_000
+
+
+@pytest.mark.parametrize("accelerator", ["ethos-u65-512", "ethos-u85-2048"])
+def test_every_family_gives_figures(
+    measured: Measure, integer_blobs: Path, accelerator: str
+) -> None:
+    figures = measured(accelerator, integer_blobs)
+    check(figures)
     assert f"Vela 5.2.0 for {accelerator}, Ethos_U{accelerator[7:9]}_" in figures.how
 
 
@@ -41,6 +46,7 @@ def test_how_names_the_system_the_memory_mode_and_the_memories(
     measured: Measure, integer_blobs: Path
 ) -> None:
     figures = measured("ethos-u55-128", integer_blobs)
+    check(figures)
     assert figures.memory_bytes == INPUT_BYTES + HIDDEN_BYTES
     assert figures.how == (
         "estimated by Vela 5.2.0 for ethos-u55-128, Ethos_U55_High_End_Embedded, Shared_Sram: "
