@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from pytest_modelbudget.workers.compress.models.keras_types import Model
@@ -31,9 +32,14 @@ def update_batch_norm(model: Model, batches: Iterable[Any]) -> None:
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
-    for index, x in enumerate(islice(batches, _MAX_BATCHES)):
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def update(x: Any, momentum: Any) -> None:
         for layer in layers:
-            layer.momentum = index / (index + 1)  # All batches count the same.
+            layer.momentum = momentum
         model(x, training=True)
+
+    for index, x in enumerate(islice(batches, _MAX_BATCHES)):
+        update(x, tf.constant(index / (index + 1)))  # All batches count the same.
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
     assert weights(train(job(Prune(), call("cnn"), seed=1))) != first
 
 
-def test_a_step_of_the_training_is_traced_once() -> None:
+def test_a_step_and_the_update_of_the_statistics_are_traced_once_each() -> None:
     traced = []
 
     class Noted(tf_keras.layers.Layer):  # type: ignore[misc]
@@ -67,6 +67,7 @@ def test_a_step_of_the_training_is_traced_once() -> None:
     layers = [
         tf_keras.layers.Input((8, 8, 4)),
         Noted(),
+        tf_keras.layers.BatchNormalization(),
         tf_keras.layers.Flatten(),
         tf_keras.layers.Dense(trainees.CLASSES, activation="softmax"),
     ]
@@ -75,7 +76,7 @@ def test_a_step_of_the_training_is_traced_once() -> None:
 
     fine_tuning.fit(start, wanted, 2, no_progress)
 
-    assert len(traced) == 1
+    assert len(traced) == 2
 
 
 def test_steps_are_whole_batches() -> None:
