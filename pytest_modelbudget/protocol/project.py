@@ -44,6 +44,7 @@ class Project(Frozen):
 
     def portable(self, path: str | Path) -> str:
         """Return ``path`` relative to rootdir if it lies below it, else absolute."""
-        whole = Path(os.path.abspath(path))
-        below = whole.is_relative_to(self.rootdir)
-        return str(whole.relative_to(self.rootdir) if below else whole)
+        whole, root = os.path.abspath(path), str(self.rootdir)  # paths as text: there are many
+        if whole == root:
+            return "."
+        return whole.removeprefix(f"{root.rstrip('/')}/")
