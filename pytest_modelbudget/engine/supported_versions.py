@@ -7,13 +7,12 @@ something else on request, or a later command may have replaced one half of a pa
 import platform
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pytest_modelbudget.protocol.installed import version_in
+from pytest_modelbudget.protocol.installed import headers_in, version_in
 
 OURS = "pytest-modelbudget"
 
@@ -40,7 +39,8 @@ def platform_problems(system: str, python: str) -> Iterator[str]:
     """
     if system != "linux":
         yield f"{system} is not supported: run pytest on Linux"
-    supported = SpecifierSet(metadata.metadata(OURS)["Requires-Python"])
+    [range_written] = headers_in(OURS, sys.path, "Requires-Python")
+    supported = SpecifierSet(range_written)
     if not supported.contains(python, prereleases=True):
         yield f"Python {python} is not supported: install Python {_written(supported)}"
 
@@ -81,7 +81,7 @@ def _quantizer_problems() -> Iterator[str]:
 
 def _requirements(name: str) -> list[Requirement]:
     """Return what the installed package ``name`` requires here, without its extras."""
-    requirements = map(Requirement, metadata.requires(name) or ())
+    requirements = map(Requirement, headers_in(name, sys.path, "Requires-Dist"))
     return [each for each in requirements if not each.marker or each.marker.evaluate({"extra": ""})]
 
 
