@@ -69,14 +69,14 @@ def pids(project: Project) -> list[str]:
 
 
 @pytest.fixture
-def leaving(blobs: Project) -> Iterator[Project]:
+def leaving(built: Project) -> Iterator[Project]:
     lines = [f"  {way}: {{data: {{test: 'by_{way}:test'}}}}\n" for way in WAYS]
-    blobs.write("blobs.budget.yaml", BUDGET + "".join(lines))
+    built.write("blobs.budget.yaml", BUDGET + "".join(lines))
     for way, code in WAYS.items():
         text = f"{LEAVING}\ndef test():{code}    return wait()\n".replace("\n        ", "\n    ")
-        (blobs.root / f"by_{way}.py").write_text(text + WAIT)
-    yield blobs
-    for pid in pids(blobs):
+        (built.root / f"by_{way}.py").write_text(text + WAIT)
+    yield built
+    for pid in pids(built):
         with suppress(ProcessLookupError):
             os.kill(int(pid), signal.SIGKILL)
 

@@ -84,16 +84,16 @@ def test_a_repeated_name_of_an_xdist_run_is_another_session(built: Project) -> N
         assert f"over {count} samples" in (built.root / "j.xml").read_text()
 
 
-def test_two_budget_files_each_have_the_module_beside_them(blobs: Project) -> None:
-    budget = (blobs.root / "blobs.budget.yaml").read_text()
+def test_two_budget_files_each_have_the_module_beside_them(built: Project) -> None:
+    budget = (built.root / "blobs.budget.yaml").read_text()
     for name, kept in [("a", 400), ("b", 200)]:
         text = budget.replace("blobs.tflite", "../../blobs.tflite")
         text = text.replace("blobs:test", "data:test")
-        blobs.write(f"services/{name}/{name}.budget.yaml", text)
-        blobs.write(f"services/{name}/data.py", FIRST.format(kept))
-    result = blobs.pytest("-v", "-k", "min_accuracy", "--junitxml=j.xml")
+        built.write(f"services/{name}/{name}.budget.yaml", text)
+        built.write(f"services/{name}/data.py", FIRST.format(kept))
+    result = built.pytest("-v", "-k", "min_accuracy", "--junitxml=j.xml")
     assert len(outcomes(result.output)) == 3, result.output
-    report = (blobs.root / "j.xml").read_text()
+    report = (built.root / "j.xml").read_text()
     assert report.count("over 400 samples") == 2, report
     assert report.count("over 200 samples") == 1, report
 

@@ -12,13 +12,13 @@ def test():
 """
 
 
-def test_a_build_that_uses_too_much_memory_ends_with_its_limit(blobs: Project) -> None:
-    blobs.write("greedy.py", GREEDY.format(seconds=60))  # its limit ends it long before
+def test_a_build_that_uses_too_much_memory_ends_with_its_limit(built: Project) -> None:
+    built.write("greedy.py", GREEDY.format(seconds=60))  # its limit ends it long before
     budget = "version: 1\nmodel: blobs.tflite\ndata: {test: 'greedy:test'}\n"
-    blobs.write("blobs.budget.yaml", budget + "budget: {max_bytes: 7 kB, min_accuracy: 0.9}\n")
+    built.write("blobs.budget.yaml", budget + "budget: {max_bytes: 7 kB, min_accuracy: 0.9}\n")
     ini = "[pytest]\nmodelbudget_memory = 400 MB\n"
-    blobs.write("pytest.ini", ini)
-    result = blobs.pytest()
+    built.write("pytest.ini", ini)
+    result = built.pytest()
     result.has(
         "min_accuracy could not be measured: "
         "the worker process used more memory than its limit of 400 MB",
@@ -27,8 +27,8 @@ def test_a_build_that_uses_too_much_memory_ends_with_its_limit(blobs: Project) -
         "log: ",
     )
     result.has("1 failed, 1 passed")
-    blobs.write("greedy.py", GREEDY.format(seconds=0))
-    result = blobs.pytest("--budget-memory", "2 GB")
+    built.write("greedy.py", GREEDY.format(seconds=0))
+    result = built.pytest("--budget-memory", "2 GB")
     result.has("2 passed")
 
 

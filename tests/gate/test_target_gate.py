@@ -30,13 +30,13 @@ def run(path):
 """
 
 
-def test_each_target_is_asked_for_what_it_knows(blobs: Project) -> None:
-    adb, _ = install(blobs.root / "tools")
-    blobs.write("blobs.budget.yaml", GOOD)
-    blobs.write("bench.py", BENCH)
+def test_each_target_is_asked_for_what_it_knows(built: Project) -> None:
+    adb, _ = install(built.root / "tools")
+    built.write("blobs.budget.yaml", GOOD)
+    built.write("bench.py", BENCH)
     ini = f"[pytest]\nmodelbudget_adb = {adb}\nmodelbudget_adb_benchmark = tools/benchmark_model\n"
-    blobs.write("pytest.ini", ini)
-    result = blobs.pytest("-v", "--budget-adb-serial", "emulator-5554")
+    built.write("pytest.ini", ini)
+    result = built.pytest("-v", "--budget-adb-serial", "emulator-5554")
     failed = {
         "host::max_memory",
         "npu::max_latency_p90",
@@ -80,12 +80,12 @@ variants:
 """
 
 
-def test_what_cannot_be_measured_is_never_a_pass_and_says_what_to_do(blobs: Project) -> None:
-    adb, benchmark_model = install(blobs.root / "tools", devices="")
-    blobs.write("blobs.budget.yaml", BAD)
-    result = blobs.pytest(
+def test_what_cannot_be_measured_is_never_a_pass_and_says_what_to_do(built: Project) -> None:
+    adb, benchmark_model = install(built.root / "tools", devices="")
+    built.write("blobs.budget.yaml", BAD)
+    result = built.pytest(
         *("-v", "--budget-adb", str(adb), "--budget-adb-benchmark", str(benchmark_model)),
-        env=blobs.refusing("ethosu"),
+        env=built.refusing("ethosu"),
     )
     assert result.exitcode == 1
     found = outcomes(result.output)
