@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_modelbudget.explore.measured import MeasuredVariant
+from pytest_modelbudget.report.row import Row
 
 LARGEST_LOSS = 0.1
 """A variant that loses more of the float model's score is left out, unless it is asked for."""
@@ -51,10 +52,18 @@ def _gain(one: float | None, other: float | None) -> float:
 
 
 def _time_gain(one: MeasuredVariant, other: MeasuredVariant) -> float:
-    """Return how much faster ``one`` surely is: negative if slower, 0 if the intervals overlap."""
-    first, second = one.row("latency"), other.row("latency")
-    if first is None or second is None:
-        return 0.0
+    """Return how much faster ``one`` surely is: negative if slower, 0 if the intervals overlap.
+
+    The ratios to the float model are compared where both have one: load changes them least.
+    """
+    for name in ("latency_ratio", "latency"):
+        first, second = one.row(name), other.row(name)
+        if first and second and first.measured and second.measured:
+            return _surely_less(first, second)
+    return 0.0
+
+
+def _surely_less(first: Row, second: Row) -> float:
     if first.high is not None and second.low is not None and first.high < second.low:
         return second.low - first.high
     if second.high is not None and first.low is not None and second.high < first.low:

@@ -70,6 +70,16 @@ def test_a_surely_faster_variant_stays() -> None:
     assert left_out([one, faster]) == {}
 
 
+def test_on_a_busy_machine_the_ratio_to_the_float_model_tells_which_is_faster() -> None:
+    ratio, busy = {"latency_ratio": (1.0, 1.1)}, latency(9, 20)
+    faster = variant("int8", busy | ratio, bytes=100, latency=10, latency_ratio=1.05)
+    ratio = {"latency_ratio": (1.7, 1.9)}
+    slower = variant("int4", busy | ratio, bytes=50, latency=16, latency_ratio=1.8)
+    float32 = variant("float32", latency(9, 10), bytes=200, latency=9.5)
+    assert left_out([faster, slower]) == {}
+    assert set(left_out([float32, faster])) == {"float32"}, "it has no ratio"
+
+
 def test_a_lower_error_is_better() -> None:
     one = variant("one", bytes=100, accuracy=0.5, higher_is_better=False)
     better = variant("better", bytes=100, accuracy=0.4, higher_is_better=False)
