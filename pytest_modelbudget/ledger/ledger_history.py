@@ -1,5 +1,6 @@
 """What a ledger contained in the commits of its repository."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -35,7 +36,7 @@ def read_history(path: Path) -> tuple[CommittedLedger, ...]:
     The result is empty without a ledger, git or a repository, and short in a shallow clone.
     Commits in which the ledger cannot be read are left out.
     """
-    if not path.exists():
+    if not path.exists() or "\n" in path.name:  # git reads one name a line
         return ()
     with suppress(OSError, subprocess.SubprocessError):
         return tuple(_committed(path))
@@ -44,20 +45,30 @@ def read_history(path: Path) -> tuple[CommittedLedger, ...]:
 
 def _committed(path: Path) -> Iterator[CommittedLedger]:
     log = _git(path, "log", f"--max-count={MOST_COMMITS}", "--format=%h %cs", "--", path.name)
-    for line in reversed(log.decode().splitlines()):
-        commit, _, date = line.partition(" ")
-        # A commit may delete the file.
-        with suppress(ValidationError, subprocess.CalledProcessError):
-            text = _git(path, "cat-file", "blob", f"{commit}:./{path.name}")
+    commits = [line.split(" ") for line in reversed(log.decode().splitlines())]
+    names = "".join(f"{commit}:./{path.name}\n" for commit, _ in commits)
+    contents = _contents(_git(path, "cat-file", "--batch", names=names))
+    for (commit, date), text in zip(commits, contents, strict=True):
+        with suppress(ValidationError):  # a commit may delete the file
             yield CommittedLedger(commit, date, Ledger.model_validate_json(text))
 
 
-def _git(path: Path, *words: str) -> bytes:
-    """Return what git prints, run in the folder of ``path``."""
+def _contents(batch: bytes) -> Iterator[bytes]:
+    """Yield what ``git cat-file --batch`` found, in its order; nothing for what is missing."""
+    while batch:
+        head, _, batch = batch.partition(b"\n")
+        size = head.rpartition(b" ")[2]
+        end = int(size) if size.isdigit() else -1
+        yield batch[: max(end, 0)]
+        batch = batch[end + 1 :]  # a newline follows what was found
+
+
+def _git(path: Path, *words: str, names: str = "") -> bytes:
+    """Return what git prints for ``names``, run in the folder of ``path``."""
     done = subprocess.run(
         ["git", *words],
         cwd=path.parent,
-        stdin=subprocess.DEVNULL,
+        input=os.fsencode(names),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         timeout=TIMEOUT_S,

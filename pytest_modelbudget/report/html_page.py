@@ -70,6 +70,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        optimized=False,  # each template is rendered once: that takes longer than it saves
     )
     environment.globals["part"] = read_part
     return environment

@@ -22,8 +22,12 @@ def ledger(**bytes_of: int) -> Ledger:
     return Ledger(version=1, environments={}, data={}, variants=variants)
 
 
-def commit(path: Path, text: str) -> None:
-    path.write_text(text)
+def commit(path: Path, text: str | None) -> None:
+    """Commit the ledger with this text; without one, commit that it is deleted."""
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
     for words in (["add", "."], ["commit", "-qm", "accept"]):
         subprocess.run([*GIT, *words], cwd=path.parent, check=True)
 
@@ -38,6 +42,7 @@ def path(tmp_path: Path) -> Path:
 def test_each_commit_that_changed_the_ledger_is_read_the_oldest_first(path: Path) -> None:
     commit(path, render(ledger(int8=1000)))
     commit(path, "a merge conflict")
+    commit(path, None)
     commit(path, render(ledger(int8=1100, other=5)))
     commit(path, render(ledger(int8=1100, other=6)))
     path.write_text("not committed")
@@ -68,4 +73,10 @@ def test_without_a_ledger_or_git_there_is_no_history(
     path.write_text(render(ledger(int8=1000)))
     assert len(read_history(path)) == 1
     monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_history(path) == ()
+
+
+def test_a_name_of_two_lines_has_no_history(path: Path) -> None:
+    path = path.with_name("two\nlines.ledger.json")
+    commit(path, render(ledger(int8=1000)))
     assert read_history(path) == ()
