@@ -1,8 +1,8 @@
 """What it costs to record what results are made from, and to compare it in the next session.
 
 Run ``python -m benchmarks.recording``; it takes about four minutes. The CPU time of the functions
-that record and compare is counted in their own threads, in all processes: it is a hundredth of that
-of a session, which differs by more than that from one session to the next.
+that record and compare is counted in their own threads, in all processes: it is a few hundredths
+of that of a session, which differs by more than that from one session to the next.
 """
 
 import json

@@ -59,11 +59,12 @@ def _time_gain(one: MeasuredVariant, other: MeasuredVariant) -> float:
     for name in ("latency_ratio", "latency"):
         first, second = one.row(name), other.row(name)
         if first and second and first.measured and second.measured:
-            return _surely_less(first, second)
+            return _sure_gain(first, second)
     return 0.0
 
 
-def _surely_less(first: Row, second: Row) -> float:
+def _sure_gain(first: Row, second: Row) -> float:
+    """Return by how much the interval of ``first`` lies below the other: negative if above."""
     if first.high is not None and second.low is not None and first.high < second.low:
         return second.low - first.high
     if second.high is not None and first.low is not None and second.high < first.low:

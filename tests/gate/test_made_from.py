@@ -14,10 +14,6 @@ def test():
     return blobs.test()
 """
 
-GIT = (
-    "import blobs, subprocess\ndef test():\n    subprocess.run(['true'])\n    return blobs.test()\n"
-)
-
 
 def of_data(project: Project, code: str) -> None:
     project.write("data.py", code)

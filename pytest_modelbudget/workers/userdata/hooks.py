@@ -25,7 +25,6 @@ _active: Recording | None = None
 def recorded_by(recording: Recording) -> Iterator[Recording]:
     """Let ``recording`` note what this process reads in the body."""
     global _active
-    distrust_byte_code()
     _install()
     _active = recording
     try:
