@@ -48,6 +48,15 @@ def properties(session: nox.Session) -> None:
 
 
 @nox.session(python="3.13")
+def fuzz(session: nox.Session) -> None:
+    """Fuzz each reader, guided by what its inputs reach; ends at the first that fails."""
+    install(session, NEWEST)
+    session.install("atheris")
+    for kind in ("budgets", "answers", "stored", "integrity"):
+        session.run("python", "-m", "benchmarks.fuzz.guided", kind, *session.posargs)
+
+
+@nox.session(python="3.13")
 def coverage(session: nox.Session) -> None:
     """Run all tests; fail if they cover less than 95 % of the statements and branches."""
     install(session, NEWEST)

@@ -48,10 +48,18 @@ class Answers:
             project=Project(rootdir=folder, sys_path=()),
         )
 
+    def seeds(self) -> list[bytes]:
+        """Return what the mutants are made from."""
+        return [answer.encode() for answer in ANSWERS]
+
     def run(self, case: int) -> None:
         """Let the command answer with a mutant."""
         random = random_of(self._seed, case)
-        self._answer.write_bytes(mutate_text(random.choice(ANSWERS), ANSWERS, random))
+        self.run_content(case, mutate_text(random.choice(ANSWERS), ANSWERS, random))
+
+    def run_content(self, case: int, content: bytes) -> None:
+        """Let the command answer with anything."""
+        self._answer.write_bytes(content)
         attempt(self.tally, case, self._measure, JobError)
 
     def _measure(self) -> str:

@@ -28,6 +28,10 @@ class Budgets:
         for file in (ROOT / "tests" / "models").glob("blobs.*"):
             shutil.copy(file, folder)
 
+    def seeds(self) -> list[bytes]:
+        """Return what the mutants are made from."""
+        return [text.encode() for text in self._texts]
+
     def mutant(self, case: int) -> bytes:
         """Return the content of the budget file of a case."""
         random = random_of(self._seed, case)

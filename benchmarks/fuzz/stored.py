@@ -50,15 +50,27 @@ class Stored:
         self._entry = found.path
         self._texts = [(self._entry / name).read_text() for name in (DEPENDENCIES, MANIFEST)]
 
+    def seeds(self) -> list[bytes]:
+        """Return what the mutants are made from."""
+        return [text.encode() for text in self._texts]
+
     def run(self, case: int) -> None:
         """Look for the entry with a mutant in it."""
         random = random_of(self._seed, case)
         number = random.randrange(2)
+        changed = mutate_text(self._texts[number], self._texts, random)
+        self._run(case, (DEPENDENCIES, MANIFEST)[number], changed)
+
+    def run_content(self, case: int, content: bytes) -> None:
+        """Look for the entry with anything as what it was made from, and as its manifest."""
+        for name in (DEPENDENCIES, MANIFEST):
+            self._run(case, name, content)
+
+    def _run(self, case: int, changed: str, content: bytes) -> None:
         for name, text in zip((DEPENDENCIES, MANIFEST), self._texts, strict=True):
             (self._entry / name).write_text(text)
-        changed = mutate_text(self._texts[number], self._texts, random)
-        (self._entry / (DEPENDENCIES, MANIFEST)[number]).write_bytes(changed)
-        if number == 0:
+        (self._entry / changed).write_bytes(content)
+        if changed == DEPENDENCIES:
             names = (DEPENDENCIES, "result.json")
             sha256 = {name: file_digest(self._entry / name) for name in names}
             manifest = Manifest(session="session", sha256=sha256)

@@ -32,6 +32,14 @@ def test_a_mutant_ends_in_no_traceback(fuzzed: Fuzzed, case: int) -> None:
     assert fuzzed.tally.failures == {}
 
 
+def test_what_mutants_are_made_from_is_a_case_itself(fuzzed: Fuzzed) -> None:
+    fuzzed.tally = Tally()
+    for case, seed in enumerate(fuzzed.seeds()[:20]):
+        fuzzed.run_content(case, seed)
+    assert fuzzed.tally.failures == {}
+    assert {"loaded", "accepted", "served"} & fuzzed.tally.counts.keys()
+
+
 def run_forever() -> str:
     while True:
         pass
