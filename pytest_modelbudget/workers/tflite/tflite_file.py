@@ -4,9 +4,18 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
-from ai_edge_litert.tools.flatbuffer_utils import ModelT, OperatorT, SubGraphT, TensorT
+from ai_edge_litert.tools.flatbuffer_utils import (
+    ModelT,
+    OperatorT,
+    QuantizationParametersT,
+    SubGraphT,
+    TensorT,
+)
+
+from pytest_modelbudget.workers.tflite.sharing_builder import SharingBuilder
 
 MODEL = "model.tflite"
+_IDENTIFIER = b"TFL3"
 TYPES: Mapping[int, str] = {
     code: name.lower() for name, code in vars(flatbuffer_utils.TensorType).items() if name.isupper()
 }
@@ -19,14 +28,26 @@ def parse(model: bytes) -> ModelT:
 
 
 def pack(model: ModelT) -> bytes:
-    """Return the ``.tflite`` of an object that ``parse`` returned."""
+    """Return the ``.tflite`` of an object that ``parse`` returned, in few bytes."""
     for buffer in model.buffers:
         if buffer.data is not None:
             # Anything but an array is written byte by byte. The LiteRT quantizer stores weights
             # behind the flatbuffer, at an offset that packing does not keep.
             buffer.data = np.frombuffer(buffer.data, np.uint8)
             buffer.offset = buffer.size = 0
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if not _is_described(tensor.quantization):
+                tensor.quantization = None
+    builder = SharingBuilder()
+    builder.Finish(model.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _is_described(parameters: QuantizationParametersT | None) -> bool:
+    """Tell whether there are parameters; TensorFlow's converter writes a table without any."""
+    names = ("min", "max", "scale", "zeroPoint", "details")
+    return any(getattr(parameters, name, None) is not None for name in names)
 
 
 def operators(model: ModelT) -> Iterator[tuple[OperatorT, SubGraphT]]:

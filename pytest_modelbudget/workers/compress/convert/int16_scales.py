@@ -6,18 +6,14 @@ where the result has a finer scale than an operand. TensorFlow's converter write
 quantizer leaves the default.
 """
 
-from pytest_modelbudget.workers.tflite.tflite_file import operators, pack, parse, tensor_type
+from ai_edge_litert.tools.flatbuffer_utils import ModelT
+
+from pytest_modelbudget.workers.tflite.tflite_file import operators, tensor_type
 
 
-def with_general_scales(model: bytes) -> bytes:
-    """Return a ``.tflite`` whose sums and differences of 16 bits use LiteRT's general kernels."""
-    parsed = parse(model)
-    options = [
-        operator.builtinOptions
-        for operator, graph in operators(parsed)
-        if getattr(operator.builtinOptions, "potScaleInt16", False)
-        and tensor_type(graph.tensors[operator.outputs[0]]) == "int16"
-    ]
-    for each in options:
-        each.potScaleInt16 = False
-    return pack(parsed) if options else model
+def allow_any_scales(model: ModelT) -> None:
+    """Make sums and differences of 16 bits use LiteRT's general kernels, in place."""
+    for operator, graph in operators(model):
+        is_power_of_two = getattr(operator.builtinOptions, "potScaleInt16", False)
+        if is_power_of_two and tensor_type(graph.tensors[operator.outputs[0]]) == "int16":
+            operator.builtinOptions.potScaleInt16 = False

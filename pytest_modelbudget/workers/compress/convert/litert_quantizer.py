@@ -31,7 +31,7 @@ from pytest_modelbudget.budgetfile.stages.quantize import Scheme
 from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
-from pytest_modelbudget.workers.compress.convert.int16_scales import with_general_scales
+from pytest_modelbudget.workers.compress.convert.int16_scales import allow_any_scales
 from pytest_modelbudget.workers.compress.convert.loops import left_float, set_apart
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.tflite import tflite_file
@@ -109,7 +109,9 @@ def quantize(
         result = quantizer.quantize(ranges, enable_progress_report=False)
     except (ValueError, RuntimeError) as error:
         raise _refusal("cannot quantize", error) from error
-    return with_general_scales(bytes(result.quantized_model))
+    quantized = tflite_file.parse(result.quantized_model)
+    allow_any_scales(quantized)
+    return tflite_file.pack(quantized)
 
 
 def should_be_integer(operators: list[LayerOperator], stage: Quantize) -> set[LayerOperator]:

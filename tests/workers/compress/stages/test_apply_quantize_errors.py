@@ -163,8 +163,8 @@ def scaled_by_powers_of_two() -> Any:
 def test_a_file_that_litert_cannot_prepare_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file is what the quantizer writes; without ``with_general_scales`` it does not run."""
-    monkeypatch.setattr(litert_quantizer, "with_general_scales", lambda model: model)
+    """The file is what the quantizer writes; without ``allow_any_scales`` it does not run."""
+    monkeypatch.setattr(litert_quantizer, "allow_any_scales", id)
     here = "tests.workers.compress.stages.test_apply_quantize_errors"
     model = CallSource(call=f"{here}:sum_of_two")
     calibration = CallSource(call=f"{here}:scaled_by_powers_of_two")
