@@ -213,12 +213,15 @@ def only(budgets: Iterable[Budget], figures: Sequence[str]) -> list[Budget]:
 
 
 async def _measured(pipeline: Pipeline, budget: Budget) -> MeasuredVariant:
-    rows = [await _figure(pipeline, budget, limit) for limit in budget.limits]
-    is_built = any(row.outcome != "error" for row in rows)
-    why_not = "" if is_built or not rows else rows[0].how
-    for row in rows:
-        if (row.name, row.outcome) == ("accuracy", "skipped"):
-            why_not = row.how
+    rows: list[Row] = []
+    why_not = ""
+    for limit in budget.limits:
+        rows.append(await _figure(pipeline, budget, limit))
+        if (rows[-1].name, rows[-1].outcome) == ("accuracy", "skipped"):
+            why_not = rows[-1].how
+            break  # timing a variant without a score would be in vain
+    if rows and all(row.outcome == "error" for row in rows):
+        why_not = rows[0].how
     return MeasuredVariant(
         budget.variant or "", tuple(rows), why_not, budget.metric.higher_is_better
     )

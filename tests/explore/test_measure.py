@@ -56,3 +56,10 @@ def test_a_model_that_does_not_exist_is_an_error_of_one_line(folder: Path) -> No
     assert folder == Path.cwd()
     with pytest.raises(ModelBudgetError, match=r"^MODEL: bolbs\.tflite does not exist$"):
         measure_model("bolbs.tflite")
+
+
+def test_nothing_is_timed_without_a_score(folder: Path) -> None:
+    np.savez(folder / "wide.npz", x=np.zeros((9, 3), np.float32), y=np.zeros(9, np.int64))
+    (float32,) = measure_model("blobs.tflite", test="wide.npz", presets=["float32"])
+    assert float32.why_not.startswith("input x needs samples of shape (16,), but x")
+    assert [row.name for row in float32.rows] == ["bytes", "gzip_bytes", "accuracy"]
