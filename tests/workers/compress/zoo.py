@@ -69,6 +69,16 @@ def open_flatten() -> Any:
     return keras.Model(text, keras.layers.Flatten()(text))
 
 
+def dilated() -> Any:
+    """Return causal convolutions of one dimension, the second one with gaps."""
+    import keras
+
+    layers = keras.layers
+    x = wave = layers.Input((12, 2), name="wave")
+    x = layers.Conv1D(4, 3, padding="causal", activation="relu")(x)
+    return keras.Model(wave, layers.Conv1D(4, 3, padding="causal", dilation_rate=2)(x))
+
+
 def lstm() -> Any:
     import tf_keras
 

@@ -32,6 +32,7 @@ from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.compress.convert.calibration import samples
 from pytest_modelbudget.workers.compress.convert.int16_scales import allow_any_scales
+from pytest_modelbudget.workers.compress.convert.integer_moves import move_integers, share_ranges
 from pytest_modelbudget.workers.compress.convert.loops import left_float, set_apart
 from pytest_modelbudget.workers.compress.convert.reshapes import fold_reshapes
 from pytest_modelbudget.workers.tflite import tflite_file
@@ -102,6 +103,7 @@ def quantize(
         has_loops = len(parsed.subgraphs) > 1
         mode = CalibrationMode.CALIBRATION_PROFILER_BASED if has_loops else _ALL_TENSORS
         ranges = _ranges(model, recipe, mode, data, at_most)
+        share_ranges(parsed, ranges)
     if ranges == {}:
         return model  # nothing is to be quantized, at which the quantizer raises
     try:
@@ -111,6 +113,7 @@ def quantize(
         raise _refusal("cannot quantize", error) from error
     quantized = tflite_file.parse(result.quantized_model)
     allow_any_scales(quantized)
+    move_integers(quantized)
     return tflite_file.pack(quantized)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.tools.flatbuffer_utils import BufferT, ModelT, SubGraphT, TensorT
 
+from pytest_modelbudget.workers.compress.convert.unused_tensors import remove_unused_tensors
 from pytest_modelbudget.workers.tflite.tflite_file import operator_name
 
 _SHAPE_OPERATORS = {"SHAPE", "STRIDED_SLICE", "PACK"}
@@ -26,7 +27,7 @@ def fold_reshapes(model: ModelT) -> bool:
     folded = [index for index, graph in enumerate(model.subgraphs) if _fold(graph, model)]
     for index in folded:
         _remove_unused_operators(model.subgraphs[index], model)
-        _remove_unused_tensors(index, model)
+        remove_unused_tensors(index, model)
     return bool(folded)
 
 
@@ -56,25 +57,6 @@ def _remove_unused_operators(graph: SubGraphT, model: ModelT) -> None:
             kept.append(operator)
             read |= set(operator.inputs)
     graph.operators = kept[::-1]
-
-
-def _remove_unused_tensors(index: int, model: ModelT) -> None:
-    """Remove the unused tensors of subgraph ``index``, and number the others again."""
-    graph = model.subgraphs[index]
-    signatures = [each for each in model.signatureDefs or () if each.subgraphIndex == index]
-    ends = [end for signature in signatures for end in (*signature.inputs, *signature.outputs)]
-    used = {*graph.inputs, *graph.outputs, *(end.tensorIndex for end in ends)}
-    for operator in graph.operators:
-        used.update(operator.inputs, operator.outputs, operator.intermediates or ())
-    kept = sorted(used - {-1})
-    renumbered = {-1: -1} | {old: new for new, old in enumerate(kept)}
-    graph.tensors = [graph.tensors[old] for old in kept]
-    for holder in (graph, *graph.operators):
-        for role in ("inputs", "outputs", "intermediates"):
-            if getattr(holder, role, None) is not None:
-                setattr(holder, role, [renumbered[old] for old in getattr(holder, role)])
-    for end in ends:
-        end.tensorIndex = renumbered[end.tensorIndex]
 
 
 def _constant(tensor: TensorT, model: ModelT) -> int | None:

@@ -9,6 +9,7 @@ import pytest
 from pytest_modelbudget.budgetfile.stages import LayerSelection, Quantize
 from pytest_modelbudget.budgetfile.types import Data, FileSource
 from pytest_modelbudget.workers.compress.job import build
+from pytest_modelbudget.workers.tflite.graph import touches_float
 from pytest_modelbudget.workers.tflite.layers import find_operators
 from pytest_modelbudget.workers.tflite.tflite_file import (
     computes_in,
@@ -151,6 +152,22 @@ def test_a_flattened_model_is_integer_only(tmp_path: Path) -> None:
         "RESHAPE",
         "FULLY_CONNECTED",
     ]
+
+
+def test_dilated_convolutions_are_integer_only(tmp_path: Path) -> None:
+    float_model = make(tmp_path / "float", call("dilated"))
+    waves = call("images", shape=[12, 2])
+    stage = Quantize(scheme="int8", io="int8")
+    model = make(tmp_path / "int8", call("dilated"), stage, tmp_path / "float", waves)
+
+    found = [each.name for each in find_operators(parse(model), None)]
+    assert {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "EXPAND_DIMS"} <= {*found}
+    assert not any(touches_float(each, graph) for each, graph in operators(parse(model)))
+    inputs = {"wave": zoo.images(shape=(12, 2))[0]}
+    (expected,) = invoke(float_model, inputs).values()
+    for resolver in RESOLVERS:
+        (output,) = invoke(model, inputs, resolver).values()
+        np.testing.assert_allclose(output, expected, atol=0.03)
 
 
 def test_a_flattened_tflite_of_the_user_is_integer_only(tmp_path: Path) -> None:
