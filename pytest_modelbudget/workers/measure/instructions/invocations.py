@@ -10,6 +10,7 @@ It imports nothing of this package: everything that runs here takes many times a
 import ctypes
 import json
 import mmap
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -115,3 +116,5 @@ def _function(memory: mmap.mmap, code: bytes, result: Any, *arguments: Any) -> A
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # to take all modules down is a fifth of what this program takes under Valgrind
