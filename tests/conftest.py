@@ -1,5 +1,6 @@
 """A small project in a temporary directory, and pytest run on it as its user would."""
 
+import gc
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from tests import lazy
 from tests.zygote import Zygotes
 
 lazy.install()
+# What collecting makes lives to the end, and the garbage collector would visit it again and again.
+gc.disable()
 
 # A deadline fails on a busy machine, whatever the code does.
 # A run repeats, so that it fails for what changed; `nox --session properties` looks further.
@@ -67,6 +70,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[COLLECTED] = ({item.path for item in items}, executed)
     long = {item.path for item in items if item.get_closest_marker("tensorflow")}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector visit what the tests make, and that alone."""
+    gc.freeze()
+    gc.enable()
 
 
 @dataclass(frozen=True)

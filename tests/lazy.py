@@ -16,6 +16,7 @@ from typing import Any
 LIBRARIES = {
     "keras",
     "scipy.optimize",
+    "scipy.special",
     "scipy.stats",
     "tensorflow",
     "tensorflow_model_optimization",
