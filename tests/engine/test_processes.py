@@ -18,7 +18,7 @@ from pytest_modelbudget.engine.task_status import TaskStatus
 from pytest_modelbudget.protocol.digests import digest
 from pytest_modelbudget.protocol.store import Store
 from tests.conftest import ZYGOTES, eventually
-from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, pids
+from tests.workers.test_fork_server import GOOD, HANGS, clean_up, evaluation, gone, parent, pids
 
 T = TypeVar("T")
 PYTHON = sys.executable
@@ -163,11 +163,7 @@ def test_closing_ends_what_still_runs(bench: Bench) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[ForkServer]:
-    """Return a list to which each fork server is added when it starts.
-
-    None is forked, so that signals reach it and not what waits for it.
-    """
-    monkeypatch.setattr(sys, "executable", PYTHON)
+    """Return a list to which each fork server is added when it starts."""
     started: list[ForkServer] = []
     start = ForkServer.start
 
@@ -179,20 +175,19 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ForkServer]:
     return started
 
 
-async def hanging(bench: Bench, timeout_s: float) -> "asyncio.Task[str]":
+async def hanging(bench: Bench, name: str, timeout_s: float = 60.0) -> "asyncio.Task[str]":
     """Return a task that hangs; it ends with the text of its error."""
-    running = asyncio.create_task(bench.error("hangs", HANGS.format(name="hangs"), timeout_s))
-    while not pids(bench.root, "hangs"):
+    running = asyncio.create_task(bench.error(name, HANGS.format(name=name), timeout_s))
+    while not pids(bench.root, name):
         await asyncio.sleep(0.01)
     return running
 
 
-def test_a_server_that_died_fails_what_runs_and_what_comes_later(
-    bench: Bench, started: list[ForkServer]
-) -> None:
+def test_a_server_that_died_fails_what_runs_and_what_comes_later(bench: Bench) -> None:
     async def die() -> list[str]:
-        running = await hanging(bench, timeout_s=60.0)
-        started[0].transport.send_signal(signal.SIGKILL)
+        running = await hanging(bench, "hangs")
+        supervisor = parent(pids(bench.root, "hangs")[0])
+        os.kill(parent(str(supervisor)), signal.SIGKILL)
         return [await running, await bench.error("later", GOOD)]
 
     for error in bench.do(die):
@@ -205,33 +200,26 @@ def test_a_server_that_died_fails_what_runs_and_what_comes_later(
 def test_a_server_that_is_stopped_with_its_supervisors_is_killed(
     bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A task whose timeout is over has ended before that."""
+    monkeypatch.setattr(sys, "executable", PYTHON)  # not forked, so that it is not what is stopped
     monkeypatch.setattr("pytest_modelbudget.engine.processes.PING_S", 0.1)
-    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 1.0)
-
-    async def be_stopped() -> list[str]:
-        running = await hanging(bench, timeout_s=60.0)
-        os.killpg(started[0].transport.get_pid(), signal.SIGSTOP)
-        return [await running, await bench.error("later", GOOD)]
-
-    for error in bench.do(be_stopped):
-        cause = "the fork server did not answer within 1 s and was killed"
-        assert error.splitlines()[0] == cause
-    eventually(lambda: gone(bench.root, "hangs"))
-
-
-def test_a_task_ends_after_its_timeout_whatever_its_server_does(
-    bench: Bench, started: list[ForkServer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    monkeypatch.setattr("pytest_modelbudget.engine.processes.ANSWER_S", 1.5)
     monkeypatch.setattr("pytest_modelbudget.engine.processes.GRACE_S", 0.2)
 
-    async def be_stopped() -> str:
-        running = await hanging(bench, timeout_s=0.5)
+    async def be_stopped() -> list[str]:
+        running = await hanging(bench, "hangs")
+        late = await hanging(bench, "late", timeout_s=0.5)
         os.killpg(started[0].transport.get_pid(), signal.SIGSTOP)
-        return await running
+        error = await late
+        assert not running.done()
+        return [error, await running, await bench.error("later", GOOD)]
 
-    error = bench.do(be_stopped)
-    assert error.startswith("still running after its timeout of 0.5 s\n")
-    eventually(lambda: gone(bench.root, "hangs"))
+    late, *others = bench.do(be_stopped)
+    assert late.startswith("still running after its timeout of 0.5 s\n")
+    for error in others:
+        cause = "the fork server did not answer within 1.5 s and was killed"
+        assert error.splitlines()[0] == cause
+    eventually(lambda: gone(bench.root, "hangs") and gone(bench.root, "late"))
 
 
 def test_a_stranger_that_holds_the_pipes_is_not_waited_for(
@@ -254,7 +242,7 @@ def test_a_stranger_that_holds_the_pipes_is_not_waited_for(
 def test_a_server_that_cannot_start_says_why(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = bench.root / "broken"
     broken.mkdir()
-    (broken / "ai_edge_litert.py").write_text("raise ImportError('no such library')")
+    (broken / "numpy.py").write_text("raise ImportError('no such library')")
     monkeypatch.setenv("PYTHONPATH", str(broken))
 
     async def both() -> list[str]:

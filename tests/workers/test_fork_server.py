@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
@@ -85,10 +84,10 @@ def clean_up(root: Path) -> None:
 class Server:
     """A fork server of the kind ``litert``, its commands and events."""
 
-    def __init__(self, root: Path, python: str) -> None:
+    def __init__(self, root: Path) -> None:
         self.root = root
         self.process = subprocess.Popen(
-            [python, "-P", "-m", "pytest_modelbudget.workers.fork_server", "litert"],
+            [ZYGOTES.interpreter(), "-P", "-m", "pytest_modelbudget.workers.fork_server", "litert"],
             cwd=root,
             env={**os.environ, "TMPDIR": str(root)},
             stdin=subprocess.PIPE,
@@ -128,9 +127,9 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "tasks").mkdir()
-    server = Server(tmp_path, getattr(request, "param", ZYGOTES.interpreter()))
+    server = Server(tmp_path)
     watchdog = Timer(60, server.process.kill)
     watchdog.start()
     with server.process:
@@ -272,12 +271,12 @@ def test_a_task_whose_supervisor_is_killed_ends_with_all_that_it_started(server:
     assert not gone(server.root, "other")
 
 
-@pytest.mark.parametrize("server", [sys.executable], ids=["not forked"], indirect=True)
 def test_a_fork_server_that_is_killed_takes_all_with_it(server: Server) -> None:
     server.hang("hangs")
     server.run("daemon", DAEMON.format(name="daemon"), timeout_s=600.0)
     eventually(lambda: bool(pids(server.root, "daemon")))
-    server.process.kill()
+    supervisor = parent(pids(server.root, "hangs")[0])
+    os.kill(parent(str(supervisor)), signal.SIGKILL)
     eventually(lambda: gone(server.root, "hangs") and gone(server.root, "daemon"))
 
 
