@@ -80,11 +80,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model = _model(name)
         model.save(Path(folder, "model.keras"))
-        for preset in presets:
-            budget = Path(folder, "a.budget.yaml")
-            budget.write_text(BUDGET.format(preset=preset, size_px=model.input_shape[1]))
+        # All before the first build, which changes the environment, and so the keys.
+        planned = [(preset, _plan(preset, Path(folder), model)) for preset in presets]
+        for preset, last in planned:
             with redirect_stdout(sys.stderr):  # Keras prints what it exports
-                outcome = _outcome(name, preset, budget, model)
+                outcome = _outcome(name, preset, last, Path(folder), model)
             print(json.dumps(asdict(outcome)), flush=True)
 
 
@@ -105,7 +105,15 @@ def _model(name: str) -> Any:
     return model
 
 
-def _outcome(name: str, preset: str, budget: Path, model: Any) -> Outcome:
+def _plan(preset: str, folder: Path, model: Any) -> Step:
+    """Return the last step of a preset; those of several presets share what is the same."""
+    budget = folder / "a.budget.yaml"
+    budget.write_text(BUDGET.format(preset=preset, size_px=model.input_shape[1]))
+    (planned,) = load(budget)
+    return Planner(Project(rootdir=Path.cwd(), sys_path=())).plan(planned).step
+
+
+def _outcome(name: str, preset: str, last: Step, root: Path, model: Any) -> Outcome:
     started = time.perf_counter()
 
     def without_file(result: str, error: BaseException) -> Outcome:
@@ -113,8 +121,6 @@ def _outcome(name: str, preset: str, budget: Path, model: Any) -> Outcome:
         line = " ".join(reason.split())[:300]
         return Outcome(name, preset, result, line, seconds=time.perf_counter() - started)
 
-    (planned,) = load(budget)
-    last = Planner(Project(rootdir=Path.cwd(), sys_path=())).plan(planned).step
     trained = training_steps(last)
     try:
         _preflight(trained)
@@ -124,8 +130,8 @@ def _outcome(name: str, preset: str, budget: Path, model: Any) -> Outcome:
         traceback.print_exc()
         return without_file("crashed", error)
     try:
-        folder = _build(last, budget.parent)
-        expected = _converted_from(last, budget.parent, model)
+        folder = _build(last, root)
+        expected = _converted_from(last, root, model)
         correlation = _correlation((folder / MODEL).read_bytes(), expected, model)
         by_hand = float("nan")
         if correlation < RIGHT and isinstance(last.job.stage, Quantize) and preset != "int4":
