@@ -11,7 +11,11 @@ import pytest
 
 from example_project import data
 from pytest_modelbudget.budgetfile.load import load
-from pytest_modelbudget.budgetfile.types import CallSource, FileSource, Source
+from pytest_modelbudget.budgetfile.types import CallSource, FileSource
+from pytest_modelbudget.explore.request import request_of
+from pytest_modelbudget.protocol.project import Project as Modules
+from pytest_modelbudget.protocol.score_jobs import DescribeJob
+from pytest_modelbudget.workers.describing import describe
 from tests.conftest import Project
 from tests.test_init import init
 
@@ -59,31 +63,49 @@ def test():
 """
 
 
+def test_models_and_data_may_be_what_functions_return(keras: Project) -> None:
+    keras.write("nets.py", NETS)
+    words = ("nets:build", "--test", "nets:test", "--variants=dynamic", "-o", FILE)
+    result = init(keras, *words)
+    assert result.exitcode == 0, result.output
+    [dynamic] = load(keras.root / FILE)
+    assert dynamic.model == CallSource(call="nets:build")
+    assert dynamic.data.test == CallSource(call="nets:test")
+    assert [limit.name for limit in dynamic.limits] == [
+        "max_bytes",
+        "max_gzip_bytes",
+        "max_accuracy_drop",
+        "max_latency_ratio",
+    ]
+
+
 # Keras 3 on NumPy 2: https://github.com/keras-team/keras/pull/21288
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_models_and_data_are_whatever_a_budget_file_takes(keras: Project) -> None:
-    keras.write("nets.py", NETS)
+@pytest.mark.parametrize(
+    ("name", "loss"), [("model.h5", "sparse_categorical_crossentropy"), ("saved", "")]
+)
+def test_other_files_of_keras_are_described_and_named_in_the_file(
+    name: str, loss: str, keras: Project
+) -> None:
+    """They are converted as in ``test_apply_convert``."""
+    path = keras.root / name
     model = keras3.saving.load_model(keras.root / "model.keras")
-    model.save(keras.root / "model.h5")
-    model.export(keras.root / "saved", verbose=False)
-    models: dict[str, Source] = {
-        "model.h5": FileSource(path=keras.root / "model.h5"),
-        "saved": FileSource(path=keras.root / "saved"),
-        "nets:build": CallSource(call="nets:build"),
-    }
-    for name, source in models.items():
-        words = ("--test", "nets:test", "--variants=dynamic", "--force", "-o", FILE)
-        result = init(keras, name, *words)
-        assert result.exitcode == 0, result.output
-        [dynamic] = load(keras.root / FILE)
-        assert dynamic.model == source
-        assert dynamic.data.test == CallSource(call="nets:test")
-        assert [limit.name for limit in dynamic.limits] == [
-            "max_bytes",
-            "max_gzip_bytes",
-            "max_accuracy_drop",
-            "max_latency_ratio",
-        ]
+    if path.suffix:
+        model.save(path)
+    else:
+        model.export(path, verbose=False)
+    job = DescribeJob(
+        described=FileSource(path=path),
+        signature="",
+        samples=FileSource(path=keras.root / "test.npz"),
+        trust_code=False,
+        project=Modules(rootdir=keras.root, sys_path=()),
+    )
+    described = describe(job)
+    assert (described.loss, list(described.outputs.values())) == (loss, [(10,)])
+    assert described.labels is not None
+    assert described.labels.one_hot
+    assert request_of(keras.root / FILE, str(path), {}).model == f"../{name}"
 
 
 def test_a_model_that_cannot_be_loaded_is_one_line_that_names_the_option(keras: Project) -> None:

@@ -139,13 +139,13 @@ def cnn(*, compiled: bool = True, frozen: Sequence[str] = (), rate: float = 0.01
     return model
 
 
-def perceptron() -> Any:
+def perceptron(*, rate: float = 0.001) -> Any:
     """Return the model that is the quickest to train."""
     layers = tf_keras.layers
     image = layers.Input((8, 8, 4), name="image")
     x = layers.Dense(10, activation="relu", name="dense")(layers.Flatten(name="flat")(image))
     model = tf_keras.Model(image, layers.Dense(CLASSES, activation="softmax", name="class")(x))
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model.compile(tf_keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     return model
 
 
@@ -179,15 +179,4 @@ def lstm() -> Any:
         ]
     )
     model.compile("adam", "binary_crossentropy")
-    return model
-
-
-def attention() -> Any:
-    layers = tf_keras.layers
-    x = image = layers.Input((8, 8, 4), name="image")
-    x = layers.Reshape((64, 4), name="reshape")(x)
-    x = layers.MultiHeadAttention(2, 8, name="attention")(x, x)
-    x = layers.GlobalAveragePooling1D(name="pool")(x)
-    model = tf_keras.Model(image, layers.Dense(CLASSES, name="class")(x))
-    model.compile("adam", tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     return model

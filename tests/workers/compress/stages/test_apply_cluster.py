@@ -73,7 +73,7 @@ def test_every_kernel_gets_its_clusters_and_the_model_still_works(tmp_path: Path
 
 @pytest.mark.parametrize("init", ["linear", "random", "density", "kmeans++"])
 def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Path) -> None:
-    source = call("cnn", rate=1e-6)
+    source = call("perceptron", rate=1e-6)
     before = trainable.begin(job(Cluster(), source)).model.get_layer("dense").kernel.numpy()
 
     model = make(tmp_path, source, init=init, layers=LayerSelection(only=("dense",)))
@@ -84,7 +84,7 @@ def test_every_init_gives_clusters_close_to_the_weights(init: str, tmp_path: Pat
 
 
 def test_it_trains_at_a_tenth_of_the_usual_rate(tmp_path: Path) -> None:
-    source, rate, steps = call("cnn", rate=0.01), 0.01, 12
+    source, rate, steps = call("perceptron", rate=0.01), 0.01, 12
     before = trainable.begin(job(Cluster(), source)).model.get_layer("class").bias.numpy()
 
     after = make(tmp_path, source).get_layer("class").bias.numpy()
