@@ -179,7 +179,9 @@ def _preload(kind: str) -> None:
         modules += ["pytest_modelbudget.gate.session", "pytest_modelbudget.gate.nodes"]
         modules += ["pytest_modelbudget.report.terminal", "pytest_modelbudget.report.artifacts"]
         modules += ["pytest_modelbudget.report.markdown", "pytest_modelbudget.cli"]
+        modules += ["pdb", "pytest_modelbudget.gate.uncollected"]
         import_module("pytest_modelbudget.engine.tool_state").own_code()
+        _keep_sources()
     else:
         preloads = import_module(FORK_SERVER).PRELOADS
         del sys.modules[FORK_SERVER]  # it is the main module of the processes
@@ -211,6 +213,28 @@ def _keep_metadata() -> None:
         return kept[key] if key in kept else read(self, filename)
 
     PathDistribution.read_text = read_text  # type: ignore[method-assign, assignment]
+
+
+def _keep_sources() -> None:
+    """Parse pytest's own sources once: it looks up its frames whenever a session is interrupted.
+
+    A mistake in a budget file interrupts one, and this takes twice as long as all else in it.
+    """
+    import ast
+    from functools import cache
+    from types import SimpleNamespace
+
+    from _pytest._code import source
+    from _pytest.logging import LoggingPlugin
+    from _pytest.main import Session
+    from _pytest.terminal import TerminalReporter
+    from pluggy import HookCaller, PluginManager
+
+    vars(source)["ast"] = SimpleNamespace(**vars(ast) | {"parse": cache(ast.parse)})
+    for each in (Session, HookCaller, PluginManager, LoggingPlugin, TerminalReporter):
+        found, line = source.findsource(each.__init__.__code__)
+        assert found is not None
+        source.getstatementrange_ast(line, found)
 
 
 def _received(connection: "socket.socket") -> "tuple[Request | None, list[int]]":
