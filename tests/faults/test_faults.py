@@ -63,7 +63,7 @@ def test_a_thousand_variants_in_one_file(bench: Bench) -> None:
 
 def test_a_wrong_green_is_noticed(bench: Bench) -> None:
     """The trials could not fail if the lab took every result for right."""
-    project = bench.cold()
+    project = bench.copy()
     changed = BUDGET.replace("max_bytes: 3 kB", "max_bytes: 4 kB")
     (project / "blobs.budget.yaml").write_text(changed)
     outcome = bench.judge(project)
