@@ -73,8 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector visit what the tests make, and that alone."""
-    gc.freeze()
+    """Collect garbage again; frozen objects would hide from Hypothesis, which asks who refers."""
     gc.enable()
 
 
