@@ -11,7 +11,7 @@ from pytest_modelbudget.judge.results.inference_costs import Instructions
 from tests.conftest import Project, Result, needs_valgrind, outcomes, shell_script
 
 WORKERS = Path(__file__).parents[1] / "workers"
-RECORDED = WORKERS / "measure" / "instructions" / "blobs.callgrind"
+RECORDED = WORKERS / "measure" / "instructions"
 BUDGET = """
 version: 1
 model: blobs.tflite
@@ -35,14 +35,19 @@ def with_valgrind(project: Project, script: str, *args: str) -> Result:
     return project.pytest("-v", *args, env={"PATH": f"{folder}:/bin:/usr/bin"})
 
 
+def written(model: str) -> str:
+    """Return a script that writes what Valgrind has written once.
+
+    Two processes below it take many times as long as all else: tests/workers/measure/instructions
+    has them.
+    """
+    return f'for part in 1 2 3; do cp {RECORDED}/{model}.callgrind "counted.$part"; done; echo AVX2'
+
+
 @needs_valgrind
 def test_a_count_is_judged_and_used_again_with_the_same_valgrind_only(counted: Project) -> None:
-    real = shutil.which("valgrind")
-    # What Valgrind has written once: two processes below it take many times as long as all else.
-    replay = f'for part in 1 2 3; do cp {RECORDED} "counted.$part"; done; echo AVX2'
-    result = with_valgrind(
-        counted, f'[ "$*" = --version ] && exec {real} --version; {replay}', REPORT
-    )
+    version = f'[ "$*" = --version ] && exec {shutil.which("valgrind")} --version'
+    result = with_valgrind(counted, f"{version}; {written('blobs')}", REPORT)
     assert outcomes(result.output) == {"blobs.budget.yaml::max_instructions": "FAILED"}
     [count] = re.findall(r"measured +[\d.]+ k \(([\d,]+)\)", result.output)
     result.has(
@@ -54,7 +59,7 @@ def test_a_count_is_judged_and_used_again_with_the_same_valgrind_only(counted: P
     )
 
     counted.edit("blobs.budget.yaml", "1 k", count.replace(",", ""))
-    again = with_valgrind(counted, f'[ "$*" = --version ] && exec {real} --version; exit 3')
+    again = with_valgrind(counted, f"{version}; exit 3")
     assert outcomes(again.output) == {"blobs.budget.yaml::max_instructions": "PASSED"}
 
     other = with_valgrind(counted, '[ "$*" = --version ] && echo valgrind-3.99.0 || exit 3')
@@ -68,7 +73,7 @@ def test_a_count_is_judged_and_used_again_with_the_same_valgrind_only(counted: P
     counted.edit("blobs.budget.yaml", "blobs.tflite", "loop.tflite")
     shutil.copy(WORKERS / "models" / "loop.tflite", counted.root)
     accept_blobs(counted)
-    larger = counted.pytest("-v")
+    larger = with_valgrind(counted, f"{version}; {written('loop')}")
     larger.has(
         "max_instructions: ",
         "valgrind-3.",

@@ -6,7 +6,7 @@ GREEDY = """
 import time
 import blobs
 def test():
-    taken = [b"x" * 100_000_000 for _ in range(5)]
+    taken = [b"x" * 40_000_000 for _ in range(5)]
     time.sleep({seconds})
     return blobs.test()
 """
@@ -16,12 +16,12 @@ def test_a_build_that_uses_too_much_memory_ends_with_its_limit(built: Project) -
     built.write("greedy.py", GREEDY.format(seconds=60))  # its limit ends it long before
     budget = "version: 1\nmodel: blobs.tflite\ndata: {test: 'greedy:test'}\n"
     built.write("blobs.budget.yaml", budget + "budget: {max_bytes: 7 kB, min_accuracy: 0.9}\n")
-    ini = "[pytest]\nmodelbudget_memory = 400 MB\n"
+    ini = "[pytest]\nmodelbudget_memory = 200 MB\n"
     built.write("pytest.ini", ini)
     result = built.pytest()
     result.has(
         "min_accuracy could not be measured: "
-        "the worker process used more memory than its limit of 400 MB",
+        "the worker process used more memory than its limit of 200 MB",
         "use a smaller batch_size or data set, or raise the limit with --budget-memory or the ini "
         "option modelbudget_memory",
         "log: ",

@@ -312,7 +312,7 @@ def test_the_input_may_end_right_after_a_command(server: Server) -> None:
 
 TAKES = """
     import os, time, blobs
-    BYTES = 100_000_000
+    BYTES = 40_000_000
     def take(count):
         return [b"x" * BYTES for _ in range(count)]
     def test():
@@ -327,10 +327,10 @@ SHARED = "taken = take(2); [os.fork() == 0 and time.sleep(1000) for _ in range(5
 
 @pytest.mark.parametrize("what", [ALONE, TOGETHER])
 def test_a_task_that_uses_too_much_memory_is_ended(server: Server, what: str) -> None:
-    server.run("takes", TAKES.format(what=what), memory_bytes=400_000_000)
+    server.run("takes", TAKES.format(what=what), memory_bytes=200_000_000)
     failed, exited = server.until("takes", "exited")[-2:]
     assert failed.failure == Failure(
-        cause="the worker process used more memory than its limit of 400000000 B",
+        cause="the worker process used more memory than its limit of 200000000 B",
         hint="use a smaller batch_size or data set, or raise the limit with --budget-memory or the "
         "ini option modelbudget_memory",
         expected=True,
@@ -339,7 +339,7 @@ def test_a_task_that_uses_too_much_memory_is_ended(server: Server, what: str) ->
 
 
 def test_memory_that_processes_share_counts_once(server: Server) -> None:
-    server.run("shares", TAKES.format(what=SHARED), memory_bytes=400_000_000)
+    server.run("shares", TAKES.format(what=SHARED), memory_bytes=200_000_000)
     assert server.until("shares", "exited")[-1].exitcode == 0
 
 

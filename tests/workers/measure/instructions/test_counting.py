@@ -37,15 +37,8 @@ def refused(model: Path, output: Path, valgrind: Path = VALGRIND) -> str:
     return str(error.value)
 
 
-@pytest.fixture
-def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count once: that two processes agree is tested through the gate, and each takes seconds."""
-    monkeypatch.setattr(counting, "PROCESSES", 1)
-
-
 @needs_valgrind
-@pytest.mark.usefixtures("_one_process")
-def test_a_larger_batch_takes_more(tmp_path: Path) -> None:
+def test_a_larger_batch_takes_more_and_two_processes_agree(tmp_path: Path) -> None:
     one = parse(Path(__file__).with_name("blobs.callgrind").read_text())
     four = count(BLOBS, tmp_path, batch_size=4)
     assert one.count < four.count < 4 * one.count
