@@ -197,22 +197,23 @@ def _preload(kind: str) -> None:
 
 def _keep_metadata() -> None:
     """Read the metadata of what is installed once: pytest asks each package for its plugins."""
-    from importlib.metadata import PathDistribution, distributions
+    from importlib.metadata import EntryPoints, PathDistribution, distributions
 
-    read = PathDistribution.read_text
-    names = ("METADATA", "entry_points.txt")
-    kept = {
-        (str(each._path), name): read(each, name)
-        for each in distributions()
-        if isinstance(each, PathDistribution)
-        for name in names
-    }
+    found = [each for each in distributions() if isinstance(each, PathDistribution)]
+    points = {str(each._path): each.entry_points for each in found}
+    texts = {str(each._path): each.read_text("METADATA") for each in found}
+    read, parse = PathDistribution.read_text, PathDistribution.entry_points.__get__
 
     def read_text(self: PathDistribution, filename: str) -> str | None:
-        key = (str(self._path), filename)
-        return kept[key] if key in kept else read(self, filename)
+        path = str(self._path)
+        return texts[path] if filename == "METADATA" and path in texts else read(self, filename)
+
+    def entry_points(self: PathDistribution) -> EntryPoints:
+        path = str(self._path)
+        return points[path] if path in points else parse(self)
 
     PathDistribution.read_text = read_text  # type: ignore[method-assign, assignment]
+    PathDistribution.entry_points = property(entry_points)  # type: ignore[method-assign, assignment]
 
 
 def _keep_sources() -> None:
