@@ -75,11 +75,11 @@ def _quantization(job: BuildJob, parent: Built | None, output: Path) -> Quantiza
     """Describe what this stage quantized; else return what one before it did."""
     if not isinstance(job.stage, Quantize):
         return parent.quantization if parent else None
-    model = (output / tflite_file.MODEL).read_bytes()
+    model = tflite_file.parse((output / tflite_file.MODEL).read_bytes())
     left = tuple(find_float_weights(model, KerasLayers.read(output), job.stage.scheme))
     if job.stage.backend == "converter":
         return Quantization(backend="converter", left_float=left)
-    why = why_not_converter(tflite_file.parse(model), job.stage.scheme) if left else ""
+    why = why_not_converter(model, job.stage.scheme) if left else ""
     return Quantization(backend="litert", left_float=left, rejected=why)
 
 

@@ -10,7 +10,6 @@ from pytest_modelbudget.workers.tflite.layers import KerasLayers, LayerOperator,
 from pytest_modelbudget.workers.tflite.tflite_file import (
     is_constant,
     operators,
-    parse,
     tensor_type,
 )
 
@@ -18,7 +17,7 @@ _SETS_STATE = {"ASSIGN_VARIABLE", "WHILE"}
 
 
 def find_float_weights(
-    quantized: bytes, layers: KerasLayers | None, scheme: Scheme
+    model: ModelT, layers: KerasLayers | None, scheme: Scheme
 ) -> list[FloatWeights]:
     """Return the layers whose weights are float, the largest first.
 
@@ -26,11 +25,10 @@ def find_float_weights(
     as float32. What a state starts from does not count either.
 
     Args:
-        quantized: A ``.tflite``.
+        model: A ``.tflite``.
         layers: The layers of the Keras model that it was converted from, if it was one.
         scheme: How it was quantized: with ``float16``, float16 is what weights should be.
     """
-    model = parse(quantized)
     sizes: dict[tuple[str, str], int] = {}
     for tensor, reader in _matrices(model, find_operators(model, layers)):
         dtype = tensor_type(tensor)
