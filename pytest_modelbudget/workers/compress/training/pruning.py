@@ -16,6 +16,8 @@ from tensorflow_model_optimization.python.core.sparsity.keras.pruning_impl impor
 from pytest_modelbudget.workers.compress.models.keras_types import Layer, Variable
 from pytest_modelbudget.workers.compress.training.sparsity_target import SparsityTarget
 
+_FLOAT32_ERROR = 1e-4  # of the sparsity of a schedule, in weights, up to some thousand weights
+
 
 def prunable_weights(layer: Layer) -> list[Variable]:
     """Return the kernels of a layer that tfmot prunes; none if it does not support the layer."""
@@ -24,6 +26,23 @@ def prunable_weights(layer: Layer) -> list[Variable]:
     if not PruneRegistry.supports(layer):
         return []
     return list(PruneRegistry.make_prunable(layer).get_prunable_weights())
+
+
+class ExactPruning(Pruning):  # type: ignore[misc]
+    """Pruning that never makes fewer zeros than the schedule asks for.
+
+    tfmot rounds the number of weights that stay, and keeps those of equal size. The zeros that lack
+    would be made after the training, which could not adapt the other weights any more.
+    """
+
+    def _update_mask(self, weights: Any) -> tuple[Any, Any]:
+        """Return the size of the smallest weight that stays, and the mask: 1 for what stays."""
+        sparsity = tf.cast(self._pruning_schedule(self._step_fn())[1], tf.float64)
+        sizes = tf.reshape(tf.abs(weights), [-1])
+        stay = tf.cast(tf.size(sizes), tf.float64) * (1 - sparsity) + _FLOAT32_ERROR
+        largest, places = tf.math.top_k(sizes, tf.maximum(tf.cast(stay, tf.int32), 1))
+        mask = tf.scatter_nd(places[:, tf.newaxis], tf.ones_like(largest), tf.shape(sizes))
+        return largest[-1], tf.reshape(mask, tf.shape(weights))
 
 
 class PruneByMagnitude(tf_keras.callbacks.Callback):  # type: ignore[misc]
@@ -43,7 +62,7 @@ class PruneByMagnitude(tf_keras.callbacks.Callback):  # type: ignore[misc]
             (kernel, tf.Variable(tf.ones_like(kernel)), tf.Variable(tf.zeros((), kernel.dtype)))
             for kernel in kernels
         ]
-        self._pruning = Pruning(
+        self._pruning = ExactPruning(
             lambda: self._step, masked, schedule, target.block, "AVG", target.pattern
         )
         self._advance = tf.function(self._mask, autograph=False)

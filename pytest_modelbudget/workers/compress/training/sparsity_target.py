@@ -79,9 +79,10 @@ class SparsityTarget:
     def complete(self, weight: Array) -> Array:
         """Return a weight with the last zeros that the target asks for.
 
-        tfmot rounds the number of weights that stay, and keeps those of equal size. A weight that
-        is further from the target than ``TOLERANCE`` is returned as it is, because it was not
-        trained for more zeros.
+        The masks make them all, but for a few that float32 cannot count in kernels of many thousand
+        weights, and those after which a schedule of the user's own ends. A weight that is further
+        from the target than ``TOLERANCE`` is returned as it is, because it was not trained for more
+        zeros.
         """
         if self.pattern is not None:
             return weight

@@ -51,6 +51,36 @@ def test_pruned_weights_are_zero_in_every_step_between_two_updates_of_the_masks(
     assert sparsity(kernel) == 0.8
 
 
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "wanted", "zeros"),
+    [
+        ((3, 3, 1, 16), 0.8, 116),  # 115.2 of 144
+        ((1000,), 0.8, 800),
+        ((1000,), 0.9, 900),
+        ((30,), 0.7, 21),
+        ((4,), 0.9, 3),  # one weight stays
+        ((40,), 0.0, 0),
+    ],
+)
+def test_every_zero_is_made_while_the_other_weights_can_adapt(
+    shape: tuple[int, ...], wanted: float, zeros: int, alike: bool
+) -> None:
+    import tensorflow as tf
+    import tensorflow_model_optimization as tfmot
+
+    values = np.ones(shape) if alike else np.random.default_rng(0).normal(size=shape)
+    kernel = tf.Variable(values.astype(np.float32))
+    schedule = tfmot.sparsity.keras.ConstantSparsity(wanted, begin_step=1, frequency=1)
+    prune = pruning.PruneByMagnitude([kernel], schedule, SparsityTarget(wanted))
+
+    prune.on_train_batch_begin(0)
+
+    assert int((kernel.numpy() == 0).sum()) == zeros
+    smallest = np.argsort(np.abs(values.ravel()))[:zeros]
+    assert alike or not kernel.numpy().ravel()[smallest].any()
+
+
 @pytest.mark.parametrize(
     ("shape", "target", "zeros", "expected"),
     [
