@@ -77,10 +77,15 @@ def gate(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Gate:
     cache = f"--budget-cache={shared / 'recipes.modelbudget'}"
 
     def run(budget: str) -> Gated:
-        project = Project(root)
-        project.write("pytest.ini", f"[pytest]\npythonpath = {ROOT}\n")
-        project.write("recipes.budget.yaml", budget)
-        options = ("--budget-artifacts=dist", "--junitxml=junit.xml")
-        return Gated(root, project.pytest("-v", "-W", "error", cache, *options))
+        return gated_in(root, budget, cache)
 
     return run
+
+
+def gated_in(root: Path, budget: str, *options: str) -> Gated:
+    """Run pytest on a budget file, with a cache of its own if ``options`` name no other."""
+    project = Project(root)
+    project.write("pytest.ini", f"[pytest]\npythonpath = {ROOT}\n")
+    project.write("recipes.budget.yaml", budget)
+    files = ("--budget-artifacts=dist", "--junitxml=junit.xml")
+    return Gated(root, project.pytest("-v", "-W", "error", *files, *options))

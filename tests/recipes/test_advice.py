@@ -29,7 +29,7 @@ variants:
     recipe: cluster
     budget: {{max_unique_weights: 16}}
   clustered_some:
-    recipe: [cluster: {{clusters: 16, epochs: 1, layers: {{skip: [second]}}}}]
+    recipe: [cluster: {{clusters: 12, init: density, epochs: 1, layers: {{skip: [second]}}}}]
     budget: {{max_unique_weights: 16}}
   by_channel:
     recipe: [cluster: {{clusters: 6, epochs: 1, per_channel: true}}]

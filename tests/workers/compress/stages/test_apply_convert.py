@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -8,14 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_modelbudget.budgetfile.stages import Convert
-from pytest_modelbudget.budgetfile.types import Data
 from pytest_modelbudget.errors import JobError
 from pytest_modelbudget.workers.tflite.layers import KerasLayers, find_operators
 from pytest_modelbudget.workers.tflite.tensors import TensorDetails
 from pytest_modelbudget.workers.tflite.tflite_file import MODEL, parse
 from tests.workers.compress import zoo
-from tests.workers.compress.building import call, invoke, job, make, signature
+from tests.workers.compress.building import call, invoke, make, signature
 
 pytestmark = [
     pytest.mark.tensorflow,
@@ -157,22 +153,6 @@ def test_a_recurrent_model_gets_a_batch_of_one(tmp_path: Path) -> None:
     (port,) = signature(make(tmp_path, call("lstm"))).inputs.values()
 
     assert port.shape == (1, 6, 4)
-
-
-def test_the_same_job_gives_the_same_bytes_in_any_process_and_folder(
-    cnn: Path, tmp_path: Path
-) -> None:
-    script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
-        "from pytest_modelbudget.protocol.jobs import BuildJob;"
-        "from pytest_modelbudget.workers.compress.job import build;"
-        "build(BuildJob.model_validate_json(sys.argv[2]), Path(), print)"
-    )
-    text = job(call("cnn"), Convert(), None, Data()).model_dump_json()
-    command = [sys.executable, "-c", script, str(Path(__file__).parents[4]), text]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-
-    assert (tmp_path / MODEL).read_bytes() == (cnn / MODEL).read_bytes()
 
 
 @pytest.mark.parametrize(

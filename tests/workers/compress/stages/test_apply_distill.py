@@ -46,15 +46,12 @@ def accuracy(model: Any) -> float:
 def test_a_student_learns_and_takes_its_teachers_inputs(
     teacher: FileSource, tmp_path: Path
 ) -> None:
-    student = run(tmp_path / "1", teacher, "small", epochs=10)
-    again = run(tmp_path / "2", teacher, "small", epochs=10)
+    student = run(tmp_path / "out", teacher, "small", epochs=10)
 
     assert student.input_names == ["image"]
     assert [layer.name for layer in student.layers] == ["conv", "flatten", "out"]
     assert student.count_params() == students.small().count_params()
     assert accuracy(student) > 0.85
-    for weight, same in zip(student.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(weight, same)
 
 
 def test_with_alpha_0_only_the_teacher_counts(teacher: FileSource, tmp_path: Path) -> None:

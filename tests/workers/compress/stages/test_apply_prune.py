@@ -58,13 +58,6 @@ def test_every_kernel_gets_its_sparsity_and_the_model_still_works(tmp_path: Path
     }
 
 
-def test_the_same_job_gives_the_same_weights(tmp_path: Path) -> None:
-    first, second = (make(tmp_path / name, model="perceptron").get_weights() for name in ("a", "b"))
-
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize(
     "stage",
     [
