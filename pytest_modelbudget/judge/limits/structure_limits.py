@@ -149,7 +149,11 @@ class IntegerOnly(OperatorLimit):
     name = "integer_only"
     description = "no float operator"
     written = Annotated[bool, PlainValidator(_is_true), WithJsonSchema({"const": True})]
-    advice = "`quantize: {scheme: int8, io: int8}`, without layers left in float"
+    advice = (
+        "`quantize: {scheme: int8, io: int8}`, without layers left in float; and "
+        "`backend: converter` for operators that the LiteRT quantizer leaves float, such as "
+        "LEAKY_RELU"
+    )
 
     def measure(self, findings: Findings, limit: Limit) -> Measurement:  # noqa: ARG002
         """Count the kinds of float operators."""
