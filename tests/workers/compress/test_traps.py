@@ -1,6 +1,5 @@
 """Traps of tfmot and the converter that are not about one stage; see ``docs/traps.md``."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,9 @@ from pytest_modelbudget.budgetfile.stages import (
     Stage,
 )
 from pytest_modelbudget.budgetfile.types import CallSource
+from pytest_modelbudget.protocol.build_jobs import PreflightJob
+from pytest_modelbudget.protocol.layer_choice import LayerChoice
+from pytest_modelbudget.workers.compress import preflight
 from pytest_modelbudget.workers.compress.job import build
 from pytest_modelbudget.workers.compress.stages import run_stage
 from tests.recipes.reading import read
@@ -62,27 +64,24 @@ REFUSED_BY_QAT = (
 def test_layers_that_tfmot_raises_at_are_skipped_and_named(tmp_path: Path) -> None:
     model = CallSource(call="tests.workers.compress.test_traps:unsupported")
     # 0.75 of the 32 weights of `class` is a whole number; 0.8 is not, and it would be skipped.
-    prune = Prune(sparsity=0.75, epochs=1)
-    stages: tuple[Stage, ...] = (prune, Cluster(clusters=8), QuantizeAware())
-    parent: Path | None = None
-    skipped = []
-    for index, stage in enumerate(stages):
-        output = tmp_path / str(index)
-        output.mkdir()
-        wanted = job(stage, model, parent=parent, before=stages[:index])
-        run_stage(wanted, output, no_progress)
-        skipped.append(json.loads((output / "layers.json").read_text())["skipped"])
-        parent = output
+    stages: tuple[Stage, ...] = (Prune(sparsity=0.75), Cluster(clusters=8))
+    steps = tuple(job(stage, model) for stage in stages)
+    seen = preflight.preflight(PreflightJob(steps=steps), no_progress).layer_choices
+    pruned, clustered = (choice.skipped for choice in seen if choice)
+    (trained := tmp_path / "trained").mkdir()
+    run_stage(job(QuantizeAware(), model), trained, no_progress)
+    choice = LayerChoice.read(trained)
+    assert choice
+    quantized = choice.skipped
 
-    assert parent
-    pruned, clustered, quantized = skipped
     assert set(REFUSED_BY_PRUNING) <= set(pruned)
     assert not {"conv", "conv1d", "class"} & set(pruned)
     assert not {"conv", "class"} & set(clustered)
     assert set(REFUSED_BY_QAT) <= set(quantized)
     assert not {"conv", "class"} & set(quantized)
     (output := tmp_path / "converted").mkdir()
-    build(job(Convert(), model, parent=parent, before=stages), output, no_progress)
+    before = (QuantizeAware(),)
+    build(job(Convert(), model, parent=trained, before=before), output, no_progress)
     stored = [kernel.dtype for kernel in read(output / "model.tflite").kernels]
     assert stored[0] == stored[-1] == "int8"
 

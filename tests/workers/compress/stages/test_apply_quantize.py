@@ -40,6 +40,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:(?s).*tf.lite.Interpreter is deprecated:UserWarning"),
 ]
 IMAGES = zoo.images()[0]
+WIDE = call("cnn", units=512)  # the converter leaves weights of less than 1,024 elements alone
 
 
 def weight_types(model: bytes) -> dict[str, str]:
@@ -84,15 +85,19 @@ def test_float16_weights_are_exact_to_half_precision(cnn: Path, tmp_path: Path) 
     np.testing.assert_allclose(output, expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("scheme", ["dynamic", "float16", "int8", "int16x8"])
-def test_converter_schemes(scheme: str, tmp_path: Path) -> None:
-    source = call("cnn", units=512)  # it leaves weights of less than 1,024 elements alone
-    float_model = make(tmp_path / "float", source)
-    stage = Quantize.model_validate({"scheme": scheme, "backend": "converter"})
-    model = make(tmp_path / "quantized", source, stage, None, call("images"))
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the converted model of ``WIDE``."""
+    return make(tmp_path_factory.mktemp("wide"), WIDE)
 
-    assert len(model) < len(float_model)
-    expected = invoke(float_model, {"image": IMAGES})["class"]
+
+@pytest.mark.parametrize("scheme", ["dynamic", "float16", "int8", "int16x8"])
+def test_converter_schemes(scheme: str, wide: bytes, tmp_path: Path) -> None:
+    stage = Quantize.model_validate({"scheme": scheme, "backend": "converter"})
+    model = make(tmp_path, WIDE, stage, None, call("images"))
+
+    assert len(model) < len(wide)
+    expected = invoke(wide, {"image": IMAGES})["class"]
     output = invoke(model, {"image": IMAGES})["class"]
     np.testing.assert_allclose(output, expected, atol=0.02)
 

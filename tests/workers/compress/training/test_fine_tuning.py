@@ -48,11 +48,11 @@ def test_training_learns_and_tells_its_progress() -> None:
     assert told[5].startswith("epoch 3/3, loss ")
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_one_others() -> None:
-    first, second = (weights(train(job(Prune(), call("cnn")))) for _ in range(2))
+def test_another_seed_gives_other_weights() -> None:
+    """The same one gives the same bytes: see ``tests/recipes/test_stages.py``."""
+    first, second = (weights(train(job(Prune(), call("cnn"), seed=seed))) for seed in (0, 1))
 
-    assert first == second
-    assert weights(train(job(Prune(), call("cnn"), seed=1))) != first
+    assert first != second
 
 
 def test_a_step_and_the_update_of_the_statistics_are_traced_once_each() -> None:
