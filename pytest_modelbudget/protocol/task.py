@@ -69,6 +69,14 @@ class Task(Frozen):
     job: Job
 
 
+class SupervisedTask(Frozen):
+    """What a supervisor has to know of a ``Task``; to read its job would take most of its time."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    memory: MemoryLimit
+
+
 class Failure(Frozen):
     """Why a task failed.
 

@@ -19,7 +19,14 @@ from contextlib import closing, suppress
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from pytest_modelbudget.protocol.task import LOG, TASK, Event, Failure, MemoryLimit, Task
+from pytest_modelbudget.protocol.task import (
+    LOG,
+    TASK,
+    Event,
+    Failure,
+    MemoryLimit,
+    SupervisedTask,
+)
 from pytest_modelbudget.workers.capped_log import CappedLog
 from pytest_modelbudget.workers.process_tree import (
     adopt_orphans,
@@ -59,7 +66,7 @@ def supervise(folder: Path, work: Callable[[], int], send: Callable[[Event], Non
         The exit code of the supervisor: 0, or 1 if it could not send how the task has ended.
     """
     fork_server = os.getppid()
-    memory = Task.model_validate_json((folder / TASK).read_bytes()).memory
+    memory = SupervisedTask.model_validate_json((folder / TASK).read_bytes()).memory
     signals = receive_signals(signal.SIGCHLD, signal.SIGTERM)
     adopt_orphans()
     output, written = os.pipe()
