@@ -1,5 +1,6 @@
 """Everything that this package raises on purpose, and the places that it names."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,8 @@ class ModelBudgetError(Exception):
 
 def as_seen(path: Path) -> str:
     """Return ``path`` relative to the working directory if it lies below it, as compilers do."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    here = os.getcwd()
+    return str(path).removeprefix(os.path.join(here, "")) if str(path) != here else "."
 
 
 def not_utf8(path: object) -> str:
