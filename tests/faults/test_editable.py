@@ -51,12 +51,12 @@ def samples(project: Project, env: dict[str, str]) -> tuple[int, int]:
 
 
 @pytest.fixture
-def kept(blobs: Project) -> Project:
+def kept(built: Project) -> Project:
     code = "import blobs, kept.part\ndef test():\n    x, y = blobs.test()\n"
     code += "    return x[:kept.part.COUNT], y[:kept.part.COUNT]\n"
-    blobs.write("data.py", code)
-    blobs.edit("blobs.budget.yaml", "blobs:test", "data:test")
-    return blobs
+    built.write("data.py", code)
+    built.edit("blobs.budget.yaml", "blobs:test", "data:test")
+    return built
 
 
 def write(project: Project, source: str, config: str, count: int) -> Path:

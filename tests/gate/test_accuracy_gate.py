@@ -101,10 +101,10 @@ def test():
 """
 
 
-def test_samples_that_come_shuffled_are_not_paired(blobs: Project) -> None:
-    blobs.write("data.py", SHUFFLED)
-    blobs.write("blobs.budget.yaml", CONFIDENCE.replace("blobs:test", "data:test"))
-    result = blobs.pytest("-v", "-k", "point or sure", "--junitxml=junit.xml")
+def test_samples_that_come_shuffled_are_not_paired(built: Project) -> None:
+    built.write("data.py", SHUFFLED)
+    built.write("blobs.budget.yaml", CONFIDENCE.replace("blobs:test", "data:test"))
+    result = built.pytest("-v", "-k", "point or sure", "--junitxml=junit.xml")
     assert outcomes(result.output) == items(
         point__max_accuracy_drop="PASSED",
         sure__min_accuracy="FAILED",
@@ -116,7 +116,7 @@ def test_samples_that_come_shuffled_are_not_paired(blobs: Project) -> None:
         "max_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
         "max_relative_accuracy_drop could not be measured: `confidence` needs an interval: " + why,
     )
-    assert f"drop 0.250 pp, no interval: {why}" in (blobs.root / "junit.xml").read_text()
+    assert f"drop 0.250 pp, no interval: {why}" in (built.root / "junit.xml").read_text()
 
 
 BAD = """

@@ -219,12 +219,12 @@ variants:
 """
 
 
-def test_what_is_not_in_the_file_is_unmeasured(blobs: Project) -> None:
+def test_what_is_not_in_the_file_is_unmeasured(built: Project) -> None:
     for edit in (relu, nothing):
-        shutil.copy(BLOBS, blobs.root / f"{edit.__name__}.tflite")
-        edited(blobs.root / f"{edit.__name__}.tflite", edit)
-    blobs.write("blobs.budget.yaml", EMPTY)
-    result = blobs.pytest("-v")
+        shutil.copy(BLOBS, built.root / f"{edit.__name__}.tflite")
+        edited(built.root / f"{edit.__name__}.tflite", edit)
+    built.write("blobs.budget.yaml", EMPTY)
+    result = built.pytest("-v")
     assert outcomes(result.output) == {
         "blobs.budget.yaml::relu::max_unique_weights": "FAILED",
         "blobs.budget.yaml::relu::max_macs": "FAILED",

@@ -150,14 +150,14 @@ def test_a_module_that_is_not_found_names_rootdir_and_its_reason(
     )
 
 
-def test_a_module_that_another_one_misses_names_rootdir(blobs: Project) -> None:
-    blobs.write("data.py", "import qqqq\ndef test(): ...\n")
+def test_a_module_that_another_one_misses_names_rootdir(built: Project) -> None:
+    built.write("data.py", "import qqqq\ndef test(): ...\n")
     text = BUDGET.replace("../", "").replace("blobs:test", "data:test")
-    blobs.write("blobs.budget.yaml", text)
-    result = blobs.pytest()
+    built.write("blobs.budget.yaml", text)
+    result = built.pytest()
     result.has(
         "importing data raised ModuleNotFoundError: No module named 'qqqq' (data.py:1)\n"
-        f"rootdir is {blobs.root}, the folder of pytest.ini\nlog: "
+        f"rootdir is {built.root}, the folder of pytest.ini\nlog: "
     )
-    blobs.write("data.py", "raise KeyError\n")
-    assert "rootdir is" not in blobs.pytest().output
+    built.write("data.py", "raise KeyError\n")
+    assert "rootdir is" not in built.pytest().output

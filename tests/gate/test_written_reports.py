@@ -24,14 +24,15 @@ def test_the_json_report_has_all_variants_and_limits(built: Project) -> None:
     ]
 
 
-def test_the_details_of_a_variant_travel_out_of_xdist_workers(blobs: Project) -> None:
+def test_the_details_of_a_variant_travel_out_of_xdist_workers(built: Project) -> None:
     """Each limit of int8 may run in another worker, and one of them has the latency."""
-    blobs.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_latency: 1 s")
-    module = blobs.root / "blobs.py"
-    module.write_text(f"{module.read_text()}\nimport os\n\nTASTE = os.environ.get('TASTE')\n")
-    result = blobs.pytest("-n2", "--budget-json=report.json")
+    built.edit("blobs.budget.yaml", "max_gzip_bytes: 1 kB", "max_latency: 1 s")
+    built.edit("blobs.budget.yaml", "blobs:calibration", "data:calibration")
+    code = "import os\nfrom blobs import calibration\n\nTASTE = os.environ.get('TASTE')\n"
+    built.write("data.py", code)
+    result = built.pytest("-n2", "--budget-json=report.json")
     assert result.exitcode == 0, result.output
-    floats, int8 = json.loads((blobs.root / "report.json").read_text())["variants"]
+    floats, int8 = json.loads((built.root / "report.json").read_text())["variants"]
     before, after = int8["details"]["stages"]
     assert (before["name"], after["name"]) == ("", "quantize")
     assert before["size_bytes"] > after["size_bytes"] > after["gzip_bytes"]
