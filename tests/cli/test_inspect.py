@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pytest_modelbudget.cli import main
-from tests.conftest import MODELBUDGET, ZYGOTES, Project, temporary_folder
+from tests.conftest import ZYGOTES, Project, temporary_folder
 from tests.workers.compress.export.test_keras_file_parts import keras_file
 from tests.workers.flatbuffers import BLOBS, CLASSIFY, edited, store
 
@@ -108,10 +108,21 @@ def test_the_arguments_are_one_file_or_two(capsys: pytest.CaptureFixture[str]) -
     assert "Traceback" not in capsys.readouterr().err
 
 
+INSPECT = """
+import sys
+from pytest_modelbudget.cli import main
+
+sys.executable = sys.argv.pop(1)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_the_command_needs_neither_pytest_nor_tensorflow(blobs: Project) -> None:
     keras_file(blobs.root / "model.keras")
     env = blobs.refusing("pytest", "tensorflow", "keras")
-    result = blobs.run(MODELBUDGET, "inspect", "model.keras", env=env)
+    # Its fork server is forked from one that has not imported them either: see tests/zygote.py.
+    words = (ZYGOTES.interpreter(), "inspect", "model.keras")
+    result = blobs.run("-c", INSPECT, *words, env=env)
     assert result.exitcode == 0, result.output
     result.has("model.keras: ", "  Conv2D")
     assert not (blobs.root / ".modelbudget").exists()
