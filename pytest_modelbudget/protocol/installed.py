@@ -1,5 +1,6 @@
 """Tells the user's own code from code that is known by the version of its package."""
 
+import csv
 import os
 import re
 import sys
@@ -7,6 +8,7 @@ import sysconfig
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
+from inspect import getmodulename
 from pathlib import Path
 
 SITE_PACKAGES = frozenset({"site-packages", "dist-packages"})
@@ -75,18 +77,42 @@ def headers_in(package: str, folders: Iterable[str], name: str) -> list[str]:
     ``importlib.metadata.metadata`` takes four times as long, because it parses the description too.
     """
     for found in metadata.distributions(name=package, path=list(folders)):
-        text = found.read_text("METADATA") or found.read_text("PKG-INFO") or ""
-        headers = text.partition("\n\n")[0]
-        if re.search(r"^Version: *\S", headers, re.MULTILINE):
-            return [each.strip() for each in re.findall(rf"^{name}: *(.+)$", headers, re.MULTILINE)]
+        if _headers(found, "Version"):
+            return _headers(found, name)
     return []
+
+
+def _headers(package: metadata.Distribution, name: str) -> list[str]:
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    headers = text.partition("\n\n")[0]
+    return [each.strip() for each in re.findall(rf"^{name}: *(\S.*)$", headers, re.MULTILINE)]
 
 
 @cache
 def packages_of_modules() -> dict[str, tuple[str, ...]]:
-    """Return the packages that each top-level module name comes from."""
-    found = metadata.packages_distributions()
-    return {module: tuple(sorted(set(packages))) for module, packages in found.items()}
+    """Return the packages that each top-level module name comes from.
+
+    ``importlib.metadata.packages_distributions`` takes 0.4 s where this takes 0.05: it also looks
+    whether each file is there.
+    """
+    found: dict[str, set[str]] = {}
+    for package in metadata.distributions():
+        for module in _top_level(package):
+            found.setdefault(module, set()).update(_headers(package, "Name"))
+    return {module: tuple(sorted(packages)) for module, packages in found.items()}
+
+
+def _top_level(package: metadata.Distribution) -> set[str]:
+    """Return the names that a package declares, or else those of its folders and modules."""
+    if declared := (package.read_text("top_level.txt") or "").split():
+        return set(declared)
+    if record := package.read_text("RECORD"):
+        paths = [row[0] for row in csv.reader(record.splitlines()) if row]
+    else:
+        paths = [str(path) for path in package.files or ()]
+    parts = [path.partition("/") for path in paths]
+    names = {top if below else getmodulename(top) or top for top, _, below in parts}
+    return {name for name in names if "." not in name}
 
 
 def loaded_packages() -> set[str]:
