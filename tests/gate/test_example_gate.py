@@ -12,6 +12,7 @@ from tests.conftest import Project, Result, outcomes
 pytestmark = pytest.mark.tensorflow
 ROOT = Path(__file__).parents[2]
 VARIANTS = 18
+AGAIN = ("autoencoder", "mobilenet", "pruned_sparse")
 
 
 def checkout(folder: Path) -> Project:
@@ -67,16 +68,21 @@ def test_variants_with_a_common_beginning_train_it_once(cold: tuple[Project, Res
     assert len(trained) == len(["prune", "cluster", "prune_channels", "distill"])
 
 
-def test_two_cold_runs_elsewhere_and_with_xdist_give_the_same_bytes(
+def test_a_cold_run_elsewhere_and_with_xdist_gives_the_same_bytes(
     cold: tuple[Project, Result], tmp_path: Path
 ) -> None:
+    """The other stages that train are compared in ``tests/recipes/test_stages.py``."""
     project, result = cold
     elsewhere = checkout(tmp_path)
-    again = gate(elsewhere, "-n2")
+    again = gate(elsewhere, "-n2", "-k", " or ".join(AGAIN))
     assert again.exitcode == 0, again.output
-    assert shipped(elsewhere) == shipped(project)
+    expected = shipped(project)
+    found = shipped(elsewhere)
+    assert found == {name: expected[name] for name in found}
     passed = re.findall(r"PASSED (\S+::\S+)", again.output)
-    assert sorted(passed) == sorted(outcomes(result.output))
+    chosen = [item for item in outcomes(result.output) if any(name in item for name in AGAIN)]
+    assert sorted(passed) == sorted(chosen)
+    assert len(found) == len({item.rpartition("::")[0] for item in chosen})
 
 
 def test_a_warm_run_never_imports_tensorflow(cold: tuple[Project, Result]) -> None:

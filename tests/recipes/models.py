@@ -96,21 +96,6 @@ def branched(keras: Any) -> Any:
     return keras.Model(halves, _digits(layers, x))
 
 
-def nested(keras: Any) -> Any:
-    """Return a model in which a functional and a Sequential one are layers."""
-    layers = keras.layers
-    inner = layers.Input((8, 8, 1))
-    x = layers.Conv2D(16, 3, padding="same", use_bias=False, name="conv")(inner)
-    x = layers.ReLU(name="relu")(layers.BatchNormalization(momentum=0.9, name="norm")(x))
-    features = keras.Model(inner, layers.MaxPooling2D(name="pool")(x), name="features")
-    head = keras.Sequential(
-        [layers.Input((4, 4, 16)), layers.Flatten(), layers.Dense(32, "relu", name="dense")],
-        name="head",
-    )
-    image = layers.Input((8, 8, 1), name="image")
-    return keras.Model(image, _digits(layers, head(features(image))))
-
-
 def sequences(keras: Any) -> Any:
     """Return a model that lets the rows of an image attend to each other, and reads them."""
     layers = keras.layers

@@ -25,33 +25,28 @@ BUDGET = """
 version: 1
 model: none.keras
 data: {train: tests.recipes.models:train, test: tests.recipes.models:test}
-recipe: [prune: &half {sparsity: 0.5, epochs: 2}, cluster: &few {epochs: 1}, quantize_aware: {}]
+recipe: [prune: &half {sparsity: 0.5, epochs: 1}, cluster: &few {epochs: 1}, quantize_aware: {}]
 budget: {max_accuracy_drop: 15 pp}
 variants:
 """
 HALVES = "{train: tests.recipes.models:train_halves, test: tests.recipes.models:test_halves}"
-# tf_keras where models of Keras 3 take another way: they are moved, these are not.
 MODELS = {
-    "branched": "keras",
-    "nested": "tf_keras",
-    "sequences": "keras",
-    "activations": "keras",
+    "branched": f"data: {HALVES}",
+    "sequences": "",
+    # Activations are nothing to pruning.
+    "activations": "recipe: [cluster: *few, quantize_aware: {}]",
 }
-# Activations are nothing to the other stages.
-ACTIVATIONS = "recipe: [cluster: *few, quantize_aware: {}]"
 OWN = {"subclassed": "int8", "own_layer": "[prune: *half, quantize_aware: {}]"}
 
 
 @pytest.fixture(scope="module")
-def gated(gate: Gate, trained: Callable[[str, str], Path]) -> Gated:
+def gated(gate: Gate, trained: Callable[[str], Path]) -> Gated:
     lines = [
-        f"  {name}: {{model: {trained(name, 'keras')}, recipe: {recipe},"
+        f"  {name}: {{model: {trained(name)}, recipe: {recipe},"
         " imports: [tests.recipes.subclassed]}"
         for name, recipe in OWN.items()
     ]
-    for name, generation in MODELS.items():
-        own = {"branched": f", data: {HALVES}", "activations": f", {ACTIVATIONS}"}.get(name, "")
-        lines.append(f"  {name}: {{model: {trained(name, generation)}{own}}}")
+    lines += [f"  {name}: {{model: {trained(name)}, {own}}}" for name, own in MODELS.items()]
     return gate(BUDGET + "\n".join(lines))
 
 
@@ -63,7 +58,6 @@ def test_every_architecture_is_built_and_its_accuracy_holds(gated: Gated) -> Non
 # How each kernel of a convolution or dense layer is stored, in the order of the graph.
 STORED = {
     "branched": ["int8"] * 6,
-    "nested": ["int8"] * 3,
     "sequences": ["float32"] * 5 + ["int8"] * 2,
     "activations": ["int8"] * 6,
 }
@@ -97,6 +91,11 @@ def test_activations_are_integer_where_litert_has_such_an_operator(gated: Gated)
         "quantization-aware training does not support its activation hard_sigmoid "
         "(features/gate/activation)"
     )
+
+
+def test_attention_stays_float_and_is_named(gated: Gated) -> None:
+    assert read(gated.model("sequences")).kernels[1].dtype == "float32"
+    gated.result.has("quantization-aware training does not support MultiHeadAttention (attend)")
 
 
 def test_recurrent_layers_stay_what_they_are(gated: Gated) -> None:
