@@ -163,14 +163,14 @@ SKIPPED = {
         "skipped by cluster: clustering does not support BatchNormalization (alone)\n"
         "skipped by quantize_aware: quantization-aware training does not support Rescaling "
         "(rescale); a Dense layer on more than two axes, which stays float in LiteRT (part/inner); "
-        "quantization-aware training does not support SimpleRNN (rnn); quantization-aware training "
-        "does not support MultiHeadAttention (attention); and 1 more"
+        "quantization-aware training does not support SimpleRNN (rnn); batch normalization that "
+        "does not follow a Conv2D (alone)"
     ),
     "smaller": (
         "skipped by prune_channels: its filters or units cannot be traced through the model "
         "(part/inner); SimpleRNN has no filters or units that can be removed (rnn); "
-        "MultiHeadAttention has no filters or units that can be removed (attention); "
-        "BatchNormalization has no filters or units that can be removed (alone); and 1 more"
+        "BatchNormalization has no filters or units that can be removed (alone); "
+        "it makes an output of the model (class)"
     ),
 }
 

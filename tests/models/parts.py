@@ -81,7 +81,6 @@ def mixed() -> Any:
     x = layers.Rescaling(0.5, name="rescale")(x)
     x = tf_keras.Sequential([layers.Input((6, 8)), layers.Dense(16, name="inner")], name="part")(x)
     x = layers.SimpleRNN(8, return_sequences=True, name="rnn")(x)
-    x = layers.MultiHeadAttention(2, 4, name="attention")(x, x)
     x = layers.BatchNormalization(name="alone")(x)
     x = layers.Dense(32, activation="relu", name="hidden")(layers.Flatten(name="flat")(x))
     model = tf_keras.Model(image, layers.Dense(4, activation="softmax", name="class")(x))
