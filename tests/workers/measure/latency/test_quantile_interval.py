@@ -91,7 +91,7 @@ def test_the_interval_of_three_windows_covers() -> None:
 
 
 @given(windows=WINDOWS, quantile=QUANTILES)
-def test_the_value_is_in_its_interval_and_a_smaller_error_widens_it(
+def test_the_value_is_in_its_interval_which_a_smaller_error_widens_in_every_unit(
     windows: list[Array], quantile: float
 ) -> None:
     wide = estimate_quantile(windows, quantile, error=0.001)
@@ -101,22 +101,24 @@ def test_the_value_is_in_its_interval_and_a_smaller_error_widens_it(
     assert wide.value == narrow.value == np.quantile(np.concatenate(windows), quantile)
     assert wide.low <= narrow.low <= narrow.value <= narrow.high <= wide.high
 
-
-@given(windows=WINDOWS, quantile=QUANTILES)
-def test_seconds_or_microseconds_make_no_difference(windows: list[Array], quantile: float) -> None:
-    one = estimate_quantile(windows, quantile, error=0.01)
-    other = estimate_quantile([window * 2.0**20 for window in windows], quantile, error=0.01)
-    assert one is not None
+    other = estimate_quantile([window * 2.0**20 for window in windows], quantile, error=0.1)
     assert other is not None
-    assert other.low == one.low * 2.0**20
-    assert other.high == one.high * 2.0**20
+    assert (other.low, other.high) == (narrow.low * 2.0**20, narrow.high * 2.0**20)
 
 
-@pytest.mark.parametrize("between", [0.0, 0.3, 3.0])
-@pytest.mark.parametrize("quantile", [0.5, 0.9])
-@pytest.mark.parametrize("count", [10, 40])
+@pytest.mark.parametrize(
+    ("count", "quantile", "between"),  # each with each of the others once
+    [
+        (10, 0.5, 0.0),
+        (10, 0.9, 0.3),
+        (10, 0.5, 3.0),
+        (40, 0.9, 0.0),
+        (40, 0.5, 0.3),
+        (40, 0.9, 3.0),
+    ],
+)
 def test_the_interval_covers_however_much_windows_resemble_each_other(
-    between: float, quantile: float, count: int
+    count: int, quantile: float, between: float
 ) -> None:
     """Of log-normal times: each window has a speed of its own, ``between`` times the noise."""
     generator = np.random.default_rng(4)
