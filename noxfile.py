@@ -1,5 +1,6 @@
 """What ``nox`` runs: linters, types, coverage, and tests on the corners of what is supported."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def coverage(session: nox.Session) -> None:
     """Run all tests; fail if they cover less than 95 % of the statements and branches."""
     install(session, NEWEST)
     # What tests/conftest.py chooses, but pytest-cov must know it before.
-    distributed = ("-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder")
+    processes = str(len(os.sched_getaffinity(0)) + 1)
+    distributed = ("-n", processes, "--dist", "loadscope", "--no-loadscope-reorder")
     with tempfile.TemporaryDirectory() as folder:  # a test may list the folders of the repository
         env = {"COVERAGE_FILE": f"{folder}/data"}
         session.run("pytest", *distributed, "--cov", "--cov-fail-under=95", env=env)

@@ -47,13 +47,16 @@ ZYGOTES = Zygotes(
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads its options
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Use every core if all tests are to run; a few of them are done sooner in one process."""
+    """Use every core if all tests are to run; a few of them are done sooner in one process.
+
+    One process more than there are cores, because there is always a test that waits.
+    """
     all_tests = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     is_xdist_worker = hasattr(config, "workerinput")
     if all_tests and config.pluginmanager.hasplugin("xdist") and not is_xdist_worker:
         option = config.option
         if option.numprocesses is None and option.dist == "no":
-            option.numprocesses = "auto"
+            option.numprocesses = len(os.sched_getaffinity(0)) + 1
             option.dist = "loadscope"  # the fixtures of a module are made once
             option.loadscopereorder = False  # it would begin with the modules of the most tests
 
