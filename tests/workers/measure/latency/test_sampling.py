@@ -5,6 +5,7 @@ import pytest
 
 from pytest_modelbudget.workers.measure.latency import sampling
 from pytest_modelbudget.workers.measure.latency.sampling import TimedModel, time_window
+from tests.conftest import eventually
 
 ROWS = np.ones(2000)
 
@@ -62,10 +63,16 @@ def test_short_invocations_that_are_preempted_do_not_count() -> None:
 
 def test_of_several_threads_only_the_clock_counts() -> None:
     model = TimedModel(wait, threads=2)
-    windows = [time_window([model])[0] for _ in range(5)]
-    for window in windows:
+    counted: list[float] = []
+
+    def is_one_counted() -> bool:  # on a busy machine, all of a window may be preempted
+        window = time_window([model])[0]
         assert window.seconds.size == window.invocations - window.preempted
-    assert min(np.concatenate([window.seconds for window in windows])) >= 0.0065
+        counted.extend(window.seconds)
+        return bool(counted)
+
+    eventually(is_one_counted)
+    assert min(counted) >= 0.0065
 
 
 @pytest.mark.parametrize("threads", [1, 2])
