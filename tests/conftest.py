@@ -10,7 +10,7 @@ import sysconfig
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,6 @@ from tests import lazy
 from tests.zygote import Zygotes
 
 lazy.install()
-# What collecting makes lives to the end, and the garbage collector would visit it again and again.
-gc.disable()
 
 # A deadline fails on a busy machine, whatever the code does.
 # A run repeats, so that it fails for what changed; `nox --session properties` looks further.
@@ -75,9 +73,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: item.path not in long)
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage again; frozen objects would hide from Hypothesis, which asks who refers."""
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile: what collecting the tests makes lives to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @dataclass(frozen=True)

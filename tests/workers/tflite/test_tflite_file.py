@@ -19,7 +19,7 @@ SHAPES = st.lists(st.integers(0, 2), max_size=3)
 
 
 def content(value: Any) -> Any:
-    """Return all that a flatbuffer has, as plain values; a table without parameters is none."""
+    """Return the content of a flatbuffer as plain values; None for empty parameters."""
     if isinstance(value, list | tuple | np.ndarray):
         return [content(each) for each in value]
     if not hasattr(value, "__dict__"):
