@@ -129,6 +129,7 @@ variants:
   one_sample: {data: {test: "data:one_sample"}}
   one_sample_f1: {data: {test: "data:one_sample"}, metric: f1, confidence: 0.95}
   one_class: {data: {test: "data:one_class"}}
+  nan: {metric: "data:nan"}
   raises: {metric: "data:raises"}
   sometimes: {metric: "data:sometimes", confidence: 0.95}
   undefined: {metric: "data:zero", budget: {max_relative_accuracy_drop: 1%}}
@@ -145,6 +146,9 @@ def one_sample():
 def one_class():
     x, y = test()
     return x[y == 2], y[y == 2]
+
+def nan(y_true, y_pred):
+    return float("nan")
 
 def raises(y_true, y_pred):
     raise KeyError("class 9")
@@ -170,6 +174,7 @@ def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(built: Project)
         one_sample__max_accuracy_drop="PASSED",
         one_sample_f1__max_accuracy_drop="FAILED",
         one_class__max_accuracy_drop="PASSED",
+        nan__max_accuracy_drop="FAILED",
         raises__max_accuracy_drop="FAILED",
         sometimes__max_accuracy_drop="FAILED",
         undefined__max_accuracy_drop="PASSED",
@@ -178,7 +183,8 @@ def test_what_cannot_be_compared_is_told_and_nobody_else_suffers(built: Project)
     )
     result.has(
         "`confidence` needs an interval: the test data has only one sample",
-        "data:raises raised KeyError: 'class 9' (data.py:13)",
+        "data:nan is nan, not a finite number",
+        "data:raises raised KeyError: 'class 9' (data.py:16)",
         "`confidence` needs an interval: the metric failed on 51 of the first 51 resamples: "
         "data:sometimes raised ValueError: samples repeat",
         "the baseline's data:zero is 0, so a drop cannot be a share of it",

@@ -30,7 +30,10 @@ variants:
           {{sparsity: 0.5, block: [1, 4], schedule: constant, epochs: 1,
           layers: {{only: [dense]}}}}
       - prune: {{pattern: "2:4", epochs: 1, layers: {{only: [digit]}}}}
-  channels: {{recipe: [prune_channels: {{fraction: 0.25, criterion: batch_norm, epochs: 1}}]}}
+  channels:
+    recipe:
+      - prune_channels: {{fraction: 0.25, criterion: batch_norm, epochs: 1}}
+      - prune_channels: {{fraction: 0.25, criterion: l2, epochs: 2}}
   distill: {{recipe: [distill: {{student: "tests.recipes.own:student", epochs: 12}}]}}
   # Some beginnings are those of variants in the other files: they are trained once.
   clustered:
@@ -102,9 +105,9 @@ def test_zeros_come_in_patterns(opened: Open) -> None:
 
 
 def test_whole_channels_are_gone(opened: Open) -> None:
-    # Only ``second`` has a batch normalization to be judged by.
+    # Only ``second`` has a batch normalization to be judged by, so it has lost a quarter twice.
     shapes = [kernel.values.shape for kernel in opened("channels").kernels]
-    assert shapes == [(16, 3, 3, 1), (18, 3, 3, 16), (32, 72), (10, 32)]
+    assert shapes == [(12, 3, 3, 1), (14, 3, 3, 12), (24, 56), (10, 24)]
 
 
 def test_the_student_is_what_ships(opened: Open) -> None:

@@ -56,6 +56,11 @@ def test_a_saved_model_keeps_its_outputs(kind: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
+def test_nothing_of_the_run_is_in_the_file(cnn: Path) -> None:
+    names = {each.name for each in parse((cnn / MODEL).read_bytes()).metadata or ()}
+    assert b"CONVERSION_METADATA" not in names
+
+
 @pytest.mark.parametrize("name", ["cnn", "legacy_cnn"])
 def test_a_callable_gets_its_arguments_and_gives_names(name: str, tmp_path: Path) -> None:
     model = make(tmp_path, call(name, units=5))
